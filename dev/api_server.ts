@@ -1,0 +1,130 @@
+/** The API server of a local cluster with its etcd and its certificate authority: who gets in, and how it dies and returns. */
+import { stringify } from "yaml";
+import type { ClusterAccess } from "../src/kit/access.ts";
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  createServiceAccountKeys,
+  type Subject,
+} from "./certificates.ts";
+import { openClusterApi } from "./cluster_api.ts";
+import { AUDIT_POLICY, FILES, spawnApiServer, spawnEtcd } from "./kube_processes.ts";
+import { freePort, type ManagedProcess, PortTakenError, type ProcessGroup, waitUntilReady } from "./processes.ts";
+
+/** Members of its group may do everything, whatever RBAC says. */
+export const ADMIN: Subject = { user: "admin", groups: ["system:masters"] };
+
+const READY_TIMEOUT_MS = 60_000;
+const PORT_ATTEMPTS = 5;
+
+/** Options of {@linkcode startApiServer}. */
+export interface ApiServerOptions {
+  readonly group: ProcessGroup;
+  /** The programs. */
+  readonly paths: { readonly "etcd": string; readonly "kube-apiserver": string };
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Starts etcd and an API server on a free port; it is ready when this returns. */
+export async function startApiServer({ group, paths, signal }: ApiServerOptions): Promise<ApiServer> {
+  const [authority] = await Promise.all([createFiles(group.directory), spawnEtcd({ group, command: paths.etcd })]);
+  for (let attempt = 1;; attempt++) {
+    const server = new ApiServer({ group, authority, command: paths["kube-apiserver"], port: freePort() });
+    try {
+      await server.start({ signal });
+      return server;
+    } catch (error) {
+      if (!(error instanceof PortTakenError) || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+interface ApiServerSettings {
+  readonly group: ProcessGroup;
+  readonly authority: CertificateAuthority;
+  readonly command: string;
+  readonly port: number;
+}
+
+/** An API server that {@linkcode startApiServer} started. */
+export class ApiServer {
+  readonly baseUrl: string;
+  readonly caPem: string;
+  readonly #settings: ApiServerSettings;
+  #process: ManagedProcess | undefined;
+
+  constructor(settings: ApiServerSettings) {
+    this.#settings = settings;
+    this.baseUrl = `https://127.0.0.1:${settings.port}`;
+    this.caPem = settings.authority.certPem;
+  }
+
+  /** Starts it unless it runs, on the same port and with the same data. */
+  async start(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    if (this.#process && !this.#process.exit) return;
+    using api = await openClusterApi(await this.accessFor(ADMIN));
+    this.#process = await spawnApiServer(this.#settings);
+    const ready = async () => {
+      const { status, body } = await api.request("/readyz");
+      if (status !== 200) {
+        throw new Error(
+          `HTTP ${status}: ${String(body).split("\n").filter((line) => line.startsWith("[-]")).join(" ")}`,
+        );
+      }
+      return true;
+    };
+    await waitUntilReady(this.#process, ready, { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+  }
+
+  /** Sends a signal. After one that ends it, this waits for the end; after SIGSTOP it hangs until SIGCONT. */
+  async kill(signal: Deno.Signal): Promise<void> {
+    this.#process?.kill(signal);
+    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#process?.exited;
+  }
+
+  /** The way in for anyone: a fresh client certificate. */
+  async accessFor(subject: Subject): Promise<ClusterAccess> {
+    const { certPem, keyPem } = await this.#settings.authority.issueClient(subject);
+    const credentials = { headers: {}, caCerts: [this.caPem], cert: certPem, key: keyPem };
+    return { baseUrl: this.baseUrl, namespace: "default", credentials: () => Promise.resolve(credentials) };
+  }
+
+  /** The same as a kubeconfig file at `path`, which is returned. */
+  async writeKubeconfig(subject: Subject, path: string): Promise<string> {
+    const { certPem, keyPem } = await this.#settings.authority.issueClient(subject);
+    const name = "local";
+    const config = {
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name, cluster: { "server": this.baseUrl, "certificate-authority-data": btoa(this.caPem) } }],
+      users: [{
+        name: subject.user,
+        user: { "client-certificate-data": btoa(certPem), "client-key-data": btoa(keyPem) },
+      }],
+      contexts: [{ name, context: { cluster: name, user: subject.user, namespace: "default" } }],
+      "current-context": name,
+    };
+    await Deno.writeTextFile(path, stringify(config), { mode: 0o600 });
+    return path;
+  }
+}
+
+/** Makes the keys and writes the files that the processes expect. */
+async function createFiles(directory: string): Promise<CertificateAuthority> {
+  const authority = await createCertificateAuthority();
+  const names = { dnsNames: ["localhost", "kubernetes.default.svc"], ips: ["127.0.0.1"] };
+  const [serving, serviceAccount] = await Promise.all([authority.issueServer(names), createServiceAccountKeys()]);
+  const contents = {
+    [FILES.ca]: authority.certPem,
+    [FILES.servingCert]: serving.certPem,
+    [FILES.servingKey]: serving.keyPem,
+    [FILES.serviceAccountKey]: serviceAccount.privatePem,
+    [FILES.serviceAccountPublicKey]: serviceAccount.publicPem,
+    [FILES.auditPolicy]: AUDIT_POLICY,
+    [FILES.auditLog]: "",
+  };
+  await Promise.all(
+    Object.entries(contents).map(([name, text]) => Deno.writeTextFile(`${directory}/${name}`, text, { mode: 0o600 })),
+  );
+  return authority;
+}

@@ -1,0 +1,115 @@
+/**
+ * Nodes without machines: kwok marks pods ready that nobody runs, ends the pods of Jobs and provides volumes. What it
+ * does is written in its stages; these are the ones that come with it, with two changes (see {@linkcode kwokConfig}).
+ */
+import { parseAllDocuments, stringify } from "yaml";
+import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
+import type { ClusterApi } from "./cluster_api.ts";
+import { type ManagedProcess, waitUntilReady } from "./processes.ts";
+
+const READY_TIMEOUT_MS = 60_000;
+
+/** The default StorageClass, which provides volumes of every access mode. */
+export const STORAGE_CLASS = {
+  apiVersion: "storage.k8s.io/v1",
+  kind: "StorageClass",
+  metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+  provisioner: "kwok.x-k8s.io/volume",
+  reclaimPolicy: "Delete",
+  volumeBindingMode: "Immediate",
+  allowVolumeExpansion: true,
+} as const;
+
+/** The name that kwok's own stages have for the class. */
+const KWOK_STORAGE_CLASS = "kwok-volume";
+
+/** Without leases: nobody here watches them. More pods at a time than the default of four. */
+const KWOK_OPTIONS = {
+  apiVersion: "config.kwok.x-k8s.io/v1alpha1",
+  kind: "KwokConfiguration",
+  options: { nodeLeaseDurationSeconds: 0, podPlayStageParallelism: 16, nodePlayStageParallelism: 4 },
+};
+
+interface Stage {
+  readonly kind?: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly selector: { matchExpressions: unknown[] } };
+}
+
+/**
+ * kwok's configuration with the stages found in `stageDirectory`. Two changes: volumes belong to {@linkcode STORAGE_CLASS},
+ * and Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did.
+ */
+export async function kwokConfig(stageDirectory: string): Promise<string> {
+  const stages = await readStages(stageDirectory);
+  const complete = stages.find((stage) => stage.metadata.name === "pod-complete");
+  if (!complete) throw new Error(`Cannot use kwok's stages in ${stageDirectory}: there is no pod-complete`);
+  complete.spec.selector.matchExpressions.push({
+    key: `.metadata.labels["${INSTANCE_LABEL}"]`,
+    operator: "DoesNotExist",
+  });
+  return [KWOK_OPTIONS, ...stages].map((document) => stringify(document)).join("---\n");
+}
+
+async function readStages(directory: string): Promise<Stage[]> {
+  const stages: Stage[] = [];
+  for (const folder of ["node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast"]) {
+    for await (const { name, isFile } of Deno.readDir(`${directory}/${folder}`)) {
+      if (!isFile || !name.endsWith(".yaml")) continue;
+      const text = await Deno.readTextFile(`${directory}/${folder}/${name}`);
+      const documents = parseAllDocuments(text.replaceAll(KWOK_STORAGE_CLASS, STORAGE_CLASS.metadata.name));
+      for (const document of documents) {
+        const stage = document.toJS() as Stage;
+        if (stage.kind === "Stage") stages.push(stage);
+      }
+    }
+  }
+  return stages;
+}
+
+/** Creates nodes (big enough for anything; kwok fills in their status) and the StorageClass. */
+export async function createFakeNodes(api: ClusterApi, count: number): Promise<void> {
+  await api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS);
+  for (let index = 1; index <= count; index++) await api.create("/api/v1/nodes", fakeNode(`node-${index}`));
+}
+
+function fakeNode(name: string): unknown {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      labels: { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" },
+      annotations: { "kwok.x-k8s.io/node": "fake" },
+    },
+  };
+}
+
+const PROBE_PODS = "/api/v1/namespaces/kube-system/pods";
+const PROBE = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "probe" },
+  spec: { containers: [{ name: "probe", image: "probe" }], terminationGracePeriodSeconds: 0 },
+};
+
+/**
+ * Waits until a pod runs, which takes everyone: the controller manager makes the service account that it needs, the
+ * scheduler gives it a node, kwok starts it. Then nothing of it is left.
+ */
+export async function awaitFakeNodes(
+  api: ClusterApi,
+  wait: { readonly processes: readonly ManagedProcess[]; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  const { processes, signal } = wait;
+  const runs = async () => {
+    const { status, body } = await api.request(`${PROBE_PODS}/probe`);
+    if (status === 404) await api.create(PROBE_PODS, PROBE); // forbidden until the service account is there
+    const { status: { phase, conditions } = {} } = body as { status?: { phase?: string; conditions?: unknown } };
+    if (phase !== "Running") throw new Error(`the first pod is ${phase ?? "not there"}, ${JSON.stringify(conditions)}`);
+    return true;
+  };
+  const options = { timeoutMs: READY_TIMEOUT_MS, intervalMs: 50, signal };
+  await Promise.all(processes.map((managed) => waitUntilReady(managed, runs, options))); // fails as soon as one of them ends
+  await api.request(`${PROBE_PODS}/probe`, { method: "DELETE" });
+}

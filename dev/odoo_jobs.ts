@@ -1,0 +1,232 @@
+/**
+ * TEST DOUBLE: stands in for Odoo's containers on fake nodes. kwok starts the pods of our Jobs and leaves them running;
+ * this does in the real PostgreSQL what the container would have done there, and then ends the pod like a kubelet.
+ *
+ * A pod ends as `outcomeOf` says, or as its annotation {@linkcode OUTCOME_ANNOTATION} (the same as JSON), else with
+ * success after `delayMs`. If its work fails (a refused login, a missing Secret), the pod fails with that message.
+ */
+import type { ClusterAccess } from "../src/kit/access.ts";
+import { Pod, Secret } from "../src/kit/builders/kinds.ts";
+import { Informer } from "../src/kit/cache.ts";
+import { createClient } from "../src/kit/client.ts";
+import { pause } from "../src/kit/clock.ts";
+import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
+import type { Stored } from "../src/kit/types.ts";
+import { type Environment, initializeDatabase } from "./odoo_init.ts";
+
+/** Pod annotation with an {@linkcode Outcome} as JSON. */
+export const OUTCOME_ANNOTATION = "bemade.org/test-outcome";
+
+/** PostgreSQL has 200 connections by default, and the operator wants some, too. */
+const MAX_WORKING = 40;
+
+/** After a refused status write. */
+const RETRY_MS = 250;
+
+/** How a pod ends. */
+export interface Outcome {
+  /** Other than 0: the pod fails and nothing is done. @default {0} */
+  readonly exitCode?: number;
+  /** The termination message. @default {what the work returned} */
+  readonly message?: string;
+  /** @default {the `delayMs` of all pods} */
+  readonly delayMs?: number;
+}
+
+/** What a container does: the termination message, or an error that becomes one. */
+export type Work = (environment: Environment, pod: Stored<Pod>) => Promise<string>;
+
+/** Options of {@linkcode startOdooJobs}. */
+export interface OdooJobsOptions {
+  /** Between the start of a container and its end. @default {200} */
+  readonly delayMs?: number;
+  /** How this pod ends; undefined for the default. */
+  readonly outcomeOf?: (pod: Stored<Pod>) => Outcome | undefined;
+  /** By name of the container; added to `init`. */
+  readonly work?: Readonly<Record<string, Work>>;
+}
+
+/** The running double. */
+export interface OdooJobs extends AsyncDisposable {
+  /** How many pods it has ended. */
+  readonly finished: number;
+  /** Leaves the pods that still run as they are. */
+  stop(): Promise<void>;
+}
+
+/** Starts ending the pods of Jobs that belong to an instance, those that run already included. */
+export async function startOdooJobs(
+  cluster: { readonly access: ClusterAccess },
+  options: OdooJobsOptions = {},
+): Promise<OdooJobs> {
+  const double = new OdooJobsDouble(cluster.access, options);
+  await double.start();
+  return double;
+}
+
+class OdooJobsDouble implements OdooJobs {
+  finished = 0;
+  readonly #client: ReturnType<typeof createClient>;
+  readonly #pods: Informer<Pod>;
+  readonly #options: OdooJobsOptions;
+  readonly #work: Readonly<Record<string, Work>>;
+  readonly #ending = new AbortController();
+  /** By uid, so that an event that repeats "running" starts nothing. */
+  readonly #seen = new Map<string, Promise<void>>();
+  readonly #slots = new Slots(MAX_WORKING);
+  #watching: Promise<void> | undefined;
+
+  constructor(access: ClusterAccess, options: OdooJobsOptions) {
+    this.#options = options;
+    this.#work = { init: initializeDatabase, ...options.work };
+    this.#client = createClient(access, { fieldManager: "odoo-jobs" });
+    this.#pods = new Informer(this.#client, Pod, { labelSelector: INSTANCE_LABEL });
+  }
+
+  async start(): Promise<void> {
+    this.#pods.store.onChange(({ object, deleted }) => this.#podChanged(object, deleted));
+    this.#watching = this.#pods.run(this.#ending.signal);
+    await this.#pods.whenSynced(this.#ending.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#watching;
+    await Promise.all(this.#seen.values());
+    this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #podChanged(pod: Stored<Pod>, deleted: boolean): void {
+    const { uid } = pod.metadata;
+    if (deleted) this.#seen.delete(uid);
+    if (deleted || this.#seen.has(uid) || !isRunningJobPod(pod)) return;
+    this.#seen.set(uid, this.#play(pod));
+  }
+
+  async #play(pod: Stored<Pod>): Promise<void> {
+    const outcome = this.#options.outcomeOf?.(pod) ?? annotatedOutcome(pod);
+    const { exitCode = 0, delayMs = this.#options.delayMs ?? 200 } = outcome;
+    await this.#pause(delayMs);
+    if (this.#ending.signal.aborted) return;
+    if (exitCode !== 0) return await this.#finish(pod, { exitCode, message: outcome.message ?? "" });
+    try {
+      const message = await this.#slots.use(() => this.#workOf(pod));
+      await this.#finish(pod, { exitCode, message: outcome.message ?? message });
+    } catch (error) {
+      await this.#finish(pod, { exitCode: 1, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  async #workOf(pod: Stored<Pod>): Promise<string> {
+    const container = pod.spec?.containers[0];
+    const work = this.#work[container?.name ?? ""];
+    if (!work) throw new Error(`dev/odoo_jobs.ts has no double for a container named ${container?.name}`);
+    return await work(await this.#environmentOf(pod), pod);
+  }
+
+  /** The first container's variables: plain values and those from Secrets, as the kubelet resolves them. */
+  async #environmentOf(pod: Stored<Pod>): Promise<Environment> {
+    const { namespace = "default" } = pod.metadata;
+    const environment: Record<string, string> = {};
+    for (const { name, value, valueFrom } of pod.spec?.containers[0]?.env ?? []) {
+      const ref = valueFrom?.secretKeyRef;
+      if (!ref) {
+        environment[name] = value ?? "";
+        continue;
+      }
+      const secret = await this.#client.get(Secret, { namespace, name: ref.name ?? "" });
+      const encoded = secret.data?.[ref.key];
+      if (encoded === undefined) throw new Error(`couldn't find key ${ref.key} in Secret ${namespace}/${ref.name}`);
+      environment[name] = new TextDecoder().decode(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)));
+    }
+    return environment;
+  }
+
+  /** Writes the end of the pod into its status, again and again until the server takes it or the pod is gone. */
+  async #finish(pod: Stored<Pod>, end: { readonly exitCode: number; readonly message: string }): Promise<void> {
+    const { namespace = "default", name, uid } = pod.metadata;
+    while (!this.#ending.signal.aborted && this.#seen.has(uid)) {
+      try {
+        await this.#client.patch(Pod, { namespace, name }, [
+          { op: "test", path: "/metadata/uid", value: uid },
+          { op: "replace", path: "/status/phase", value: end.exitCode === 0 ? "Succeeded" : "Failed" },
+          { op: "replace", path: "/status/conditions", value: endedConditions(pod) },
+          { op: "replace", path: "/status/containerStatuses", value: terminatedStatuses(pod, end) },
+        ], { subresource: "status" });
+        this.finished++;
+        return;
+      } catch {
+        await this.#pause(RETRY_MS); // the server is away, or someone wrote at the same moment
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return pause(ms, { signal: this.#ending.signal });
+  }
+}
+
+/** Lets so many work at the same time; the others wait in line. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}
+
+function isRunningJobPod({ metadata, status }: Stored<Pod>): boolean {
+  const ofJob = metadata.ownerReferences?.some(({ kind }) => kind === "Job") ?? false;
+  return ofJob && status?.phase === "Running" && !metadata.deletionTimestamp;
+}
+
+function annotatedOutcome(pod: Stored<Pod>): Outcome {
+  const text = pod.metadata.annotations?.[OUTCOME_ANNOTATION];
+  return text ? JSON.parse(text) as Outcome : {};
+}
+
+function terminatedStatuses(
+  pod: Stored<Pod>,
+  { exitCode, message }: { readonly exitCode: number; readonly message: string },
+) {
+  const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  return (pod.status?.containerStatuses ?? []).map((container) => ({
+    ...container,
+    ready: false,
+    started: false,
+    state: {
+      terminated: {
+        exitCode,
+        message,
+        reason: exitCode === 0 ? "Completed" : "Error",
+        startedAt: container.state?.running?.startedAt ?? finishedAt,
+        finishedAt,
+      },
+    },
+  }));
+}
+
+function endedConditions(pod: Stored<Pod>) {
+  return (pod.status?.conditions ?? []).map((condition) =>
+    condition.type === "Ready" || condition.type === "ContainersReady"
+      ? { ...condition, status: "False", reason: "PodCompleted" }
+      : condition
+  );
+}

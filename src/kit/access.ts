@@ -1,0 +1,84 @@
+/**
+ * Where the API server is and who we are: a service account's files inside a pod, else a kubeconfig. The kubeconfig
+ * reader (and the library behind it) is loaded only when it is needed.
+ */
+import { TerminalError } from "./errors.ts";
+
+/** What a request is sent with. Asked for before every request, so it must be cheap. */
+export interface Credentials {
+  /** `authorization`, if the server wants one. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** PEM certificates that may sign the server's. */
+  readonly caCerts?: readonly string[];
+  /** PEM client certificate and key. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** An API server and our way in. */
+export interface ClusterAccess {
+  /** `https://host:port`, without a slash at the end. */
+  readonly baseUrl: string;
+  /** Namespace of the context or of the pod. */
+  readonly namespace?: string;
+  credentials(): Promise<Credentials>;
+}
+
+/** Where a pod finds its service account. */
+export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** How long a service account's files are believed before they are read again. */
+const FILES_MAX_AGE_MS = 60_000;
+
+/**
+ * The access that the environment gives: `$KUBECONFIG` if set, else the pod's service account, else `~/.kube/config`.
+ *
+ * @throws {TerminalError} if there is none, or it cannot be used.
+ */
+export async function loadAccess(): Promise<ClusterAccess> {
+  const host = Deno.env.get("KUBERNETES_SERVICE_HOST");
+  if (!Deno.env.get("KUBECONFIG") && host) {
+    return await inClusterAccess({ host, port: Deno.env.get("KUBERNETES_SERVICE_PORT") ?? "443" });
+  }
+  const { kubeconfigAccess } = await import("./kubeconfig.ts");
+  return await kubeconfigAccess();
+}
+
+/** Options of {@linkcode inClusterAccess}. */
+export interface InClusterOptions {
+  readonly host: string;
+  readonly port: string;
+  /** @default {SERVICE_ACCOUNT_DIRECTORY} */
+  readonly directory?: string;
+  /** Milliseconds since the epoch. @default {Date.now} */
+  readonly now?: () => number;
+}
+
+/** The access of a pod; token and CA are read again at most once a minute, as the kubelet rotates them. */
+export async function inClusterAccess(options: InClusterOptions): Promise<ClusterAccess> {
+  const { host, port, directory = SERVICE_ACCOUNT_DIRECTORY, now = () => Date.now() } = options;
+  const read = async (file: string) => {
+    try {
+      return (await Deno.readTextFile(`${directory}/${file}`)).trim();
+    } catch (cause) {
+      throw new TerminalError(`Cannot use the pod's service account: ${directory}/${file} is not readable`, { cause });
+    }
+  };
+  const load = async (): Promise<Credentials> => ({
+    headers: { authorization: `Bearer ${await read("token")}` },
+    caCerts: [await read("ca.crt")],
+  });
+  let credentials = await load();
+  let readAt = now();
+  return {
+    baseUrl: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    namespace: await read("namespace"),
+    async credentials() {
+      if (now() - readAt >= FILES_MAX_AGE_MS) {
+        readAt = now();
+        credentials = await load();
+      }
+      return credentials;
+    },
+  };
+}

@@ -1,0 +1,270 @@
+/**
+ * A kind's objects in memory: a {@linkcode Store} with indexes, fed by a watch through an {@linkcode Informer}.
+ *
+ * Guarantees: reads are synchronous and never see half a relist. Our own writes are put in with `observe()` as soon as
+ * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
+ * Caveat: nothing may be concluded from absence before `synced`.
+ */
+import type { Client, Selection } from "./client.ts";
+import type { Clock } from "./clock.ts";
+import { isNotFound, messageOf } from "./errors.ts";
+import type { Metrics } from "./metrics.ts";
+import { keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
+import { watchObjects } from "./watch.ts";
+
+/** Maps an object to the values under which an index finds it. */
+export type IndexFunction<T extends KubeObject> = (object: Stored<T>) => readonly string[];
+
+/** Something became different in a store. */
+export interface Change<T extends KubeObject> {
+  readonly key: ObjectKey;
+  /** The object now; after a deletion, as it last was. */
+  readonly object: Stored<T>;
+  readonly previous?: Stored<T>;
+  readonly deleted: boolean;
+  /** Part of a full list, not news. */
+  readonly initial: boolean;
+}
+
+/** Options of {@linkcode Store}. */
+export interface StoreOptions<T extends KubeObject> {
+  readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
+  /** Reduces an object to what is worth its memory. `metadata.managedFields` is always dropped. */
+  readonly transform?: (object: Stored<T>) => Stored<T>;
+}
+
+/** Objects by key and by index. */
+export class Store<T extends KubeObject> {
+  readonly #objects = new Map<ObjectKey, Stored<T>>();
+  readonly #indexes: ReadonlyMap<
+    string,
+    { readonly valuesOf: IndexFunction<T>; readonly keys: Map<string, Set<ObjectKey>> }
+  >;
+  readonly #transform: (object: Stored<T>) => Stored<T>;
+  readonly #listeners: ((change: Change<T>) => void)[] = [];
+  #seenVersion = "0";
+
+  constructor(options: StoreOptions<T> = {}) {
+    const { indexes = {}, transform = (object) => object } = options;
+    this.#indexes = new Map(Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map() }]));
+    this.#transform = transform;
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(key: ObjectKey): Stored<T> | undefined {
+    return this.#objects.get(key);
+  }
+
+  list(): Stored<T>[] {
+    return [...this.#objects.values()];
+  }
+
+  /** The objects that `index` files under `value`, in no particular order. */
+  byIndex(index: string, value: string): Stored<T>[] {
+    const keys = this.#indexOf(index).keys.get(value) ?? [];
+    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+  }
+
+  /** Calls `listener` for every change from now on. */
+  onChange(listener: (change: Change<T>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Takes the answer to a write of ours, unless the watch has already brought it or something newer. */
+  observe(object: Stored<T>): void {
+    if (isNewer(object.metadata.resourceVersion, this.#seenVersion)) this.#put(object, false);
+  }
+
+  /** A full list: what it lacks is gone, except our own writes that are newer than the list. */
+  replace(objects: readonly Stored<T>[], resourceVersion: string): void {
+    this.#saw(resourceVersion);
+    const listed = new Set(objects.map(keyOf));
+    for (const object of this.list()) {
+      const gone = !listed.has(keyOf(object)) && !isNewer(object.metadata.resourceVersion, resourceVersion);
+      if (gone) this.#drop(object, true);
+    }
+    for (const object of objects) this.#put(object, true);
+  }
+
+  /** An event of the watch: the object is so now. */
+  put(object: Stored<T>): void {
+    this.#saw(object.metadata.resourceVersion);
+    this.#put(object, false);
+  }
+
+  /** An event of the watch: the object is gone (or no longer selected). */
+  remove(object: Stored<T>): void {
+    this.#saw(object.metadata.resourceVersion);
+    const held = this.#objects.get(keyOf(object));
+    if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) this.#drop(object, false);
+  }
+
+  /** A bookmark: the watch has come so far. */
+  bookmark(resourceVersion: string): void {
+    this.#saw(resourceVersion);
+  }
+
+  #saw(resourceVersion: string): void {
+    if (isNewer(resourceVersion, this.#seenVersion)) this.#seenVersion = resourceVersion;
+  }
+
+  #put(raw: Stored<T>, initial: boolean): void {
+    const key = keyOf(raw);
+    const previous = this.#objects.get(key);
+    if (previous && !isNewer(raw.metadata.resourceVersion, previous.metadata.resourceVersion)) return;
+    const object = this.#transform(withoutManagedFields(raw));
+    if (previous) this.#unindex(key, previous);
+    this.#objects.set(key, object);
+    for (const { valuesOf, keys } of this.#indexes.values()) {
+      for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
+    }
+    this.#tell({ key, object, deleted: false, initial, ...(previous ? { previous } : {}) });
+  }
+
+  #drop(object: Stored<T>, initial: boolean): void {
+    const key = keyOf(object);
+    const previous = this.#objects.get(key);
+    if (!previous) return;
+    this.#unindex(key, previous);
+    this.#objects.delete(key);
+    this.#tell({ key, object: this.#transform(withoutManagedFields(object)), previous, deleted: true, initial });
+  }
+
+  #unindex(key: ObjectKey, object: Stored<T>): void {
+    for (const { valuesOf, keys } of this.#indexes.values()) {
+      for (const value of valuesOf(object)) {
+        const set = keys.get(value);
+        set?.delete(key);
+        if (set?.size === 0) keys.delete(value);
+      }
+    }
+  }
+
+  #indexOf(name: string) {
+    const index = this.#indexes.get(name);
+    if (!index) {
+      throw new RangeError(
+        `Cannot read index '${name}': the store has ${[...this.#indexes.keys()].join(", ") || "none"}`,
+      );
+    }
+    return index;
+  }
+
+  #tell(change: Change<T>): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** Whether resourceVersion `a` is later than `b`: they are decimal numbers of any length. */
+export function isNewer(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length;
+}
+
+function withoutManagedFields<T extends KubeObject>(object: Stored<T>): Stored<T> {
+  const metadata: Stored<T>["metadata"] & { managedFields?: unknown } = { ...object.metadata };
+  delete metadata.managedFields;
+  return { ...object, metadata };
+}
+
+/** Options of {@linkcode Informer}. */
+export interface InformerOptions<T extends KubeObject> extends StoreOptions<T>, Selection {
+  /** The kind may be missing from the cluster: then the store is empty and synced, and is looked for every few minutes. */
+  readonly optional?: boolean;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+  readonly idleTimeoutMs?: number;
+  readonly paged?: boolean;
+  /** Told of each failure, once per run of equal ones. */
+  readonly onFailure?: (failure: unknown) => void;
+}
+
+const OPTIONAL_KIND_RETRY_MS = 300_000;
+
+/** Keeps a {@linkcode Store} equal to what the server has. */
+export class Informer<T extends KubeObject> {
+  readonly type: ResourceType<T>;
+  readonly store: Store<T>;
+  readonly #client: Client;
+  readonly #options: InformerOptions<T>;
+  #synced = false;
+  #failure: string | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(client: Client, type: ResourceType<T>, options: InformerOptions<T> = {}) {
+    this.#client = client;
+    this.#options = options;
+    this.type = type;
+    this.store = new Store<T>(options);
+  }
+
+  /** Whether the store has held the full set once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Why the store is not up to date, if it is not. */
+  get problem(): string | undefined {
+    if (this.#failure) return `${this.type.kind}: ${this.#failure}`;
+    return this.#synced ? undefined : `${this.type.kind}: first list not complete`;
+  }
+
+  /** Resolves when the store holds the full set, or when `signal` is aborted. */
+  whenSynced(signal: AbortSignal): Promise<void> {
+    if (this.#synced || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#waiting.push(resolve);
+    });
+  }
+
+  /** Watches until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { optional = false, metrics } = this.#options;
+    const { kind } = this.type;
+    const events = watchObjects(this.#client, this.type, {
+      ...this.#options,
+      signal,
+      ...(optional ? { absentRetryMs: OPTIONAL_KIND_RETRY_MS } : {}),
+      onFailure: (failure) => this.#failed(failure),
+    });
+    for await (const event of events) {
+      this.#failure = undefined;
+      metrics?.watchEvents.inc({ kind, type: event.type });
+      switch (event.type) {
+        case "restarted":
+          metrics?.relists.inc({ kind });
+          this.store.replace(event.objects, event.resourceVersion);
+          this.#becomeSynced();
+          break;
+        case "applied":
+          this.store.put(event.object);
+          break;
+        case "deleted":
+          this.store.remove(event.object);
+          break;
+        case "bookmark":
+          this.store.bookmark(event.resourceVersion);
+      }
+      metrics?.cachedObjects.set({ kind }, this.store.size);
+    }
+  }
+
+  #failed(failure: unknown): void {
+    const { optional = false, onFailure } = this.#options;
+    if (optional && isNotFound(failure)) {
+      this.store.replace([], "0");
+      return this.#becomeSynced();
+    }
+    const message = isNotFound(failure) ? "the kind is not installed in this cluster" : messageOf(failure);
+    if (message !== this.#failure) onFailure?.(failure);
+    this.#failure = message;
+  }
+
+  #becomeSynced(): void {
+    this.#synced = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Workers that turn keys into reconciles. The one place where an error of a reconcile is handled: it is logged, counted,
+ * and the key comes back after its backoff (or after the server's Retry-After).
+ */
+import { type Clock, systemClock } from "./clock.ts";
+import { ApiError, isConflict, messageOf, TerminalError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { WorkItem, WorkQueue } from "./queue.ts";
+import type { ObjectKey } from "./types.ts";
+
+/** How a reconcile ended. */
+export type Outcome =
+  /** All is as it should be, or the watches will tell. */
+  | { readonly type: "done" }
+  /** Look again after this time, in milliseconds. */
+  | { readonly type: "requeue"; readonly afterMs: number }
+  /** Try again after the key's backoff. */
+  | { readonly type: "failed"; readonly error: unknown };
+
+/** {@linkcode Outcome}: nothing to wait for. */
+export function done(): Outcome {
+  return { type: "done" };
+}
+
+/** {@linkcode Outcome}: look again after `afterMs` milliseconds. */
+export function requeue(afterMs: number): Outcome {
+  return { type: "requeue", afterMs };
+}
+
+/** Works on one key; `reconcileId` appears in its log lines. */
+export type Reconciler = (
+  key: ObjectKey,
+  context: { readonly log: Logger; readonly signal: AbortSignal },
+) => Promise<Outcome>;
+
+/** Options of {@linkcode Controller}. */
+export interface ControllerOptions {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly reconcile: Reconciler;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Reconciles at a time, of different keys. @default {8} */
+  readonly concurrency?: number;
+  readonly clock?: Clock;
+}
+
+/** Runs `concurrency` workers over a queue. */
+export class Controller {
+  readonly #options: Required<ControllerOptions>;
+  #reconciles = 0;
+
+  constructor(options: ControllerOptions) {
+    const { concurrency = 8, clock = systemClock } = options;
+    this.#options = { ...options, concurrency, clock };
+  }
+
+  /**
+   * Works until `signal` is aborted, then takes no new key, and resolves when the running reconciles have ended.
+   * They see `signal` aborted and may end early: everything they do may be interrupted anywhere.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { queue, concurrency } = this.#options;
+    const stop = () => void queue.shutDown();
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    await Promise.all(Array.from({ length: concurrency }, () => this.#work(signal)));
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { queue } = this.#options;
+    for (let item = await queue.take(); item; item = await queue.take()) {
+      try {
+        await this.#reconcile(item, signal);
+      } finally {
+        queue.done(item.key);
+      }
+    }
+  }
+
+  async #reconcile({ key, waitedMs }: WorkItem, signal: AbortSignal): Promise<void> {
+    const { name: controller, queue, reconcile, metrics, clock } = this.#options;
+    const log = this.#options.log.with({ key, reconcileId: ++this.#reconciles });
+    metrics.queueSeconds.observe({ controller }, waitedMs / 1000);
+    metrics.queueDepth.set({ controller }, queue.length);
+    const started = clock.now();
+    const outcome = await reconcile(key, { log, signal }).catch((error): Outcome => ({ type: "failed", error }));
+    metrics.reconcileSeconds.observe({ controller }, (clock.now() - started) / 1000);
+    if (signal.aborted) return;
+    metrics.reconciles.inc({ controller, result: outcome.type });
+    switch (outcome.type) {
+      case "done":
+        return queue.forget(key);
+      case "requeue":
+        queue.forget(key);
+        return queue.addAfter(key, outcome.afterMs);
+      case "failed":
+        return this.#failed(key, outcome.error, log);
+    }
+  }
+
+  #failed(key: ObjectKey, error: unknown, log: Logger): void {
+    const { queue } = this.#options;
+    if (isConflict(error)) {
+      const waitMs = queue.addRateLimited(key); // somebody wrote first; the watch brings what they wrote
+      return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
+    }
+    if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
+    const waitMs = queue.addRateLimited(key, error instanceof ApiError ? { atLeastMs: error.retryAfterMs ?? 0 } : {});
+    log.error("Reconcile failed", { error: messageOf(error), waitMs: Math.round(waitMs) });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What the kit counts, in one prom-client registry, and the small HTTP server that shows it: `/metrics`, `/healthz`
+ * (the process runs) and `/readyz` (it can do its work: every cache is synced; the body names what is missing).
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** The kit's metrics; names follow client-go and controller-runtime where they have one. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly apiRequests: Counter<"method" | "code">;
+  readonly reconciles: Counter<"controller" | "result">;
+  readonly reconcileSeconds: Histogram<"controller">;
+  readonly queueSeconds: Histogram<"controller">;
+  readonly queueDepth: Gauge<"controller">;
+  readonly relists: Counter<"kind">;
+  readonly watchEvents: Counter<"kind" | "type">;
+  readonly cachedObjects: Gauge<"kind">;
+}
+
+/** A fresh registry with the kit's metrics and the process's own. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    apiRequests: new Counter({
+      name: "rest_client_requests_total",
+      help: "Requests to the API server",
+      labelNames: ["method", "code"],
+      registers,
+    }),
+    reconciles: new Counter({
+      name: "controller_reconcile_total",
+      help: "Reconciles by result",
+      labelNames: ["controller", "result"],
+      registers,
+    }),
+    reconcileSeconds: new Histogram({
+      name: "controller_reconcile_duration_seconds",
+      help: "Time of one reconcile",
+      labelNames: ["controller"],
+      buckets: SECONDS,
+      registers,
+    }),
+    queueSeconds: new Histogram({
+      name: "workqueue_queue_duration_seconds",
+      help: "Time a key waits before it is worked on",
+      labelNames: ["controller"],
+      buckets: SECONDS,
+      registers,
+    }),
+    queueDepth: new Gauge({ name: "workqueue_depth", help: "Keys that wait", labelNames: ["controller"], registers }),
+    relists: new Counter({
+      name: "watch_relists_total",
+      help: "Full lists, the first one included",
+      labelNames: ["kind"],
+      registers,
+    }),
+    watchEvents: new Counter({
+      name: "watch_events_total",
+      help: "Watch events",
+      labelNames: ["kind", "type"],
+      registers,
+    }),
+    cachedObjects: new Gauge({
+      name: "cache_objects",
+      help: "Objects held in memory",
+      labelNames: ["kind"],
+      registers,
+    }),
+  };
+}
+
+/** Options of {@linkcode serveHealth}. */
+export interface HealthOptions {
+  readonly hostname: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly metrics: Metrics;
+  /** What is still missing before the program can work; empty means ready. */
+  readonly problems: () => readonly string[];
+}
+
+/** A running health server. */
+export interface HealthServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Serves `/healthz`, `/readyz` and `/metrics`. Rejects if the port is taken. */
+export function serveHealth(options: HealthOptions): HealthServer {
+  const { hostname, port, metrics, problems } = options;
+  const server = Deno.serve({ hostname, port, onListen: () => {} }, async (request) => {
+    switch (new URL(request.url).pathname) {
+      case "/healthz":
+        return new Response("ok\n");
+      case "/readyz": {
+        const missing = problems();
+        return missing.length
+          ? new Response(missing.map((line) => `${line}\n`).join(""), { status: 503 })
+          : new Response("ok\n");
+      }
+      case "/metrics":
+        return new Response(await metrics.registry.metrics(), {
+          headers: { "content-type": metrics.registry.contentType },
+        });
+      default:
+        return new Response("not found\n", { status: 404 });
+    }
+  });
+  return { port: server.addr.port, close: () => server.shutdown() };
+}

@@ -1,0 +1,399 @@
+/**
+ * The front door: an operator is a custom resource, the kinds it owns, and a reconcile. Everything else (caches, queue,
+ * workers, events, metrics, health, signals) is put together here.
+ *
+ * @example
+ * ```ts
+ * const WebApp = customResource<WebAppSpec, WebAppStatus>({ group: "example.com", version: "v1", kind: "WebApp", plural: "webapps" });
+ * await operator(WebApp)
+ *   .owns(Deployment)
+ *   .reconcile(async (app, ctx) => {
+ *     await ctx.apply(deployment({ name: nameOf(app) }, { replicas: app.spec.replicas, selector: { app: nameOf(app) }, pod }));
+ *     return done();
+ *   })
+ *   .run({ signal });
+ * ```
+ */
+import { type ClusterAccess, loadAccess } from "./access.ts";
+import { Informer, type InformerOptions, type Store } from "./cache.ts";
+import { type Client, createClient } from "./client.ts";
+import { type Clock, pause, systemClock, timestamp } from "./clock.ts";
+import { conditionOf, type ConditionState, setCondition } from "./conditions.ts";
+import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
+import { Controller, done, type Outcome } from "./controller.ts";
+import { ApiError, isConflict, messageOf, NotOursError, TerminalError } from "./errors.ts";
+import { EventRecorder } from "./events.ts";
+import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
+import { getLogger, type Logger } from "./log.ts";
+import { runInStages, type Runnable, terminationSignal } from "./manager.ts";
+import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
+import { WorkQueue } from "./queue.ts";
+import {
+  type Condition,
+  controllerOf,
+  keyOf,
+  type KubeObject,
+  type ObjectKey,
+  type ResourceType,
+  type Stored,
+} from "./types.ts";
+
+/** A custom resource as a {@linkcode ResourceType}; its schema lives in a CustomResourceDefinition, not in the program. */
+export function customResource<Spec, Status>(
+  names: Omit<ResourceType, "objectType">,
+): ResourceType<CustomObject<Spec, Status>> {
+  return names;
+}
+
+/** Options of {@linkcode Operator.watches}. */
+export interface WatchKindOptions<T extends KubeObject> extends
+  Pick<
+    InformerOptions<T>,
+    "labelSelector" | "fieldSelector" | "namespace" | "metadataOnly" | "optional" | "indexes" | "transform"
+  > {
+  /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
+  readonly map?: (object: Stored<T>) => readonly ObjectKey[];
+}
+
+/** What a further part of the program gets from the operator that it belongs to. */
+export interface PartTools {
+  readonly client: Client;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** Have an object reconciled. */
+  readonly enqueue: (key: ObjectKey) => void;
+  /** Have every object reconciled. */
+  readonly enqueueAll: () => void;
+}
+
+/** A part that must be ready before the first reconcile; `problem` keeps `/readyz` from saying ok. */
+export interface Part extends Runnable {
+  problem?(): string | undefined;
+}
+
+/** Options of {@linkcode Operator.run}. */
+export interface RunOptions {
+  /** Stops the operator. @default SIGTERM and SIGINT */
+  readonly signal?: AbortSignal;
+  /** @default what the environment gives: see loadAccess */
+  readonly access?: ClusterAccess;
+  /** Field manager and reporting controller. @default {`${kind in lower case}-operator`} */
+  readonly name?: string;
+  /** Reporting instance of events. @default name */
+  readonly instance?: string;
+  /** Reconciles at a time. @default {8} */
+  readonly concurrency?: number;
+  /** Where /healthz, /readyz and /metrics are served; nowhere if absent. */
+  readonly health?: { readonly hostname: string; readonly port: number };
+  /** How long to wait for an API server that does not answer at the start. @default {15_000} */
+  readonly connectMs?: number;
+  readonly clock?: Clock;
+}
+
+/** What to do when children of an object that does not exist (any more) changed. */
+export type GoneHandler = (
+  key: ObjectKey,
+  tools: { readonly client: Client; readonly store: <T extends KubeObject>(type: ResourceType<T>) => Store<T> },
+) => Promise<void>;
+
+type Handler<T extends KubeObject> = (object: Stored<T>, context: ReconcileContext) => Promise<Outcome>;
+
+/** Begins an operator for `type`. */
+export function operator<Spec, Status>(type: ResourceType<CustomObject<Spec, Status>>): Operator<Spec, Status> {
+  return new Operator(type);
+}
+
+/** An operator being described; {@linkcode run} starts it. */
+export class Operator<Spec, Status> {
+  readonly #type: ResourceType<CustomObject<Spec, Status>>;
+  readonly #watched: ((client: Client, common: CommonOptions) => WatchedKind)[] = [];
+  readonly #parts: ((tools: PartTools) => Part)[] = [];
+  #finalizer: {
+    readonly name: string;
+    readonly cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>;
+  } | undefined;
+  #reconcile: Handler<CustomObject<Spec, Status>> = () => Promise.resolve(done());
+  #gone: GoneHandler = () => Promise.resolve();
+
+  constructor(type: ResourceType<CustomObject<Spec, Status>>) {
+    this.#type = type;
+  }
+
+  /** Kinds whose objects the operator creates: cached, and mapped back through their controller. */
+  owns(...types: readonly ResourceType[]): this {
+    for (const type of types) this.watches(type);
+    return this;
+  }
+
+  /** A further kind to cache and to react to. */
+  watches<T extends KubeObject>(type: ResourceType<T>, options: WatchKindOptions<T> = {}): this {
+    const { map = (object) => this.#ownerKey(object), ...selection } = options;
+    this.#watched.push((client, common) => {
+      const informer = newInformer(client, type, { ...selection, ...common });
+      const wire = (queue: WorkQueue) =>
+        informer.store.onChange(({ object, previous, initial }) => {
+          const keys = new Set([...map(object), ...(previous ? map(previous) : [])]);
+          for (const key of keys) queue.add(key, initial ? "background" : "fresh");
+        });
+      return { informer, wire };
+    });
+    return this;
+  }
+
+  /** A further part of the program, with its own watches or timers. */
+  uses(part: (tools: PartTools) => Part): this {
+    this.#parts.push(part);
+    return this;
+  }
+
+  /** What must be done before an object may go. The finalizer is put on every object before its first reconcile. */
+  finalizer(
+    name: string,
+    cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>,
+  ): this {
+    this.#finalizer = { name, cleanUp };
+    return this;
+  }
+
+  /** What to do for an object. Called with the cached object, any number of times. */
+  reconcile(handler: Handler<CustomObject<Spec, Status>>): this {
+    this.#reconcile = handler;
+    return this;
+  }
+
+  /** What to do when something happened to the children of an object that does not exist (any more). */
+  gone(
+    handler: GoneHandler,
+  ): this {
+    this.#gone = handler;
+    return this;
+  }
+
+  /**
+   * Runs until stopped: resolves after a graceful stop.
+   *
+   * @throws {TerminalError} if there is no cluster, or it does not answer within `connectMs`.
+   */
+  async run(options: RunOptions = {}): Promise<void> {
+    const { signal = terminationSignal(), clock = systemClock, concurrency = 8, connectMs = 15_000, health } = options;
+    const name = options.name ?? `${this.#type.kind.toLowerCase()}-operator`;
+    const log = getLogger(["kit", name]);
+    const metrics = createMetrics();
+    const client = createClient(options.access ?? await loadAccess(), {
+      fieldManager: name,
+      onResponse: ({ method, code }) => metrics.apiRequests.inc({ method, code: String(code) }),
+    });
+    try {
+      await this.#connect(client, { signal, clock, log, connectMs });
+      const queue = new WorkQueue({ clock });
+      const primary = newInformer(client, this.#type, { metrics, clock, log });
+      const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
+      primary.store.onChange(({ key, initial }) => queue.add(key, initial ? "background" : "fresh"));
+      for (const { wire } of others) wire(queue);
+      const events = new EventRecorder(client, { controller: name, instance: options.instance ?? name, log, clock });
+      const parts: ContextParts = {
+        client,
+        clock,
+        events,
+        informers: [primary, ...others.map(({ informer }) => informer)],
+        lastAppliedAnnotation: `${this.#type.group}/last-applied`,
+      };
+      const enqueueAll = () => {
+        for (const object of primary.store.list()) queue.add(keyOf(object), "background");
+      };
+      const further = this.#parts.map((part) =>
+        part({ client, log, metrics, clock, enqueue: (key) => queue.add(key), enqueueAll })
+      );
+      const controller = new Controller({
+        name,
+        queue,
+        log,
+        metrics,
+        concurrency,
+        clock,
+        reconcile: (key, run) => this.#reconcileKey(key, primary, parts, run),
+      });
+      const caches: Runnable[] = parts.informers.map((informer) => ({
+        name: `watch of ${informer.type.kind}`,
+        run: (stop: AbortSignal) => informer.run(stop),
+        ready: (stop: AbortSignal) => informer.whenSynced(stop),
+      }));
+      const problems = () =>
+        [...parts.informers.map((informer) => informer.problem), ...further.map((part) => part.problem?.())].filter((
+          line,
+        ) => line !== undefined);
+      await runInStages([
+        health ? [healthServer({ ...health, metrics, problems })] : [],
+        [...caches, ...further],
+        [{
+          name: "controller",
+          run: async (stop) => {
+            log.info("Working", { kind: this.#type.kind, objects: primary.store.size, concurrency });
+            await controller.run(stop);
+            await events.flush();
+          },
+        }],
+      ], { signal, log, clock });
+      log.info("Stopped");
+    } finally {
+      client.close();
+    }
+  }
+
+  async #connect(
+    client: Client,
+    { signal, clock, log, connectMs }: { signal: AbortSignal; clock: Clock; log: Logger; connectMs: number },
+  ): Promise<void> {
+    const startedMs = clock.now();
+    while (!signal.aborted) {
+      try {
+        return log.info("Connected", { server: await client.serverVersion({ signal }) });
+      } catch (error) {
+        if (signal.aborted) return;
+        const refused = error instanceof ApiError && (error.status === 401 || error.status === 403);
+        if (refused || clock.now() - startedMs >= connectMs) {
+          throw new TerminalError(`Cannot use the Kubernetes API: ${messageOf(error)}`, { cause: error });
+        }
+        log.warn("Waiting for the Kubernetes API", { error: messageOf(error) });
+        await pause(1_000, { clock, signal });
+      }
+    }
+  }
+
+  #ownerKey(object: Stored<KubeObject>): ObjectKey[] {
+    const owner = controllerOf(object);
+    if (owner?.kind !== this.#type.kind || !owner.apiVersion.startsWith(`${this.#type.group}/`)) return [];
+    const { namespace } = object.metadata;
+    return [keyOf({ name: owner.name, ...(namespace ? { namespace } : {}) })];
+  }
+
+  async #reconcileKey(
+    key: ObjectKey,
+    primary: Informer<CustomObject<Spec, Status>>,
+    parts: ContextParts,
+    run: { readonly log: Logger; readonly signal: AbortSignal },
+  ): Promise<Outcome> {
+    const object = primary.store.get(key);
+    if (!object) {
+      await this.#gone(key, { client: parts.client, store: (type) => storeOf(parts, type) });
+      return done();
+    }
+    const context = new ReconcileContext(parts, object, run);
+    try {
+      const outcome = await this.#step(object, primary, context);
+      const now = primary.store.get(key);
+      const failed = conditionOf(conditionsOf(now), RECONCILED)?.status === "False";
+      if (now && failed && outcome.type !== "failed") {
+        await this.#setReconciled(now, context, { status: "True", reason: "Reconciled", message: "" });
+      }
+      return outcome;
+    } catch (error) {
+      await this.#tryReportFailure(primary.store.get(key), error, context);
+      throw error;
+    }
+  }
+
+  async #step(
+    object: Stored<CustomObject<Spec, Status>>,
+    primary: Informer<CustomObject<Spec, Status>>,
+    context: ReconcileContext,
+  ): Promise<Outcome> {
+    const finalizer = this.#finalizer;
+    if (!finalizer) return await this.#reconcile(object, context);
+    switch (finalizerStep(object, finalizer.name)) {
+      case "add":
+        primary.store.observe(await addFinalizer(context.client, this.#type, object, finalizer.name));
+        return done(); // that change brings us back
+      case "reconcile":
+        return await this.#reconcile(object, context);
+      case "cleanUp":
+        await finalizer.cleanUp(object, context);
+        await removeFinalizer(context.client, this.#type, object, finalizer.name);
+        return done();
+      case "ignore":
+        return done();
+    }
+  }
+
+  /** Event and condition for the user; a server that cannot be reached cannot be told either. */
+  async #tryReportFailure(
+    object: Stored<CustomObject<Spec, Status>> | undefined,
+    error: unknown,
+    context: ReconcileContext,
+  ): Promise<void> {
+    if (!object || context.signal.aborted || isConflict(error) || (error instanceof ApiError && error.status === 0)) {
+      return;
+    }
+    const reason = reasonOf(error);
+    context.event({ type: "Warning", reason, note: messageOf(error) }, object);
+    try {
+      await this.#setReconciled(object, context, { status: "False", reason, message: messageOf(error) });
+    } catch (cause) {
+      context.log.debug("Cannot report a failure in status", { error: messageOf(cause) });
+    }
+  }
+
+  async #setReconciled(
+    object: Stored<CustomObject<Spec, Status>>,
+    context: ReconcileContext,
+    state: Pick<ConditionState, "status" | "reason" | "message">,
+  ): Promise<void> {
+    const observedGeneration = object.metadata.generation ?? 0;
+    const conditions = setCondition(
+      conditionsOf(object),
+      { type: RECONCILED, ...state, observedGeneration },
+      timestamp(context.clock.now()),
+    );
+    await context.setConditions(this.#type, object, conditions);
+  }
+}
+
+/** Condition that says whether the last reconcile could do all it wanted; absent until one could not. */
+const RECONCILED = "Reconciled";
+
+function conditionsOf(object: CustomObject<unknown, unknown> | undefined): readonly Condition[] {
+  const status = object?.status as { readonly conditions?: readonly Condition[] } | undefined;
+  return status?.conditions ?? [];
+}
+
+interface CommonOptions {
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface WatchedKind {
+  // deno-lint-ignore no-explicit-any -- informers of many object types in one list
+  readonly informer: Informer<any>;
+  readonly wire: (queue: WorkQueue) => void;
+}
+
+function newInformer<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  options: InformerOptions<T> & CommonOptions,
+): Informer<T> {
+  const { log } = options;
+  return new Informer(client, type, {
+    ...options,
+    onFailure: (failure) => log.warn("Watch failed, trying again", { kind: type.kind, error: messageOf(failure) }),
+  });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof NotOursError ? "NameConflict" : "ReconcileFailed";
+}
+
+function healthServer(options: Parameters<typeof serveHealth>[0]): Runnable {
+  return {
+    name: "health server",
+    async run(stop) {
+      const server = serveHealth(options);
+      await new Promise<void>((resolve) =>
+        stop.aborted ? resolve() : stop.addEventListener("abort", () => resolve(), { once: true })
+      );
+      await server.close();
+    },
+  };
+}

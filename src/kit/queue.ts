@@ -1,0 +1,164 @@
+/**
+ * A work queue of keys, after client-go's: `dirty` says what is wanted, `processing` what is being worked on, `queue`
+ * in which order. Adding a key twice is once; adding a key that is being worked on brings it back when it is done.
+ *
+ * Guarantees: a key is never handed out twice at a time; every `add` is followed by a `get` of that key. Fresh work goes
+ * before background work (initial lists, resyncs), which is not starved: it goes first once it has waited long enough.
+ */
+import { backoffMs, type Clock, systemClock } from "./clock.ts";
+import type { ObjectKey } from "./types.ts";
+
+/** Options of {@linkcode WorkQueue}. */
+export interface WorkQueueOptions {
+  /** @default {systemClock} */
+  readonly clock?: Clock;
+  /** First backoff of a failing key. @default {5} */
+  readonly baseBackoffMs?: number;
+  /** Longest backoff of a failing key. @default {300_000} */
+  readonly maxBackoffMs?: number;
+  /** A background key that has waited so long goes before fresh ones. @default {1_000} */
+  readonly backgroundPatienceMs?: number;
+  /** In [0, 1). @default {Math.random} */
+  readonly random?: () => number;
+}
+
+/** `fresh`: somebody did something. `background`: nobody waits for it. */
+export type Urgency = "fresh" | "background";
+
+/** A key handed out, and how long it had waited. */
+export interface WorkItem {
+  readonly key: ObjectKey;
+  readonly waitedMs: number;
+}
+
+/** Keys that want work. */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #options: Required<Omit<WorkQueueOptions, "clock">>;
+  readonly #fresh = new Map<ObjectKey, number>();
+  readonly #background = new Map<ObjectKey, number>();
+  readonly #processing = new Set<ObjectKey>();
+  readonly #dirtyWhileProcessing = new Map<ObjectKey, Urgency>();
+  readonly #delayed = new Map<ObjectKey, { readonly dueMs: number; readonly cancel: () => void }>();
+  readonly #failures = new Map<ObjectKey, number>();
+  readonly #takers: ((item: WorkItem | undefined) => void)[] = [];
+  readonly #idle: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: WorkQueueOptions = {}) {
+    const {
+      clock = systemClock,
+      baseBackoffMs = 5,
+      maxBackoffMs = 300_000,
+      backgroundPatienceMs = 1_000,
+      random = Math.random,
+    } = options;
+    this.#clock = clock;
+    this.#options = { baseBackoffMs, maxBackoffMs, backgroundPatienceMs, random };
+  }
+
+  /** Keys that wait for a worker; delayed ones do not count. */
+  get length(): number {
+    return this.#fresh.size + this.#background.size;
+  }
+
+  /** Wants `key` to be worked on as soon as a worker is free. */
+  add(key: ObjectKey, urgency: Urgency = "fresh"): void {
+    if (this.#closed) return;
+    if (this.#processing.has(key)) {
+      if (this.#dirtyWhileProcessing.get(key) !== "fresh") this.#dirtyWhileProcessing.set(key, urgency);
+      return;
+    }
+    if (this.#fresh.has(key)) return;
+    const since = this.#background.get(key) ?? this.#clock.now();
+    this.#background.delete(key);
+    (urgency === "fresh" ? this.#fresh : this.#background).set(key, since);
+    this.#handOut();
+  }
+
+  /** Wants `key` after `ms` milliseconds; the earliest of several wishes counts. */
+  addAfter(key: ObjectKey, ms: number): void {
+    if (this.#closed) return;
+    if (ms <= 0) return this.add(key);
+    const dueMs = this.#clock.now() + ms;
+    const present = this.#delayed.get(key);
+    if (present && present.dueMs <= dueMs) return;
+    present?.cancel();
+    const cancel = this.#clock.setTimeout(() => {
+      this.#delayed.delete(key);
+      this.add(key);
+    }, Math.min(ms, 2 ** 31 - 1)); // longer timers would fire at once; waking early is harmless
+    this.#delayed.set(key, { dueMs, cancel });
+  }
+
+  /** Wants `key` after its backoff, which doubles with each call until {@linkcode forget}. Returns the wait in milliseconds. */
+  addRateLimited(key: ObjectKey, options: { readonly atLeastMs?: number } = {}): number {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const { baseBackoffMs: baseMs, maxBackoffMs: maxMs, random } = this.#options;
+    const waitMs = Math.max(options.atLeastMs ?? 0, backoffMs(failures, { baseMs, maxMs, random }));
+    this.addAfter(key, waitMs);
+    return waitMs;
+  }
+
+  /** Ends the backoff of `key`: it succeeded. */
+  forget(key: ObjectKey): void {
+    this.#failures.delete(key);
+  }
+
+  /** How often in a row `key` was rate limited. */
+  failuresOf(key: ObjectKey): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The next key, as soon as there is one; `undefined` once the queue is shut down. {@linkcode done} must follow. */
+  take(): Promise<WorkItem | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+      this.#handOut();
+    });
+  }
+
+  /** Ends the work on `key`; it comes back at once if it was added meanwhile. */
+  done(key: ObjectKey): void {
+    this.#processing.delete(key);
+    const again = this.#dirtyWhileProcessing.get(key);
+    this.#dirtyWhileProcessing.delete(key);
+    if (again) this.add(key, again);
+    if (this.#processing.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
+  }
+
+  /** Takes no more keys and ends all waiting; resolves when nothing is being worked on any more. */
+  shutDown(): Promise<void> {
+    this.#closed = true;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    this.#delayed.clear();
+    for (const resolve of this.#takers.splice(0)) resolve(undefined);
+    if (this.#processing.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #handOut(): void {
+    while (this.#takers.length > 0) {
+      const next = this.#next();
+      if (!next) return;
+      this.#processing.add(next.key);
+      this.#takers.shift()?.(next);
+    }
+  }
+
+  #next(): WorkItem | undefined {
+    const now = this.#clock.now();
+    const [fresh] = this.#fresh;
+    const [background] = this.#background;
+    const impatient = background && now - background[1] >= this.#options.backgroundPatienceMs &&
+      (!fresh || background[1] <= fresh[1]);
+    const entry = impatient ? background : fresh ?? background;
+    if (!entry) return undefined;
+    const [key, since] = entry;
+    this.#fresh.delete(key);
+    this.#background.delete(key);
+    return { key, waitedMs: now - since };
+  }
+}

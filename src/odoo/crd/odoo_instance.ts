@@ -1,0 +1,267 @@
+/** OdooInstance: one Odoo with its database, filestore and addresses. What a user can say, and what we answer. */
+import { z } from "zod";
+import { customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
+import type { KubeObject } from "../../kit/types.ts";
+import { affinity, condition, envFromSource, envVar, resourceRequirements, toleration } from "./core.ts";
+import {
+  AGE_COLUMN,
+  GROUP,
+  KEEP_ON_UNINSTALL,
+  legacyVersion,
+  PHASE_COLUMN,
+  ratcheting,
+  VERSION,
+  webhookConfig,
+} from "./shared.ts";
+
+const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+
+/** What Ingress and HTTPRoute take: a DNS name, perhaps with a wildcard in front, and no IP address. */
+const HOSTS_RULE = ratcheting(
+  String.raw`self.all(h, h.matches(r'^(\*\.)?${DNS_LABEL}(\.${DNS_LABEL})*$') && !h.matches(r'^[0-9.]+$'))`,
+  "ingress.hosts must be DNS names in lower case such as shop.example.com or *.example.com, without scheme, port and path",
+);
+
+/**
+ * Bounds without which the API server finds {@linkcode HOSTS_RULE} too costly to admit. Longer names never worked (no
+ * Ingress takes them), and a stored list beyond them stays acceptable while it does not change (native ratcheting).
+ */
+const HOSTS_LIMIT = 1000;
+const HOST_NAME_LIMIT = 253;
+
+function replicas(description: string, message: string) {
+  return z.int32().default(1).describe(description).meta(kubernetes({ rules: [ratcheting("self >= 0", message)] }));
+}
+
+function probePath(probe: string, effect: string) {
+  return z.string().default("/web/health").describe(
+    `HTTP path of the ${probe} probe; a failure ${effect}. Default /web/health.`,
+  );
+}
+
+function surge(meaning: string) {
+  return z.string().default("25%").describe(`${meaning}, as a number or a percentage of replicas. Default 25%.`);
+}
+
+const cron = z.object({
+  replicas: replicas(
+    "Pods for scheduled actions. Default 1.",
+    "cron.replicas must be 0 or more: 0 stops scheduled actions",
+  ),
+  resources: resourceRequirements.nullish().describe(
+    "CPU and memory of the cron container. Default: the operator's default.",
+  ),
+});
+
+const ingress = z.object({
+  hosts: z.array(z.string().max(HOST_NAME_LIMIT)).max(HOSTS_LIMIT)
+    .describe("Host names that lead to this instance; the first one is its URL.")
+    .meta(kubernetes({ rules: [HOSTS_RULE] })),
+  issuer: z.string().nullish()
+    .describe("cert-manager ClusterIssuer of the certificate. Default: the operator's default, if any."),
+  class: z.string().nullish().describe("Ingress class. Default: the operator's default, else the cluster's."),
+  gatewayRef: z.object({
+    name: z.string().describe("Name of the Gateway."),
+    namespace: z.string().describe("Namespace of the Gateway."),
+  }).nullish().describe("Gateway that traffic comes through: an HTTPRoute is made instead of an Ingress."),
+});
+
+const filestore = z.object({
+  storageSize: intOrString().nullish().describe(
+    "Size of the volume, such as 10Gi. May only grow. Default: the operator's default, else 2Gi.",
+  ),
+  storageClass: z.string().nullish()
+    .describe("Storage class. A change moves the files while the instance is down. Default: the operator's default."),
+});
+
+const database = z.object({
+  cluster: z.string().nullish()
+    .describe("Key in the operator's list of PostgreSQL clusters. A change moves the database. Default: its default."),
+  name: z.string().nullish().describe("Name of the database. Default: odoo_ and the uid of this object."),
+  missingPolicy: z.enum(["Ignore", "Recreate"]).default("Ignore")
+    .describe("When an initialised database is gone. Ignore (default): report it. Recreate: start with an empty one."),
+});
+
+const init = z.object({
+  enabled: z.boolean().default(true).describe(
+    "False: wait for a job that initialises, restores or clones. Default true.",
+  ),
+  modules: z.array(z.string()).default(["base"]).describe("Technical names of the modules to install. Default: base."),
+  demo: z.boolean().default(false).describe("True: demo data is loaded too. Default false."),
+  webhook: webhookConfig.nullish().describe("Who is told when the initialisation has completed or failed."),
+});
+
+const strategy = z.object({
+  type: z.enum(["Recreate", "RollingUpdate"]).default("Recreate")
+    .describe("Recreate (default): old pods end before new ones start. RollingUpdate: pods are replaced step by step."),
+  rollingUpdate: z.object({
+    maxUnavailable: surge("Pods that may be missing during an update"),
+    maxSurge: surge("Pods that may exist beyond replicas during an update"),
+  }).nullish().describe("Pace of a RollingUpdate."),
+});
+
+const probes = z.object({
+  startupPath: probePath("startup", "delays the other two, and in the end restarts the container"),
+  livenessPath: probePath("liveness", "restarts the container"),
+  readinessPath: probePath("readiness", "takes the pod out of traffic"),
+});
+
+const readOnlySqlAccess = z.object({
+  enabled: z.boolean().default(false)
+    .describe(
+      "True: a PostgreSQL role that may only read, with its password in Secret <name>-db-ro-password. Default false.",
+    ),
+  connectionLimit: z.int32().default(5).describe("Connections that the role may hold at once. Default 5."),
+});
+
+const spec = z.object({
+  image: z.string().nullish().describe("Container image of Odoo. Default: the operator's default image."),
+  imagePullSecret: z.string().nullish()
+    .describe(
+      "Name of the Secret that the image is pulled with; copied from the operator's namespace if it is missing here.",
+    ),
+  adminPassword: z.string().describe("Master password of Odoo's database manager (admin_passwd), in plain text."),
+  replicas: replicas("Web pods. 0 stops the instance. Default 1.", "replicas must be 0 or more: 0 stops the instance"),
+  cron: cron.default({ replicas: 1 }).describe("Pods that run Odoo's scheduled actions, apart from the web pods."),
+  ingress: ingress.describe("How the instance is reached from outside."),
+  resources: resourceRequirements.nullish().describe(
+    "CPU and memory of the web container. Default: the operator's default.",
+  ),
+  filestore: filestore.nullish().describe("Volume for attachments and sessions, shared by all pods."),
+  configOptions: z.record(z.string(), z.string()).nullish()
+    .describe(
+      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own; a change restarts the pods.',
+    ),
+  database: database.nullish().describe("Where the database is."),
+  init: init.default({ enabled: true, modules: ["base"], demo: false })
+    .describe("How a new instance gets its first database, unless it is cloned or restored."),
+  environment: z.enum(["Staging", "Production"]).default("Staging")
+    .describe(
+      "Staging (default): mail may be diverted, and data be replaced by a clone. Production: never cloned over.",
+    ),
+  productionInstanceRef: z.object({
+    name: z.string().describe("Name of the OdooInstance that is cloned."),
+    namespace: z.string().nullish().describe("Its namespace; must be this one. Default: this one."),
+  }).nullish().describe(
+    "Instance that a new staging instance is cloned from, instead of being initialised. Forbidden in Production.",
+  ),
+  strategy: strategy.nullish().describe("How pods are replaced when their template changes."),
+  webhook: z.object({
+    url: z.string().describe("Address that gets a POST with name, namespace, phase, previousPhase and url as JSON."),
+  }).nullish().describe("Who is told of each change of phase."),
+  probes: probes.nullish().describe("Where the kubelet asks how the web container is."),
+  affinity: affinity.nullish().describe(
+    "Which nodes and neighbours web and cron pods want. Default: the operator's default.",
+  ),
+  tolerations: z.array(toleration).optional().describe(
+    "Taints that web and cron pods accept. Default: the operator's default.",
+  ),
+  readOnlySqlAccess: readOnlySqlAccess.nullish().describe("Read access to the database for reporting tools."),
+  extraEnv: z.array(envVar).optional().describe("Further environment variables of the Odoo containers."),
+  extraEnvFrom: z.array(envFromSource).optional().describe(
+    "ConfigMaps and Secrets whose keys become environment variables of the Odoo containers.",
+  ),
+}).describe("What is wanted.").meta(kubernetes({
+  rules: [{
+    rule: "self.environment != 'Production' || !has(self.productionInstanceRef)",
+    message:
+      "spec.productionInstanceRef is forbidden while spec.environment is Production: a clone would replace production data",
+  }],
+}));
+
+const phase = z.enum([
+  "Provisioning",
+  "Uninitialized",
+  "Initializing",
+  "InitFailed",
+  "Starting",
+  "Running",
+  "Degraded",
+  "Stopped",
+  "Upgrading",
+  "Restoring",
+  "CloningFromSource",
+  "BackingUp",
+  "MigratingFilestore",
+  "FinalizingFilestoreMigration",
+  "MigratingDatabase",
+  "FinalizingDatabaseMigration",
+  "Error",
+]);
+
+const operation = z.object({
+  kind: z.string().describe("Kind of the object that asked for it: a job kind, or OdooInstance for a migration."),
+  name: z.string().describe("Name of that object."),
+  uid: z.string().describe("uid of that object; the outcome is looked up by it."),
+  jobName: z.string().optional().describe("Name of the batch/v1 Job that does the work of this stage."),
+  stage: z.string().optional().describe("Last step that is finished, for operations of several steps."),
+  attempt: z.int32().optional().describe("Number of the attempt, from 1."),
+});
+
+const status = z.object({
+  phase: phase.nullish().describe("Where the instance stands in its life. Absent: not seen by the operator yet."),
+  message: z.string().nullish().describe("What a migration is doing, or why it was taken back."),
+  ready: z.boolean().default(false).describe("True: all wanted web pods serve."),
+  readyReplicas: z.int32().default(0).describe("Web pods that serve."),
+  dbInitialized: z.boolean().default(false).describe("True: the database exists and Odoo is installed in it."),
+  url: z.string().nullish().describe("Public address: https:// and the first of spec.ingress.hosts."),
+  lastBackup: z.string().nullish().describe("When the last backup was completed."),
+  targetReplicas: z.int32().nullish().describe("spec.replicas as the operator has last seen it."),
+  selector: z.string().nullish().describe("Label selector of the web pods, for autoscalers."),
+  conditions: z.array(condition).optional().describe(
+    "Facts about the instance, each with its reason and the next step.",
+  ),
+  migrationJobName: z.string().nullish().describe("Job that copies the files of a filestore migration in progress."),
+  migrationPvName: z.string().nullish().describe("PersistentVolume that the files are copied to."),
+  migrationPreviousStorageClass: z.string().nullish().describe(
+    "Storage class before the filestore migration in progress.",
+  ),
+  activeCluster: z.string().nullish().describe("PostgreSQL cluster that holds the database now."),
+  dbMigrationJobName: z.string().nullish().describe("Job that copies the data of a database migration in progress."),
+  migrationPreviousCluster: z.string().nullish().describe(
+    "PostgreSQL cluster before the database migration in progress.",
+  ),
+  observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
+  operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
+}).describe("What is the case. Written by the operator only.");
+
+const printerColumns = [
+  { name: "Image", jsonPath: ".spec.image" },
+  { name: "Replicas", jsonPath: ".status.readyReplicas" },
+  PHASE_COLUMN,
+  { name: "URL", jsonPath: ".status.url" },
+  AGE_COLUMN,
+];
+
+const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.readyReplicas" };
+
+export const ODOO_INSTANCE_CRD = customResourceDefinition({
+  group: GROUP,
+  kind: "OdooInstance",
+  plural: "odooinstances",
+  shortNames: ["odoo"],
+  annotations: KEEP_ON_UNINSTALL,
+  versions: [legacyVersion({ printerColumns, scale }), {
+    name: VERSION,
+    description: "One Odoo: web and cron pods, a database, a filestore and public addresses.",
+    spec,
+    status,
+    printerColumns,
+    scale: { ...scale, labelSelectorPath: ".status.selector" },
+  }],
+});
+
+export type OdooInstanceSpec = ManifestOf<typeof spec>;
+export type OdooInstanceStatus = ManifestOf<typeof status>;
+
+/** Where an instance stands in its life. */
+export type Phase = z.infer<typeof phase>;
+
+/** The operation in progress, as status remembers it across restarts. */
+export type OperationStatus = ManifestOf<typeof operation>;
+
+/** An OdooInstance as the API server stores it. */
+export interface OdooInstance extends KubeObject {
+  readonly spec: OdooInstanceSpec;
+  readonly status?: OdooInstanceStatus | null;
+}

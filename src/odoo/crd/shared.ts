@@ -1,0 +1,68 @@
+/**
+ * What several kinds of the group have in common: names, references, webhooks, the phases of a job.
+ *
+ * Compatibility decides the details: every manifest that odoo-operator 2.5.0 accepted, and every object it stored, stays
+ * acceptable. Hence `.nullish()`: explicit nulls are stored. Rules of ours judge new and changed values only.
+ */
+import { z } from "zod";
+import type { CelRule, CrdVersion, PrinterColumn } from "../../kit/crd.ts";
+
+/** API group of all kinds. */
+export const GROUP = "bemade.org";
+
+/** The version that is served and stored. */
+export const VERSION = "v1alpha1";
+
+/** Helm must never delete a CRD: all objects of the kind, and with them the databases, would go too. */
+export const KEEP_ON_UNINSTALL = { "helm.sh/resource-policy": "keep" } as const;
+
+/** Ends `additionalPrinterColumns` of every kind. */
+export const AGE_COLUMN: PrinterColumn = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
+
+/** Begins `additionalPrinterColumns` of every job kind. */
+export const TARGET_COLUMN: PrinterColumn = { name: "Target", jsonPath: ".spec.odooInstanceRef.name" };
+
+export const PHASE_COLUMN: PrinterColumn = { name: "Phase", jsonPath: ".status.phase" };
+
+/** What the operator and its users filter jobs by on the server. */
+export const JOB_SELECTABLE_FIELDS = [".spec.odooInstanceRef.name", ".status.phase"] as const;
+
+/**
+ * The version `v1` of former operators, neither served nor stored: a cluster that once stored objects with it keeps it in
+ * `status.storedVersions`, and the API server refuses a CRD that lacks a stored version.
+ */
+export function legacyVersion(current: Pick<CrdVersion, "printerColumns" | "scale">): CrdVersion {
+  return {
+    name: "v1",
+    served: false,
+    storage: false,
+    deprecationWarning: `${GROUP}/v1 is deprecated; migrate to ${GROUP}/${VERSION}`,
+    ...current,
+  };
+}
+
+/** A rule that an unchanged value always passes: objects older than the rule get their finalizer, status and deletion. */
+export function ratcheting(rule: string, message: string): CelRule {
+  return { rule: `${rule} || (oldSelf.hasValue() && oldSelf.value() == self)`, message, optionalOldSelf: true };
+}
+
+export const odooInstanceRef = z.object({
+  name: z.string().describe("Name of the OdooInstance."),
+  namespace: z.string().nullish().describe("Namespace of the OdooInstance. Default: the namespace of this object."),
+}).describe("The OdooInstance that this job works on.");
+
+export const webhookConfig = z.object({
+  url: z.string().describe("Address that gets a POST with the outcome as JSON."),
+  token: z.string().nullish()
+    .describe("Bearer token in plain text. Anyone who may read this object reads it: prefer secretTokenSecretRef."),
+  secretTokenSecretRef: z.object({
+    name: z.string().describe("Name of a Secret in this namespace."),
+    key: z.string().describe("Key in that Secret."),
+  }).nullish().describe("Where the bearer token is read from; used if token is empty."),
+});
+
+/** The phases of every job kind. */
+export const jobPhase = z.enum(["Pending", "Running", "Completed", "Failed"]);
+
+/** Where a job stands. */
+export type JobPhase = z.infer<typeof jobPhase>;

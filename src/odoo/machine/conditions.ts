@@ -1,0 +1,109 @@
+/**
+ * What the status says to people: why an instance is where it is, and what to do. Reason and message are born together,
+ * so condition, status.message and event cannot disagree.
+ */
+import type { ConditionState } from "../../kit/conditions.ts";
+import type { Phase } from "../crd/mod.ts";
+import { isTerminal } from "../model/outcome.ts";
+import type { World } from "../model/world.ts";
+import { deletionObstacle } from "../states/deleting.ts";
+import { configurationProblem } from "./guards.ts";
+import { PHASES } from "./phases.ts";
+
+/** A PascalCase constant and a sentence that says what to do. */
+export interface Explanation {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The first thing a person should know of an instance in `phase`. */
+export function explain(world: World, phase: Phase): Explanation {
+  return particular(world, phase) ?? { reason: phase, message: PHASES[phase].message };
+}
+
+/** The conditions of an instance that enters (or stays in) `phase`. */
+export function conditionsFor(world: World, phase: Phase): ConditionState[] {
+  const { reason, message } = explain(world, phase);
+  const observedGeneration = world.instance.metadata.generation ?? 0;
+  const ready = phase === "Running" && !world.instance.metadata.deletionTimestamp;
+  return [
+    { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
+    {
+      type: "Progressing",
+      status: PHASES[phase].progressing ? "True" : "False",
+      reason: phase,
+      message: PHASES[phase].message,
+      observedGeneration,
+    },
+    { ...databaseReachable(world), observedGeneration },
+  ];
+}
+
+function particular(world: World, phase: Phase): Explanation | undefined {
+  if (world.instance.metadata.deletionTimestamp) {
+    return deletionObstacle(world) ?? { reason: "Deleting", message: "Dropping database and role" };
+  }
+  switch (phase) {
+    case "Error":
+      return configurationProblem(world);
+    case "InitFailed":
+      return initFailure(world);
+    default:
+      return configurationProblem(world) ?? clusterChange(world) ??
+        (phase === "Provisioning" ? unreachable(world) : databaseMissing(world));
+  }
+}
+
+function initFailure(world: World): Explanation | undefined {
+  const failed = world.observed.initJobs.filter((cr) => isTerminal(cr) && cr.status?.phase === "Failed").at(-1);
+  if (!failed) return undefined;
+  const cause = failed.status?.message ?? "no reason was recorded";
+  return {
+    reason: "InitFailed",
+    message: `OdooInitJob ${failed.metadata.name} failed: ${cause}. Create a new OdooInitJob to try again`,
+  };
+}
+
+function unreachable({ cluster }: World): Explanation | undefined {
+  if (cluster.problem || cluster.facts.known) return undefined;
+  const { reason, message } = cluster.facts;
+  return { reason, message: reason === "Connecting" ? message : `${message}. Trying again until it answers` };
+}
+
+function clusterChange({ status, cluster }: World): Explanation | undefined {
+  if (!status.activeCluster || !cluster.address || status.activeCluster === cluster.address.name) return undefined;
+  return {
+    reason: "ClusterChangeNotSupported",
+    message:
+      `The database is on cluster '${status.activeCluster}' and this version cannot move it: set spec.database.cluster back to that`,
+  };
+}
+
+function databaseMissing({ status, cluster, resolved }: World): Explanation | undefined {
+  if (!status.dbInitialized || !resolved || cluster.problem || !cluster.facts.known) return undefined;
+  if (cluster.facts.databases.has(resolved.databaseName)) return undefined;
+  return {
+    reason: "DatabaseMissing",
+    message: `Database ${resolved.databaseName} is not on cluster '${cluster.address.name}' any more: restore it`,
+  };
+}
+
+function databaseReachable({ cluster }: World): Omit<ConditionState, "observedGeneration"> {
+  const type = "DatabaseReachable";
+  if (cluster.problem) return { type, status: "Unknown", ...cluster.problem };
+  const { facts, address } = cluster;
+  if (facts.known) {
+    return {
+      type,
+      status: "True",
+      reason: "Connected",
+      message: `PostgreSQL ${facts.serverMajor} on cluster '${address.name}'`,
+    };
+  }
+  return {
+    type,
+    status: facts.reason === "Connecting" ? "Unknown" : "False",
+    reason: facts.reason,
+    message: facts.message,
+  };
+}

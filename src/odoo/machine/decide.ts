@@ -1,0 +1,142 @@
+/**
+ * The decision: what to do now, and which phase comes next. Pure: the same world gives the same plan.
+ *
+ * The work of a phase is planned only once that phase is committed in status; entering it and recording what it will do
+ * (status.operation) is one write. So a crash at any point repeats a decision, never a deed.
+ */
+import type { Deployment } from "../../kit/builders/mod.ts";
+import { setConditions } from "../../kit/conditions.ts";
+import type { Stored } from "../../kit/types.ts";
+import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
+import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
+import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
+import type { Effect, Plan } from "../model/plan.ts";
+import { rfc3339 } from "../model/times.ts";
+import { readyReplicas, type World } from "../model/world.ts";
+import {
+  cronDeployment,
+  obsoleteChildren,
+  steadyChildren,
+  webDeployment,
+  type WorkloadInput,
+} from "../resources/mod.ts";
+import { planDeletion } from "../states/deleting.ts";
+import { planOutcome, planRefusals, planReleases } from "../states/initializing.ts";
+import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
+import { conditionsFor, explain } from "./conditions.ts";
+import { guards } from "./guards.ts";
+import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
+import { type Transition, TRANSITIONS } from "./transitions.ts";
+
+/** Field manager of all that the operator writes; upstream's, so that its objects are taken over. */
+export const FIELD_MANAGER = "odoo-operator";
+
+/** What to do now. */
+export function decide(world: World): Plan {
+  if (world.instance.metadata.deletionTimestamp) {
+    const effects = planDeletion(world);
+    const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
+    return { effects: leaves ? effects : [...effects, { type: "status", status: nextStatus(world, world.phase) }] };
+  }
+  const preparation = planPreparation(world);
+  if (preparation.length) return { effects: preparation };
+  const row: PhaseRow = PHASES[world.phase];
+  const transition = transitionOf(world);
+  const phase = transition?.to ?? world.phase;
+  return {
+    effects: [
+      ...planDisowning(world, FIELD_MANAGER),
+      ...planFoundations(world),
+      ...planChildren(world, row),
+      ...row.plan?.(world) ?? [],
+      ...planReleases(world),
+      ...planOutcome(world),
+      ...planRefusals(world),
+      { type: "status", status: nextStatus(world, phase) },
+      ...(transition ? [phaseChanged(world, transition)] : []),
+    ],
+  };
+}
+
+/** The row that leads out of the committed phase, if one holds. */
+export function transitionOf(world: World): Transition | undefined {
+  return TRANSITIONS.find(({ from, when }) => from === world.phase && guards[when](world));
+}
+
+function planChildren(world: World, row: PhaseRow): Effect[] {
+  const { resolved, cluster, observed, status } = world;
+  if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
+  const children: Effect[] = steadyChildren(resolved, cluster.address, observed).map((object) => ({
+    type: "apply",
+    object,
+  }));
+  const removed: Effect[] = obsoleteChildren(resolved, observed).map((object) => ({ type: "deleteChild", object }));
+  const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];
+  if (!configHash) return [...children, ...removed];
+  const workload = (replicas: number | undefined, build: (input: WorkloadInput) => Deployment): Effect[] =>
+    replicas === undefined
+      ? []
+      : [{ type: "apply", object: build({ cluster: cluster.address, configHash, replicas }) }];
+  return [
+    ...children,
+    ...removed,
+    ...workload(scaled(row.web, resolved.webReplicas, observed.web), (input) => webDeployment(resolved, input)),
+    ...workload(scaled(row.cron, resolved.cronReplicas, observed.cron), (input) => cronDeployment(resolved, input)),
+  ];
+}
+
+/** How many replicas to apply; `undefined` means that the Deployment is not touched. */
+function scaled(scale: Scale, wanted: number, live: Stored<Deployment> | undefined): number | undefined {
+  switch (scale) {
+    case "spec":
+      return wanted;
+    case "zero":
+      return 0;
+    case "keep":
+      return live?.spec?.replicas;
+  }
+}
+
+function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
+  const { status, resolved, cluster, instance } = world;
+  const host = instance.spec.ingress.hosts[0];
+  const { operation: _, ...kept } = status;
+  const operation = nextOperation(world, phase);
+  return {
+    ...kept,
+    phase,
+    message: explain(world, phase).message,
+    ready: phase === "Running",
+    readyReplicas: readyReplicas(world),
+    dbInitialized: status.dbInitialized === true || operationOutcome(world).state === "succeeded",
+    url: host ? `https://${host}` : null,
+    targetReplicas: resolved?.webReplicas ?? instance.spec.replicas ?? 1,
+    selector: `app=${webSelector(instance.metadata.name).app}`,
+    conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), rfc3339(world.now)),
+    observedGeneration: instance.metadata.generation ?? 0,
+    ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
+    ...(operation ? { operation } : {}),
+  };
+}
+
+/** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
+function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
+  if (phase !== "Initializing") return undefined;
+  if (world.phase === "Initializing") return world.status.operation;
+  const [cr] = pendingInitJobs(world);
+  if (!cr) return undefined;
+  const jobName = cr.status?.jobName ?? operationJobName(cr, cr.metadata.uid);
+  return { kind: "OdooInitJob", name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
+}
+
+function phaseChanged(world: World, { from, to }: Transition): Effect {
+  const { message } = explain(world, to);
+  const warning = to === "Error" || to === "InitFailed";
+  return {
+    type: "event",
+    about: world.instance,
+    warning,
+    reason: "PhaseChanged",
+    note: `From ${from} to ${to}: ${message}`,
+  };
+}

@@ -1,0 +1,44 @@
+/** The table as pictures and prose: Mermaid for people who look, Markdown for people who read. */
+import { guards } from "./guards.ts";
+import { type PhaseRow, PHASES, PHASES_WITHOUT_ROWS } from "./phases.ts";
+import { TRANSITIONS } from "./transitions.ts";
+
+/** A Mermaid state diagram, which GitHub renders. */
+export function diagram(): string {
+  const rows = TRANSITIONS.map(({ from, when, to }) => `  ${from} --> ${to}: ${when}`);
+  return ["stateDiagram-v2", "  [*] --> Provisioning", ...rows, ""].join("\n");
+}
+
+/** The page docs/state_machine.md, without its heading. */
+export function describeMachine(): string {
+  const phases = Object.entries(PHASES).map(([phase, row]: [string, PhaseRow]) =>
+    `| ${phase} | ${row.web} | ${row.cron} | ${row.progressing ? "yes" : "no"} | ${row.message} |`
+  );
+  const rows = TRANSITIONS.map(({ from, when, to }) => `| ${from} | ${when} | ${to} |`);
+  return [
+    "```mermaid",
+    diagram().trimEnd(),
+    "```",
+    "",
+    "## Phases",
+    "",
+    "`spec`: as many pods as the spec wants; `zero`: none; `keep`: as many as there are.",
+    "",
+    "| phase | web | cron | progressing | what it is |",
+    "|---|---|---|---|---|",
+    ...phases,
+    "",
+    "## Transitions",
+    "",
+    `From a phase, the first row whose guard holds wins. ${
+      Object.keys(guards).length
+    } guards, ${TRANSITIONS.length} rows.`,
+    "",
+    "| from | when | to |",
+    "|---|---|---|",
+    ...rows,
+    "",
+    `Named, and without rows until their operation is built: ${PHASES_WITHOUT_ROWS.join(", ")}.`,
+    "",
+  ].join("\n");
+}

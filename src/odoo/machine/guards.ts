@@ -1,0 +1,61 @@
+/** The facts that decide about phases, by the names that tables, diagrams and logs show. */
+import { databaseOwnerUid } from "../model/database.ts";
+import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
+import { readyReplicas, type World } from "../model/world.ts";
+
+export const guards = {
+  /** The spec or the clusters Secret is wrong: nothing can be made. */
+  configurationInvalid: (world) => configurationProblem(world) !== undefined,
+  configurationValid: (world) => configurationProblem(world) === undefined,
+  /** Role, database and configuration are there. */
+  provisioned: (world) => isProvisioned(world),
+  provisionedWithData: (world) => isProvisioned(world) && isInitialized(world),
+  dbInitialized: (world) => isInitialized(world),
+  /** Somebody (perhaps we) asks for an initialisation. */
+  initRequested: (world) => pendingInitJobs(world).length > 0,
+  initSucceeded: (world) => operationOutcome(world).state === "succeeded",
+  initFailed: (world) => operationOutcome(world).state === "failed",
+  /** The OdooInitJob was deleted before its end, or there never was one. */
+  initCancelled: (world) => ["cancelled", "none"].includes(operationOutcome(world).state),
+  wantsZero: (world) => wantedReplicas(world) === 0,
+  wantsSome: (world) => (wantedReplicas(world) ?? 0) > 0,
+  allReady: (world) => readyReplicas(world) >= (wantedReplicas(world) ?? Infinity),
+  someReady: (world) => readyReplicas(world) > 0 && readyReplicas(world) < (wantedReplicas(world) ?? 0),
+  noneReady: (world) => readyReplicas(world) === 0,
+} satisfies Record<string, (world: World) => boolean>;
+
+/** A guard, by name. */
+export type Guard = keyof typeof guards;
+
+/** What is wrong with the spec, the clusters Secret, or the login that it gives. */
+export function configurationProblem(world: World) {
+  if (world.problem) return world.problem;
+  if (world.cluster.problem) return world.cluster.problem;
+  const { facts, address } = world.cluster;
+  if (facts.known || facts.reason !== "DatabaseLoginFailed") return undefined;
+  return {
+    reason: facts.reason,
+    message:
+      `${facts.message}. Correct adminUser and adminPassword of cluster '${address.name}' in the clusters Secret`,
+  };
+}
+
+function isInitialized({ status }: World): boolean {
+  return status.dbInitialized === true;
+}
+
+function isProvisioned({ cluster, resolved, observed, instance }: World): boolean {
+  if (!resolved || !cluster.address || !cluster.facts.known) return false;
+  const { roles, databases } = cluster.facts;
+  const role = roles.get(resolved.roleName);
+  const database = databases.get(resolved.databaseName);
+  const { uid } = instance.metadata;
+  const ours = role?.ownership?.uid === uid && !!database &&
+    databaseOwnerUid({ role: role?.ownership, database: database.ownership }) === uid;
+  return ours && !!observed.configSecret && !!observed.userSecret && !!observed.filestore;
+}
+
+/** Web pods that the spec wants; unknown while it cannot be resolved. */
+function wantedReplicas({ resolved }: World): number | undefined {
+  return resolved?.webReplicas;
+}

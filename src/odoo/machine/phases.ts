@@ -1,0 +1,89 @@
+/** One row per phase: all that is true of it. A phase without a row does not compile. */
+import type { Phase } from "../crd/mod.ts";
+import type { Effect } from "../model/plan.ts";
+import type { World } from "../model/world.ts";
+import { planInitialJob, planInitRequest } from "../states/initializing.ts";
+
+/** How many pods a phase wants: what the spec says, none, or as many as there are. */
+export type Scale = "spec" | "zero" | "keep";
+
+/** What a phase is. */
+export interface PhaseRow {
+  readonly web: Scale;
+  readonly cron: Scale;
+  /** Whether the instance is on its way to another phase by itself (condition Progressing). */
+  readonly progressing: boolean;
+  /** What a person should know of the phase, when nothing more particular is to be said. */
+  readonly message: string;
+  /** What the phase does beyond keeping its children. */
+  readonly plan?: (world: World) => readonly Effect[];
+}
+
+export const PHASES = {
+  Provisioning: { web: "keep", cron: "keep", progressing: true, message: "Creating role, database, volume and routes" },
+  Uninitialized: {
+    web: "zero",
+    cron: "zero",
+    progressing: false,
+    message: "Waiting for a job that fills the database: create an OdooInitJob, or set spec.init.enabled",
+    plan: planInitRequest,
+  },
+  Initializing: {
+    web: "zero",
+    cron: "zero",
+    progressing: true,
+    message: "Installing the first modules",
+    plan: planInitialJob,
+  },
+  InitFailed: {
+    web: "zero",
+    cron: "zero",
+    progressing: false,
+    message: "The initialisation failed: create a new OdooInitJob to try again",
+  },
+  Starting: { web: "spec", cron: "spec", progressing: true, message: "Waiting for the web pods" },
+  Running: { web: "spec", cron: "spec", progressing: false, message: "All web pods serve" },
+  Degraded: { web: "spec", cron: "spec", progressing: false, message: "Some web pods do not serve" },
+  Stopped: { web: "zero", cron: "zero", progressing: false, message: "Stopped: spec.replicas is 0" },
+  Upgrading: { web: "keep", cron: "zero", progressing: true, message: "Updating modules" },
+  Restoring: { web: "zero", cron: "zero", progressing: true, message: "Restoring a backup" },
+  CloningFromSource: { web: "zero", cron: "zero", progressing: true, message: "Cloning another instance" },
+  BackingUp: { web: "spec", cron: "spec", progressing: true, message: "Backing up" },
+  MigratingFilestore: {
+    web: "zero",
+    cron: "zero",
+    progressing: true,
+    message: "Copying the filestore to another storage class",
+  },
+  FinalizingFilestoreMigration: {
+    web: "zero",
+    cron: "zero",
+    progressing: true,
+    message: "Switching to the copied filestore",
+  },
+  MigratingDatabase: {
+    web: "zero",
+    cron: "zero",
+    progressing: true,
+    message: "Copying the database to another cluster",
+  },
+  FinalizingDatabaseMigration: {
+    web: "zero",
+    cron: "zero",
+    progressing: true,
+    message: "Switching to the copied database",
+  },
+  Error: { web: "keep", cron: "keep", progressing: false, message: "The instance cannot work as it is written" },
+} satisfies Record<Phase, PhaseRow>;
+
+/** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
+export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
+  "Upgrading",
+  "Restoring",
+  "CloningFromSource",
+  "BackingUp",
+  "MigratingFilestore",
+  "FinalizingFilestoreMigration",
+  "MigratingDatabase",
+  "FinalizingDatabaseMigration",
+];

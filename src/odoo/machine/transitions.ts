@@ -1,0 +1,41 @@
+/** The state machine, as a page. From a phase, the first row whose guard holds wins. */
+import type { Phase } from "../crd/mod.ts";
+import type { Guard } from "./guards.ts";
+
+/** One way from a phase to another. */
+export interface Transition {
+  readonly from: Phase;
+  readonly when: Guard;
+  readonly to: Phase;
+}
+
+export const TRANSITIONS: readonly Transition[] = [
+  { from: "Provisioning", when: "configurationInvalid", to: "Error" },
+  { from: "Provisioning", when: "provisionedWithData", to: "Starting" },
+  { from: "Provisioning", when: "provisioned", to: "Uninitialized" },
+
+  { from: "Error", when: "configurationValid", to: "Provisioning" },
+
+  { from: "Uninitialized", when: "configurationInvalid", to: "Error" },
+  { from: "Uninitialized", when: "dbInitialized", to: "Starting" },
+  { from: "Uninitialized", when: "initRequested", to: "Initializing" },
+
+  { from: "Initializing", when: "initSucceeded", to: "Starting" },
+  { from: "Initializing", when: "initFailed", to: "InitFailed" },
+  { from: "Initializing", when: "initCancelled", to: "Uninitialized" },
+
+  { from: "InitFailed", when: "initRequested", to: "Initializing" },
+
+  { from: "Starting", when: "wantsZero", to: "Stopped" },
+  { from: "Starting", when: "allReady", to: "Running" },
+
+  { from: "Running", when: "wantsZero", to: "Stopped" },
+  { from: "Running", when: "someReady", to: "Degraded" },
+  { from: "Running", when: "noneReady", to: "Starting" },
+
+  { from: "Degraded", when: "wantsZero", to: "Stopped" },
+  { from: "Degraded", when: "allReady", to: "Running" },
+  { from: "Degraded", when: "noneReady", to: "Starting" },
+
+  { from: "Stopped", when: "wantsSome", to: "Starting" },
+];

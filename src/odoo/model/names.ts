@@ -1,0 +1,72 @@
+/** Every name that the operator derives: objects, labels, roles, databases. Nothing else in the program builds a name. */
+import { sha256Hex } from "../../kit/hash.ts";
+import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+
+/** Label that says to which instance an object belongs; caches select by it. */
+export const INSTANCE_LABEL = "bemade.org/instance";
+export const ENVIRONMENT_LABEL = "bemade.org/environment";
+
+/** Keeps an instance until its database and role are gone. The name is upstream's: it serves both operators. */
+export const INSTANCE_FINALIZER = "bemade.org/postgres-cleanup";
+
+/** Keeps a Job until its outcome is recorded in the object that asked for it. */
+export const OUTCOME_FINALIZER = "bemade.org/outcome";
+
+/** Pod annotation that rolls the pods when their configuration or a password changes. */
+export const CONFIG_HASH_ANNOTATION = "bemade.org/odoo-conf-hash";
+
+/** On the configuration Secret: what it was rendered from, and what pods are to be rolled by. */
+export const RENDERED_FROM_ANNOTATION = "bemade.org/rendered-from";
+export const CONTENT_HASH_ANNOTATION = "bemade.org/content-hash";
+
+/** Longest name for which every derived label and Service name is valid (63 for a label, less `-cron`). */
+export const LONGEST_INSTANCE_NAME = 58;
+
+const LONGEST_NAME = 63;
+
+/** Names of the objects of the instance `name`. */
+export const objectNames = {
+  web: (name: string) => name,
+  cron: (name: string) => `${name}-cron`,
+  service: (name: string) => name,
+  route: (name: string) => name,
+  userSecret: (name: string) => `${name}-odoo-user`,
+  config: (name: string) => `${name}-odoo-conf`,
+  filestore: (name: string) => `${name}-filestore-pvc`,
+  tlsSecret: (name: string) => `${name}-tls`,
+  autoInit: (name: string) => `${name}-auto-init`,
+} as const;
+
+/** Labels of everything that belongs to an instance. */
+export function instanceLabels(name: string, environment: "Staging" | "Production"): Record<string, string> {
+  return { [ENVIRONMENT_LABEL]: environment.toLowerCase(), [INSTANCE_LABEL]: name };
+}
+
+/** Immutable selectors of the two Deployments. */
+export function webSelector(name: string): Record<string, string> {
+  return { app: objectNames.web(name) };
+}
+export function cronSelector(name: string): Record<string, string> {
+  return { app: objectNames.cron(name) };
+}
+
+/** The PostgreSQL role of an instance; beyond 63 bytes, where PostgreSQL would cut it, the end is a hash. */
+export function roleName(instance: { readonly name: string; readonly namespace: string }): string {
+  return fitted(`odoo.${instance.namespace}.${instance.name}`, ".");
+}
+
+/** The database of an instance: the one it asks for, else one made from its uid. */
+export function databaseName(instance: OdooInstance, uid: string): string {
+  return instance.spec.database?.name || `odoo_${uid.replace(/[^a-z0-9]/g, "_")}`;
+}
+
+/** The batch/v1 Job of an operation: the same for the same CR, so that it cannot be started twice. */
+export function operationJobName(cr: OdooInitJob, uid: string): string {
+  return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");
+}
+
+function fitted(name: string, separator: string): string {
+  if (name.length <= LONGEST_NAME) return name;
+  const hash = sha256Hex(name).slice(0, 10);
+  return `${name.slice(0, LONGEST_NAME - hash.length - 1).replace(/[^a-z0-9]+$/, "")}${separator}${hash}`;
+}

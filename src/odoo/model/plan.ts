@@ -1,0 +1,73 @@
+/**
+ * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
+ *
+ * The order of the list is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
+ * instance status, events): execute() takes them one by one, and a crash between any two is harmless, because each is
+ * derived again from what is there.
+ */
+import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
+import type { Job } from "../../kit/builders/kinds.ts";
+import type { OdooInitJob, OdooInitJobStatus, OdooInstanceStatus } from "../crd/mod.ts";
+import type { ConfigText } from "./config_text.ts";
+
+/** One thing to do. */
+export type Effect =
+  /** Patches the instance itself (finalizers, defaults). */
+  | { readonly type: "patchInstance"; readonly operations: readonly JsonPatchOperation[] }
+  /** Makes the Secret with the role's name and a fresh password, unless it exists. */
+  | {
+    readonly type: "ensureUserSecret";
+    readonly name: string;
+    readonly role: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }
+  /** Makes or mends the role; its password is that of the Secret. */
+  | {
+    readonly type: "ensureRole";
+    readonly cluster: string;
+    readonly role: string;
+    readonly uid: string;
+    readonly secret: string;
+  }
+  | {
+    readonly type: "ensureDatabase";
+    readonly cluster: string;
+    readonly database: string;
+    readonly role: string;
+    readonly uid: string;
+  }
+  | { readonly type: "dropDatabase"; readonly cluster: string; readonly database: string; readonly uid: string }
+  | { readonly type: "dropRole"; readonly cluster: string; readonly role: string; readonly uid: string }
+  /** Renders odoo.conf into its Secret. */
+  | {
+    readonly type: "renderConfig";
+    readonly name: string;
+    readonly text: ConfigText;
+    readonly adminPassword: string;
+    readonly userSecret: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }
+  /** Makes a child so. */
+  | { readonly type: "apply"; readonly object: KubeObject }
+  /** Creates an object once; what exists is left. */
+  | { readonly type: "create"; readonly object: KubeObject; readonly owner: Stored<KubeObject> }
+  | { readonly type: "deleteChild"; readonly object: Stored<KubeObject> }
+  /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
+  | { readonly type: "releaseJob"; readonly job: Stored<Job> }
+  | { readonly type: "jobStatus"; readonly cr: Stored<OdooInitJob>; readonly status: OdooInitJobStatus }
+  | { readonly type: "status"; readonly status: OdooInstanceStatus }
+  | {
+    readonly type: "event";
+    readonly about: Stored<KubeObject>;
+    readonly warning: boolean;
+    readonly reason: string;
+    readonly note: string;
+  }
+  /** Lets the instance go. */
+  | { readonly type: "removeFinalizer"; readonly finalizer: string };
+
+/** A decision. */
+export interface Plan {
+  readonly effects: readonly Effect[];
+  readonly requeueAfterMs?: number;
+}

@@ -1,0 +1,206 @@
+/**
+ * What a user said plus the operator's defaults: `Resolved`, in which nothing that matters is optional, or the problems
+ * that keep the instance from ever working. Everything behind this line can trust what it gets.
+ */
+import type {
+  V1Affinity,
+  V1EnvFromSource,
+  V1EnvVar,
+  V1ResourceRequirements,
+  V1Toleration,
+} from "@kubernetes/client-node";
+import type { JsonPatchOperation } from "../../kit/types.ts";
+import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
+import { databaseName, LONGEST_INSTANCE_NAME, roleName } from "./names.ts";
+
+/** What the operator's flags give to instances that do not say. Empty strings mean: no default. */
+export interface Defaults {
+  readonly image: string;
+  readonly storageClass: string;
+  readonly storageSize: string;
+  readonly ingressClass: string;
+  readonly ingressIssuer: string;
+  readonly gatewayRef?: { readonly name: string; readonly namespace: string };
+  readonly resources?: V1ResourceRequirements;
+  readonly affinity?: V1Affinity;
+  readonly tolerations?: readonly V1Toleration[];
+}
+
+/** Why an instance cannot work as it is written; `message` says what to do. */
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A wish that can be fulfilled. */
+export interface Resolved {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly image: string;
+  readonly imagePullSecret?: string;
+  readonly adminPassword: string;
+  readonly environment: "Staging" | "Production";
+  readonly webReplicas: number;
+  readonly cronReplicas: number;
+  readonly hosts: readonly string[];
+  readonly ingressIssuer?: string;
+  readonly ingressClass?: string;
+  readonly gatewayRef?: { readonly name: string; readonly namespace: string };
+  readonly webResources?: V1ResourceRequirements;
+  readonly cronResources?: V1ResourceRequirements;
+  readonly storageSize: string;
+  readonly storageClass?: string;
+  readonly configOptions: Readonly<Record<string, string>>;
+  readonly roleName: string;
+  readonly databaseName: string;
+  readonly init: { readonly enabled: boolean; readonly modules: readonly string[]; readonly demo: boolean };
+  readonly strategy: "Recreate" | "RollingUpdate";
+  readonly rollingUpdate?: { readonly maxUnavailable: string; readonly maxSurge: string };
+  readonly probes: { readonly startupPath: string; readonly livenessPath: string; readonly readinessPath: string };
+  readonly affinity?: V1Affinity;
+  readonly tolerations: readonly V1Toleration[];
+  readonly extraEnv: readonly V1EnvVar[];
+  readonly extraEnvFrom: readonly V1EnvFromSource[];
+}
+
+const SERVICE_NAME = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const HEALTH_PATH = "/web/health";
+
+/** Everything the instance is to be, or what is wrong with it (never both, never neither). */
+export function resolve(
+  instance: OdooInstance,
+  defaults: Defaults,
+): { readonly resolved: Resolved; readonly problem?: undefined } | {
+  readonly resolved?: undefined;
+  readonly problem: Problem;
+} {
+  const { name = "", namespace = "", uid = "" } = instance.metadata ?? {};
+  const problem = nameProblem(name) ?? specProblem(instance.spec);
+  if (problem) return { problem };
+  const spec = instance.spec;
+  const { cron, ingress, init, probes, strategy } = spec;
+  const storageClass = spec.filestore?.storageClass ?? defaults.storageClass;
+  return {
+    resolved: {
+      name,
+      namespace,
+      uid,
+      image: spec.image ?? defaults.image,
+      adminPassword: spec.adminPassword,
+      environment: spec.environment ?? "Staging",
+      webReplicas: spec.replicas ?? 1,
+      cronReplicas: cron?.replicas ?? 1,
+      hosts: ingress.hosts,
+      storageSize: String(spec.filestore?.storageSize ?? defaults.storageSize),
+      configOptions: spec.configOptions ?? {},
+      roleName: roleName({ name, namespace }),
+      databaseName: databaseName(instance, uid),
+      init: { enabled: init?.enabled ?? true, modules: orBase(init?.modules), demo: init?.demo ?? false },
+      strategy: strategy?.type ?? "Recreate",
+      probes: {
+        startupPath: probes?.startupPath ?? HEALTH_PATH,
+        livenessPath: probes?.livenessPath ?? HEALTH_PATH,
+        readinessPath: probes?.readinessPath ?? HEALTH_PATH,
+      },
+      tolerations: spec.tolerations?.length ? spec.tolerations : defaults.tolerations ?? [],
+      extraEnv: spec.extraEnv ?? [],
+      extraEnvFrom: spec.extraEnvFrom ?? [],
+      ...given({
+        imagePullSecret: spec.imagePullSecret || undefined,
+        ingressIssuer: (ingress.issuer ?? defaults.ingressIssuer) || undefined,
+        ingressClass: (ingress.class ?? defaults.ingressClass) || undefined,
+        gatewayRef: ingress.gatewayRef ?? defaults.gatewayRef,
+        webResources: spec.resources ?? defaults.resources,
+        cronResources: cron?.resources ?? defaults.resources,
+        storageClass: storageClass || undefined,
+        affinity: spec.affinity ?? defaults.affinity,
+        rollingUpdate: strategy?.type === "RollingUpdate"
+          ? {
+            maxUnavailable: strategy.rollingUpdate?.maxUnavailable ?? "25%",
+            maxSurge: strategy.rollingUpdate?.maxSurge ?? "25%",
+          }
+          : undefined,
+      }),
+    },
+  };
+}
+
+/** The modules to install: an empty list means `base`, as upstream has it. */
+export function orBase(modules: readonly string[] | undefined): readonly string[] {
+  return modules?.length ? modules : ["base"];
+}
+
+/**
+ * The operations that write `defaults` into the spec where it says nothing; empty if it says everything. Only what a flag
+ * gives is written, and only absent fields are touched.
+ */
+export function defaultsPatch(spec: OdooInstanceSpec, defaults: Defaults): JsonPatchOperation[] {
+  const { filestore, cron } = spec;
+  return [
+    ...absent("/spec", spec, { image: defaults.image, resources: defaults.resources, affinity: defaults.affinity }),
+    ...(spec.tolerations?.length
+      ? []
+      : absent("/spec", {}, { tolerations: defaults.tolerations?.length ? defaults.tolerations : undefined })),
+    ...nested("/spec/filestore", filestore, { storageClass: defaults.storageClass, storageSize: defaults.storageSize }),
+    ...absent("/spec/ingress", spec.ingress, {
+      issuer: defaults.ingressIssuer,
+      class: defaults.ingressClass,
+      gatewayRef: defaults.gatewayRef,
+    }),
+    ...nested("/spec/cron", cron, { resources: defaults.resources }),
+  ];
+}
+
+function absent(path: string, present: object, values: Readonly<Record<string, unknown>>): JsonPatchOperation[] {
+  const has = present as Readonly<Record<string, unknown>>;
+  return Object.entries(values).filter(([name, value]) =>
+    value !== undefined && value !== "" && (has[name] ?? undefined) === undefined
+  )
+    .map(([name, value]) => ({ op: "add", path: `${path}/${name}`, value }));
+}
+
+function nested(
+  path: string,
+  present: object | null | undefined,
+  values: Readonly<Record<string, unknown>>,
+): JsonPatchOperation[] {
+  const operations = absent(path, present ?? {}, values);
+  return present || !operations.length ? operations : [{ op: "add", path, value: {} }, ...operations];
+}
+
+function nameProblem(name: string): Problem | undefined {
+  if (SERVICE_NAME.test(name) && name.length <= LONGEST_INSTANCE_NAME) return undefined;
+  return {
+    reason: "NameInvalid",
+    message:
+      `The name cannot be used for a Service and its labels: choose at most ${LONGEST_INSTANCE_NAME} lower-case letters, digits and dashes that begin with a letter, and create the instance anew`,
+  };
+}
+
+function specProblem(spec: OdooInstanceSpec): Problem | undefined {
+  if (!spec.ingress.hosts.length) {
+    return { reason: "HostsMissing", message: "spec.ingress.hosts is empty: name at least one host" };
+  }
+  const broken = Object.entries(spec.configOptions ?? {}).find(([name, value]) => hasControlCharacter(name + value));
+  if (broken) {
+    return {
+      reason: "ConfigOptionInvalid",
+      message: `spec.configOptions.${JSON.stringify(broken[0])} contains a line break or control character: remove it`,
+    };
+  }
+  return undefined;
+}
+
+function hasControlCharacter(text: string): boolean {
+  return [...text].some((character) => character.charCodeAt(0) < 32 || character.charCodeAt(0) === 127);
+}
+
+/** The entries whose value is given, for optional fields that must not be present and undefined. */
+function given<T extends Readonly<Record<string, unknown>>>(
+  values: T,
+): { [K in keyof T]?: Exclude<T[K], undefined | null> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null)) as {
+    [K in keyof T]?: Exclude<T[K], undefined | null>;
+  };
+}

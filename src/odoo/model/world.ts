@@ -1,0 +1,72 @@
+/**
+ * All that a decision may look at: the wish, what is there, and the time. Made by observe(), read by guards and planners.
+ * A field that is absent here does not exist; what could not be found out says `known: false`.
+ */
+import type { Deployment, HttpRoute, Ingress, Job, PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
+import type { Stored } from "../../kit/types.ts";
+import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
+import type { ClusterAddress, ClusterFacts } from "./database.ts";
+import type { Defaults, Problem, Resolved } from "./resolve.ts";
+
+/** A Secret without its contents. */
+export interface SecretFacts {
+  readonly name: string;
+  /** `uid/resourceVersion`. */
+  readonly version: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** How a batch/v1 Job stands. */
+export type JobState =
+  | { readonly state: "absent" }
+  | { readonly state: "active" }
+  | { readonly state: "succeeded"; readonly message: string }
+  | { readonly state: "failed"; readonly message: string };
+
+/** What is there. */
+export interface Observed {
+  readonly userSecret?: SecretFacts;
+  readonly configSecret?: SecretFacts;
+  readonly web?: Stored<Deployment>;
+  readonly cron?: Stored<Deployment>;
+  readonly filestore?: Stored<PersistentVolumeClaim>;
+  readonly ingress?: Stored<Ingress>;
+  readonly route?: Stored<HttpRoute>;
+  /** Job CRs that name this instance, oldest first. */
+  readonly initJobs: readonly Stored<OdooInitJob>[];
+  /** batch/v1 Jobs of this instance. */
+  readonly jobs: readonly Stored<Job>[];
+  /** How each of them stands, by name. */
+  readonly jobStates: ReadonlyMap<string, JobState>;
+}
+
+/** Where the database is to be. */
+export type ChosenCluster =
+  | { readonly address: ClusterAddress; readonly facts: ClusterFacts; readonly problem?: undefined }
+  | { readonly problem: Problem; readonly address?: undefined; readonly facts?: undefined };
+
+/** The input of decide(). */
+export interface World {
+  readonly instance: Stored<OdooInstance>;
+  readonly status: OdooInstanceStatus;
+  /** The phase that is committed; Provisioning if none is. */
+  readonly phase: Phase;
+  readonly defaults: Defaults;
+  /** Absent if `problem` says why nothing can be resolved. */
+  readonly resolved?: Resolved;
+  readonly problem?: Problem;
+  readonly cluster: ChosenCluster;
+  readonly observed: Observed;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** How the Job called `name` stands; one that was never asked for is absent. */
+export function jobStateOf(world: World, name: string | null | undefined): JobState {
+  return (name ? world.observed.jobStates.get(name) : undefined) ?? { state: "absent" };
+}
+
+/** Web pods that serve. Absent means: the Deployment does not exist. */
+export function readyReplicas(world: World): number {
+  return world.observed.web?.status?.readyReplicas ?? 0;
+}

@@ -1,0 +1,29 @@
+/** One batch/v1 Job per operation: in the instance's image, with the tenant's own credentials and nothing else. */
+import { env, type Job, job } from "../../kit/builders/mod.ts";
+import type { OdooInitJob } from "../crd/mod.ts";
+import type { ClusterAddress } from "../model/database.ts";
+import { instanceLabels, OUTCOME_FINALIZER } from "../model/names.ts";
+import { orBase, type Resolved } from "../model/resolve.ts";
+import { odooContainer, odooPod } from "./pod.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+const INIT_DEADLINE_SECONDS = 3600;
+
+/** Installs the first modules. It is kept (finalizer, no time to live) until its outcome is in the CR's status. */
+export function initJob(name: string, cr: OdooInitJob, resolved: Resolved, cluster: ClusterAddress): Job {
+  const labels = instanceLabels(resolved.name, resolved.environment);
+  const modules = orBase(cr.spec.modules);
+  const init = odooContainer("init", resolved, cluster, {
+    command: ["/bin/sh", "-c", SCRIPTS.init],
+    env: env({ ODOO_MODULES: modules.join(","), ODOO_DEMO: String(cr.spec.demo ?? false) }),
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    ...(resolved.webResources
+      ? { resources: resolved.webResources as NonNullable<ReturnType<typeof odooContainer>["resources"]> }
+      : {}),
+  });
+  return job({ name, namespace: resolved.namespace, labels, finalizers: [OUTCOME_FINALIZER] }, {
+    podLabels: labels,
+    pod: odooPod(resolved, [init]),
+    spec: { backoffLimit: 0, activeDeadlineSeconds: INIT_DEADLINE_SECONDS },
+  });
+}

@@ -1,0 +1,78 @@
+/** What every pod with Odoo in it has in common: user, volumes, how it reaches PostgreSQL, where it may run. */
+import type { EnvVar, PodSpec } from "../../kit/builders/mod.ts";
+import { container, env, envFromSecret, restrictedContainer, restrictedPod } from "../../kit/builders/mod.ts";
+import type { Container } from "../../kit/builders/mod.ts";
+import type { ClusterAddress } from "../model/database.ts";
+import { objectNames } from "../model/names.ts";
+import type { Resolved } from "../model/resolve.ts";
+
+/** User and group `odoo` of the official images. */
+const ODOO_IDS = { user: 100, group: 101 };
+
+/** Where the containers find what they need. */
+export const CONFIG_FILE = "/etc/odoo/odoo.conf";
+const CONFIG_DIRECTORY = "/etc/odoo";
+const DATA_DIRECTORY = "/var/lib/odoo";
+
+/** A container with Odoo's image, configuration, filestore and database; `fields` adds what is particular. */
+export function odooContainer(
+  name: string,
+  resolved: Resolved,
+  cluster: ClusterAddress,
+  fields: Partial<Omit<Container, "name" | "image">>,
+): Container {
+  const own = [...databaseEnv(resolved, cluster), ...(fields.env ?? [])];
+  return container(name, resolved.image, {
+    imagePullPolicy: "IfNotPresent",
+    securityContext: restrictedContainer(),
+    volumeMounts: [
+      { name: "filestore", mountPath: DATA_DIRECTORY },
+      { name: "odoo-conf", mountPath: CONFIG_DIRECTORY },
+    ],
+    ...fields,
+    env: withExtraEnv(own, resolved.extraEnv as readonly EnvVar[]),
+    ...(resolved.extraEnvFrom.length ? { envFrom: [...resolved.extraEnvFrom] } : {}),
+  });
+}
+
+/** A pod around Odoo containers. */
+export function odooPod(resolved: Resolved, containers: Container[], fields: Partial<PodSpec> = {}): PodSpec {
+  const { name, imagePullSecret, affinity, tolerations } = resolved;
+  return {
+    automountServiceAccountToken: false, // Odoo never talks to Kubernetes
+    enableServiceLinks: false, // from 19 on Odoo reads ODOO_*: a Service odoo-http would set its port to tcp://…
+    securityContext: restrictedPod(ODOO_IDS),
+    containers,
+    volumes: [
+      { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } },
+      {
+        name: "odoo-conf",
+        secret: { secretName: objectNames.config(name), items: [{ key: "odoo.conf", path: "odoo.conf" }] },
+      },
+    ],
+    ...(imagePullSecret ? { imagePullSecrets: [{ name: imagePullSecret }] } : {}),
+    ...(affinity ? { affinity: affinity as NonNullable<PodSpec["affinity"]> } : {}),
+    ...(tolerations.length ? { tolerations: [...tolerations] } : {}),
+    ...fields,
+  };
+}
+
+function databaseEnv(resolved: Resolved, cluster: ClusterAddress): EnvVar[] {
+  const password = envFromSecret("PGPASSWORD", { name: objectNames.userSecret(resolved.name), key: "password" });
+  return [
+    ...env({
+      PGHOST: cluster.host,
+      PGPORT: String(cluster.port),
+      PGUSER: resolved.roleName,
+      PGDATABASE: resolved.databaseName,
+    }),
+    password,
+  ];
+}
+
+/** Last wins by name: an override takes the place of what it overrides, new variables follow. */
+function withExtraEnv(own: readonly EnvVar[], extra: readonly EnvVar[]): EnvVar[] {
+  const byName = new Map(own.map((variable) => [variable.name, variable]));
+  for (const variable of extra) byName.set(variable.name, variable);
+  return [...byName.values()];
+}

@@ -1,0 +1,171 @@
+/** The program's settings: upstream's flags and environment names. The only reader of either. */
+import { parseArgs } from "@std/cli/parse-args";
+import type { Defaults } from "../model/resolve.ts";
+
+/** What the operator is told at its start. */
+export interface Config {
+  readonly operatorNamespace: string;
+  readonly clustersSecret: string;
+  readonly defaults: Defaults;
+  readonly health: { readonly hostname: string; readonly port: number };
+  readonly logFormat: "text" | "json";
+  readonly logLevel: "debug" | "info" | "warning" | "error";
+  /** Reporting instance of events. */
+  readonly podName: string;
+  /** Settings that were given and have no effect in this version. */
+  readonly ignored: readonly string[];
+}
+
+/** A setting that cannot be used; the message is for one line on stderr. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Every flag with its default; the environment name is the flag's in capitals. */
+const FLAGS = {
+  "default-odoo-image": "odoo:18.0",
+  "default-storage-class": "standard",
+  "default-storage-size": "2Gi",
+  "default-ingress-class": "",
+  "default-ingress-issuer": "",
+  "default-gateway-ref-name": "",
+  "default-gateway-ref-namespace": "",
+  "default-staging-smtp-host": "",
+  "default-staging-smtp-port": "1025",
+  "default-staging-smtp-encryption": "none",
+  "default-odoo-resources": "",
+  "default-odoo-affinity": "",
+  "default-odoo-tolerations": "",
+  "postgres-clusters-secret": "postgres-clusters",
+  "operator-namespace": "",
+  "webhook-port": "9443",
+  "webhook-tls-cert": "/tmp/k8s-webhook-server/serving-certs/tls.crt",
+  "webhook-tls-key": "/tmp/k8s-webhook-server/serving-certs/tls.key",
+  "health-probe-bind-address": ":8081",
+  "log-format": "text",
+  "log-level": "info",
+  "job-history-limit": "10",
+  "postgres-client-image": "",
+  "operator-image": "",
+} as const;
+
+type Flag = keyof typeof FLAGS;
+
+/** Flags whose feature comes with a later version. */
+const WITHOUT_EFFECT: readonly Flag[] = [
+  "default-staging-smtp-host",
+  "default-staging-smtp-port",
+  "default-staging-smtp-encryption",
+  "webhook-port",
+  "webhook-tls-cert",
+  "webhook-tls-key",
+  "job-history-limit",
+  "postgres-client-image",
+  "operator-image",
+];
+
+/**
+ * Reads the command line and the environment; a flag goes before its variable.
+ *
+ * @throws {UsageError} for an unknown flag, a missing namespace, or a value that cannot be read.
+ */
+export function readConfig(args: readonly string[], env: (name: string) => string | undefined): Config {
+  const given = readFlags(args);
+  const value = (flag: Flag) => given.get(flag) ?? env(variableOf(flag)) ?? FLAGS[flag];
+  const operatorNamespace = value("operator-namespace");
+  if (!operatorNamespace) throw new UsageError("Cannot start: --operator-namespace (or OPERATOR_NAMESPACE) is not set");
+  const logFormat = value("log-format");
+  if (logFormat !== "text" && logFormat !== "json") {
+    throw new UsageError(`Cannot use --log-format ${logFormat}: it must be text or json`);
+  }
+  const logLevel = value("log-level");
+  if (logLevel !== "debug" && logLevel !== "info" && logLevel !== "warning" && logLevel !== "error") {
+    throw new UsageError(`Cannot use --log-level ${logLevel}: it must be debug, info, warning or error`);
+  }
+  integer("webhook-port", value("webhook-port"), 65535);
+  integer("default-staging-smtp-port", value("default-staging-smtp-port"), 65535);
+  integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1);
+  const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
+  return {
+    operatorNamespace,
+    clustersSecret: value("postgres-clusters-secret") || FLAGS["postgres-clusters-secret"],
+    defaults: readDefaults(value),
+    health: readAddress(value("health-probe-bind-address")),
+    logFormat,
+    logLevel,
+    podName: env("POD_NAME") || "odoo-operator",
+    ignored: WITHOUT_EFFECT.filter(isGiven).map((flag) => `--${flag}`),
+  };
+}
+
+function readFlags(args: readonly string[]): ReadonlyMap<Flag, string> {
+  const unknown: string[] = [];
+  const parsed = parseArgs(args, {
+    string: Object.keys(FLAGS),
+    unknown: (argument) => (unknown.push(argument), false),
+  });
+  const stray = [...unknown, ...parsed._.map(String)];
+  if (stray.length) throw new UsageError(`Cannot understand ${stray.join(" ")}: see docs for the flags`);
+  const flags = Object.keys(FLAGS) as Flag[];
+  return new Map(flags.flatMap((flag) => parsed[flag] === undefined ? [] : [[flag, String(parsed[flag])] as const]));
+}
+
+function readDefaults(value: (flag: Flag) => string): Defaults {
+  const name = value("default-gateway-ref-name");
+  const namespace = value("default-gateway-ref-namespace");
+  const resources = json(value, "default-odoo-resources", isRecord) as Defaults["resources"];
+  const affinity = json(value, "default-odoo-affinity", isRecord) as Defaults["affinity"];
+  const tolerations = json(value, "default-odoo-tolerations", Array.isArray) as Defaults["tolerations"];
+  return {
+    image: value("default-odoo-image") || FLAGS["default-odoo-image"],
+    storageClass: value("default-storage-class"),
+    storageSize: value("default-storage-size") || FLAGS["default-storage-size"],
+    ingressClass: value("default-ingress-class"),
+    ingressIssuer: value("default-ingress-issuer"),
+    ...(name && namespace ? { gatewayRef: { name, namespace } } : {}),
+    ...(resources ? { resources } : {}),
+    ...(affinity ? { affinity } : {}),
+    ...(tolerations ? { tolerations } : {}),
+  };
+}
+
+/** A flag's JSON; empty, `null`, `{}` and `[]` mean that there is none. */
+function json(value: (flag: Flag) => string, flag: Flag, accepts: (parsed: unknown) => boolean): unknown {
+  const text = value(flag);
+  if (!text) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError(`Cannot use --${flag}: it is not JSON`, { cause });
+  }
+  if (parsed === null) return undefined;
+  if (!accepts(parsed)) throw new UsageError(`Cannot use --${flag}: it is not the JSON of such a field`);
+  return Object.keys(parsed as object).length ? parsed : undefined;
+}
+
+/** `host:port` or `:port`. */
+function readAddress(text: string): { hostname: string; port: number } {
+  const match = /^(.*):(\d+)$/.exec(text);
+  if (!match) throw new UsageError(`Cannot use --health-probe-bind-address ${text}: it must be host:port or :port`);
+  return {
+    hostname: match[1]?.replace(/^\[|\]$/g, "") || "0.0.0.0",
+    port: integer("health-probe-bind-address", match[2] ?? "", 65535),
+  };
+}
+
+function integer(flag: Flag, text: string, max: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > max) {
+    throw new UsageError(`Cannot use --${flag} ${text}: it must be a whole number up to ${max}`);
+  }
+  return number;
+}
+
+function variableOf(flag: Flag): string {
+  return flag.toUpperCase().replaceAll("-", "_");
+}
+
+function isRecord(value: unknown): boolean {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}

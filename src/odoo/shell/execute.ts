@@ -1,0 +1,135 @@
+/** Carries out a plan, effect by effect, in its order. Every effect may be repeated; none is undone. */
+import {
+  isNotFound,
+  Job,
+  type JsonPatchOperation,
+  type KubeObject,
+  type ReconcileContext,
+  removeFinalizerPatch,
+  type ResourceType,
+  type Stored,
+} from "../../kit/mod.ts";
+import { Deployment, HttpRoute, Ingress } from "../../kit/mod.ts";
+import type { OdooInstance } from "../crd/mod.ts";
+import { OUTCOME_FINALIZER } from "../model/names.ts";
+import type { Effect, Plan } from "../model/plan.ts";
+import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
+import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
+import { SecretBodies } from "./secrets.ts";
+
+/** How long a finished Job stays readable after its outcome is recorded. */
+const JOB_TTL_SECONDS = 900;
+
+/** Executes the effects of `plan` for `instance`. Throws what the first failing one throws; the rest waits for the next time. */
+export async function execute(
+  plan: Plan,
+  instance: Stored<OdooInstance>,
+  context: ReconcileContext,
+  postgres: PostgresClusters,
+): Promise<void> {
+  const run = new Execution(instance, context, postgres);
+  for (const effect of plan.effects) await run.carryOut(effect);
+}
+
+class Execution {
+  readonly #context: ReconcileContext;
+  readonly #postgres: PostgresClusters;
+  readonly #secrets: SecretBodies;
+  #instance: Stored<OdooInstance>;
+
+  constructor(instance: Stored<OdooInstance>, context: ReconcileContext, postgres: PostgresClusters) {
+    this.#instance = instance;
+    this.#context = context;
+    this.#postgres = postgres;
+    this.#secrets = new SecretBodies(context, instance.metadata.namespace ?? "");
+  }
+
+  #cluster(name: string): PostgresCluster {
+    const cluster = this.#postgres.get(name);
+    if (!cluster) {
+      throw new Error(`Cannot write to PostgreSQL cluster '${name}': it is not in the clusters Secret any more`);
+    }
+    return cluster;
+  }
+
+  async carryOut(effect: Effect): Promise<void> {
+    const context = this.#context;
+    switch (effect.type) {
+      case "patchInstance":
+        this.#instance = await context.patch(OdooInstanceKind, this.#instance, effect.operations);
+        return;
+      case "ensureUserSecret":
+        return await this.#secrets.ensureUserSecret(effect);
+      case "ensureRole": {
+        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret);
+        const { role, uid } = effect;
+        return await this.#cluster(effect.cluster).ensureRole({
+          role,
+          password,
+          ownership: { uid, secretVersion },
+        });
+      }
+      case "ensureDatabase": {
+        const { database, role, uid } = effect;
+        return await this.#cluster(effect.cluster).ensureDatabase({ database, role, ownership: { uid } });
+      }
+      case "dropDatabase":
+        return await this.#cluster(effect.cluster).dropDatabase({
+          database: effect.database,
+          ownership: { uid: effect.uid },
+        });
+      case "dropRole":
+        return await this.#cluster(effect.cluster).dropRole({
+          role: effect.role,
+          ownership: { uid: effect.uid },
+        });
+      case "renderConfig":
+        return await this.#secrets.renderConfig(effect);
+      case "apply":
+        await context.apply(effect.object);
+        return;
+      case "create":
+        await context.createOnce(effect.object, { owner: effect.owner });
+        return;
+      case "deleteChild":
+        return await context.delete(kindOf(effect.object), effect.object);
+      case "releaseJob":
+        return await releaseJob(effect.job, (operations) => context.patch(Job, effect.job, operations));
+      case "jobStatus":
+        return await context.setStatus(OdooInitJobKind, effect.cr, effect.status);
+      case "status":
+        return await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
+      case "event":
+        return context.event(
+          { type: effect.warning ? "Warning" : "Normal", reason: effect.reason, note: effect.note },
+          effect.about,
+        );
+      case "removeFinalizer":
+        await context.patch(OdooInstanceKind, this.#instance, removeFinalizerPatch(this.#instance, effect.finalizer));
+    }
+  }
+}
+
+/** Lets a Job go: without our finalizer, and with a time to live. A Job that is gone already is fine. */
+export async function releaseJob(
+  job: Stored<Job>,
+  patch: (operations: readonly JsonPatchOperation[]) => Promise<unknown>,
+): Promise<void> {
+  const operations = [
+    ...removeFinalizerPatch(job, OUTCOME_FINALIZER),
+    { op: "add", path: "/spec/ttlSecondsAfterFinished", value: JOB_TTL_SECONDS } as const,
+  ];
+  try {
+    await patch(operations);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute];
+
+function kindOf(object: KubeObject): ResourceType {
+  const type = DELETABLE.find(({ kind }) => kind === object.kind);
+  if (!type) throw new RangeError(`Cannot delete ${object.kind}: the operator deletes no such children`);
+  return type;
+}

@@ -1,0 +1,41 @@
+/** The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory. */
+import { customResource, type Pod, type Stored } from "../../kit/mod.ts";
+import type { OdooInitJobSpec, OdooInitJobStatus, OdooInstanceSpec, OdooInstanceStatus } from "../crd/mod.ts";
+
+const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
+
+export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceStatus | null>({
+  ...GROUP,
+  kind: "OdooInstance",
+  plural: "odooinstances",
+});
+export const OdooInitJobKind = customResource<OdooInitJobSpec, OdooInitJobStatus | null>({
+  ...GROUP,
+  kind: "OdooInitJob",
+  plural: "odooinitjobs",
+});
+
+/** A pod without what nobody asks it: how it ended is what a Job is judged by. */
+export function slimPod(pod: Stored<Pod>): Stored<Pod> {
+  const { name, namespace, uid, resourceVersion, labels, deletionTimestamp } = pod.metadata;
+  const { phase, containerStatuses, initContainerStatuses } = pod.status ?? {};
+  const statuses = [...initContainerStatuses ?? [], ...containerStatuses ?? []].map(({ name, state }) => ({
+    name,
+    image: "",
+    imageID: "",
+    ready: false,
+    restartCount: 0,
+    ...(state?.terminated ? { state: { terminated: state.terminated } } : {}),
+  }));
+  return {
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      ...(namespace ? { namespace } : {}),
+      ...(labels ? { labels } : {}),
+      ...(deletionTimestamp ? { deletionTimestamp } : {}),
+    },
+    status: { ...(phase ? { phase } : {}), containerStatuses: statuses },
+  };
+}

@@ -1,0 +1,115 @@
+/** Reads the caches into a World. No requests: what a cache does not hold does not exist. */
+import {
+  Deployment,
+  HttpRoute,
+  Ingress,
+  Job,
+  type ObjectKey,
+  PersistentVolumeClaim,
+  Pod,
+  type ReconcileContext,
+  Secret,
+  type Stored,
+} from "../../kit/mod.ts";
+import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import { chooseCluster, type Clusters } from "../model/clusters.ts";
+import type { ClusterFacts } from "../model/database.ts";
+import { objectNames } from "../model/names.ts";
+import { type Defaults, resolve } from "../model/resolve.ts";
+import type { ChosenCluster, JobState, Observed, SecretFacts, World } from "../model/world.ts";
+import { OdooInitJobKind } from "./kinds.ts";
+
+/** Index over objects of an instance: its key. */
+export const BY_INSTANCE = "instance";
+/** Index over pods: the key of the Job that they belong to. */
+export const BY_JOB = "job";
+
+/** What observe() looks at beside the caches. */
+export interface Sights {
+  readonly clusters: Clusters;
+  readonly facts: (cluster: string) => ClusterFacts;
+  readonly defaults: Defaults;
+}
+
+/** The world as it is now. */
+export function observe(instance: Stored<OdooInstance>, context: ReconcileContext, sights: Sights): World {
+  const { resolved, problem } = resolve(instance, sights.defaults);
+  const status = instance.status ?? {};
+  return {
+    instance,
+    status,
+    phase: status.phase ?? "Provisioning",
+    defaults: sights.defaults,
+    ...(resolved ? { resolved } : { problem }),
+    cluster: observeCluster(instance, sights),
+    observed: observeObjects(instance, context),
+    now: context.clock.now(),
+  };
+}
+
+function observeCluster(instance: Stored<OdooInstance>, sights: Sights): ChosenCluster {
+  const chosen = chooseCluster(instance, sights.clusters);
+  if ("problem" in chosen) return { problem: chosen.problem };
+  return { address: chosen.address, facts: sights.facts(chosen.address.name) };
+}
+
+function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContext): Observed {
+  const { name, namespace = "" } = instance.metadata;
+  const key = (child: string): ObjectKey => `${namespace}/${child}`;
+  const instanceKey = key(name);
+  const jobs = context.store(Job).byIndex(BY_INSTANCE, instanceKey);
+  const secret = (child: string) => secretFacts(context.store(Secret).get(key(child)));
+  return given({
+    userSecret: secret(objectNames.userSecret(name)),
+    configSecret: secret(objectNames.config(name)),
+    web: context.store(Deployment).get(key(objectNames.web(name))),
+    cron: context.store(Deployment).get(key(objectNames.cron(name))),
+    filestore: context.store(PersistentVolumeClaim).get(key(objectNames.filestore(name))),
+    ingress: context.store(Ingress).get(key(objectNames.route(name))),
+    route: context.store(HttpRoute).get(key(objectNames.route(name))),
+    initJobs: context.store(OdooInitJobKind).byIndex(BY_INSTANCE, instanceKey).sort(byAge),
+    jobs,
+    jobStates: new Map(
+      jobs.map((job) => [job.metadata.name, jobState(job, context.store(Pod).byIndex(BY_JOB, key(job.metadata.name)))]),
+    ),
+  });
+}
+
+/** A Job is judged by its conditions: they count its retries. The message is what its container left behind. */
+export function jobState(job: Stored<Job>, pods: readonly Stored<Pod>[]): JobState {
+  const ended = job.status?.conditions?.find(({ type, status }) =>
+    status === "True" && (type === "Complete" || type === "Failed")
+  );
+  if (!ended) return { state: "active" };
+  const message = terminationMessage(pods);
+  if (ended.type === "Complete") return { state: "succeeded", message };
+  return { state: "failed", message: [ended.reason ?? "Failed", message || ended.message].filter(Boolean).join(": ") };
+}
+
+function terminationMessage(pods: readonly Stored<Pod>[]): string {
+  const ends = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).flatMap(({ state }) =>
+    state?.terminated ?? []
+  );
+  const failed = ends.find(({ exitCode }) => exitCode !== 0) ?? ends[0];
+  return failed?.message?.trim() ?? "";
+}
+
+function secretFacts(secret: Stored<Secret> | undefined): SecretFacts | undefined {
+  if (!secret) return undefined;
+  const { name, uid, resourceVersion, annotations = {} } = secret.metadata;
+  return { name, version: `${uid}/${resourceVersion}`, annotations };
+}
+
+function byAge(a: Stored<OdooInitJob>, b: Stored<OdooInitJob>): number {
+  const [left, right] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp}/${metadata.name}`);
+  return (left ?? "") < (right ?? "") ? -1 : 1;
+}
+
+type Given<T> =
+  & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
+  & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
+
+/** Without the entries that are undefined. */
+function given<T extends object>(values: T): Given<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>;
+}

@@ -1,0 +1,104 @@
+/** The composition root: which kinds are watched, what maps to which instance, and what runs beside the controller. */
+import {
+  ConfigMap,
+  Deployment,
+  getLogger,
+  HttpRoute,
+  Ingress,
+  Job,
+  keyFromLabel,
+  keyOf,
+  type KubeObject,
+  type ObjectKey,
+  operator,
+  PersistentVolumeClaim,
+  Pod,
+  Secret,
+  Service,
+  type Stored,
+} from "../../kit/mod.ts";
+import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import { FIELD_MANAGER } from "../machine/decide.ts";
+import { databaseName, INSTANCE_LABEL, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
+import { PostgresPool } from "../ports/postgres.ts";
+import { PostgresClusters } from "../ports/postgres_clusters.ts";
+import { ClustersSecret } from "./clusters.ts";
+import type { Config } from "./config.ts";
+import { releaseJob } from "./execute.ts";
+import { OdooInitJobKind, OdooInstanceKind, slimPod } from "./kinds.ts";
+import { BY_INSTANCE, BY_JOB } from "./observe.ts";
+import { reconcile } from "./reconcile.ts";
+
+/** Only what belongs to an instance is watched; foreign objects never enter this process. */
+const OURS = { labelSelector: INSTANCE_LABEL };
+
+/** Runs the operator until `signal` is aborted. */
+export async function runOperator(config: Config, signal: AbortSignal): Promise<void> {
+  const log = getLogger(["odoo"]);
+  if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
+  const postgres = new PostgresClusters((address) => new PostgresPool(address));
+  const instancesBySqlName = new Map<string, ObjectKey>();
+  let secret: ClustersSecret;
+
+  await operator(OdooInstanceKind)
+    .watches(Deployment, OURS)
+    .watches(Service, OURS)
+    .watches(Ingress, OURS)
+    .watches(HttpRoute, { ...OURS, optional: true })
+    .watches(ConfigMap, OURS)
+    .watches(PersistentVolumeClaim, OURS)
+    .watches(Secret, { ...OURS, metadataOnly: true })
+    .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })
+    .watches(Pod, {
+      labelSelector: `${INSTANCE_LABEL},batch.kubernetes.io/job-name`,
+      map: instanceKeys,
+      indexes: { [BY_JOB]: jobKeys },
+      transform: slimPod,
+    })
+    .watches(OdooInitJobKind, { map: targetKeys, indexes: { [BY_INSTANCE]: targetKeys } })
+    .uses((tools) =>
+      secret = new ClustersSecret(tools, postgres, config, (change) => {
+        if (change === "all") return tools.enqueueAll();
+        for (const name of change) {
+          const key = instancesBySqlName.get(name);
+          if (key) tools.enqueue(key);
+        }
+      })
+    )
+    .reconcile((instance, context) => {
+      for (const name of sqlNamesOf(instance)) instancesBySqlName.set(name, keyOf(instance));
+      const sights = {
+        clusters: secret.clusters,
+        facts: (cluster: string) => postgres.facts(cluster),
+        defaults: config.defaults,
+      };
+      return reconcile(instance, context, { sights, postgres });
+    })
+    .gone(async (key, { client, store }) => {
+      // Nobody will read the outcome of its Jobs any more: without this they could never be deleted.
+      for (const job of store(Job).byIndex(BY_INSTANCE, key)) {
+        if (job.metadata.finalizers?.includes(OUTCOME_FINALIZER)) {
+          await releaseJob(job, (operations) => client.patch(Job, job.metadata, operations));
+        }
+      }
+      for (const [name, owner] of instancesBySqlName) if (owner === key) instancesBySqlName.delete(name);
+    })
+    .run({ signal, name: FIELD_MANAGER, instance: config.podName, health: config.health });
+}
+
+function instanceKeys(object: KubeObject): ObjectKey[] {
+  return keyFromLabel(object, INSTANCE_LABEL);
+}
+
+function jobKeys(pod: KubeObject): ObjectKey[] {
+  return keyFromLabel(pod, "batch.kubernetes.io/job-name");
+}
+
+function targetKeys(cr: OdooInitJob): ObjectKey[] {
+  return [`${cr.metadata?.namespace}/${cr.spec.odooInstanceRef.name}`];
+}
+
+function sqlNamesOf(instance: Stored<OdooInstance>): string[] {
+  const { name, namespace = "", uid } = instance.metadata;
+  return [roleName({ name, namespace }), databaseName(instance, uid)];
+}

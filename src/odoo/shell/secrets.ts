@@ -1,0 +1,130 @@
+/** The two Secrets of an instance: made here, because only here may passwords be seen. */
+import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
+import { promisify } from "node:util";
+import { isConflict, isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
+import type { OdooInstance } from "../crd/mod.ts";
+import { configInputsHash, renderConfig } from "../model/config_text.ts";
+import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
+import type { Effect } from "../model/plan.ts";
+
+/** passlib's `pbkdf2_sha512`, as Odoo reads it: rounds and salt are in the text. */
+const ROUNDS = 25_000;
+const SALT_BYTES = 16;
+
+/** The Secrets that one reconcile has in its hands, by name: what was just written need not be read. */
+export class SecretBodies {
+  readonly #context: ReconcileContext;
+  readonly #namespace: string;
+  readonly #held = new Map<string, Stored<Secret>>();
+
+  constructor(context: ReconcileContext, namespace: string) {
+    this.#context = context;
+    this.#namespace = namespace;
+  }
+
+  /** A Secret with its contents; `undefined` if it does not exist. */
+  async read(name: string): Promise<Stored<Secret> | undefined> {
+    const held = this.#held.get(name);
+    if (held) return held;
+    try {
+      const { client, signal } = this.#context;
+      return this.#keep(await client.get(Secret, { name, namespace: this.#namespace }, { signal }));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes the role's Secret, unless it exists. */
+  async ensureUserSecret({ name, role, labels }: Effect & { type: "ensureUserSecret" }): Promise<void> {
+    const stringData = { username: role, password: randomBytes(24).toString("hex") };
+    const created = await this.#context.createOnce<Secret>({
+      ...SECRET,
+      metadata: { name, namespace: this.#namespace, labels },
+      stringData,
+    });
+    if (created.data) this.#keep(created);
+  }
+
+  /** The role's password and the version of the Secret that it comes from. */
+  async rolePassword(name: string): Promise<{ readonly password: string; readonly secretVersion: string }> {
+    const secret = await this.read(name);
+    const password = decoded(secret, "password");
+    if (!secret || !password) throw new Error(`Cannot read the role's password: Secret ${name} has no key password`);
+    return { password, secretVersion: versionOf(secret) };
+  }
+
+  /** Renders odoo.conf. The hash of an unchanged admin password is kept, so that its salt does not roll the pods. */
+  async renderConfig(
+    { name, text, adminPassword, userSecret, labels }: Effect & { type: "renderConfig" },
+  ): Promise<void> {
+    const { password, secretVersion } = await this.rolePassword(userSecret);
+    const present = this.#context.store(Secret).get(`${this.#namespace}/${name}`) ? await this.read(name) : undefined;
+    const former = decoded(present, "admin_passwd") ?? "";
+    const adminPasswd = !adminPassword || await matches(adminPassword, former)
+      ? former && adminPassword ? former : ""
+      : await hashed(adminPassword);
+    const salt = decoded(present, "salt") ?? randomBytes(SALT_BYTES).toString("hex");
+    const file = renderConfig(text, adminPasswd || undefined);
+    const annotations = {
+      [RENDERED_FROM_ANNOTATION]: configInputsHash(text, adminPassword, secretVersion),
+      [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt].join("\n")),
+    };
+    const data = Object.fromEntries(
+      Object.entries({ "odoo.conf": file, admin_passwd: adminPasswd, salt }).map((
+        [key, value],
+      ) => [key, encoded(value)]),
+    );
+    this.#keep(
+      await this.#context.apply<Secret>({
+        ...SECRET,
+        metadata: { name, namespace: this.#namespace, labels, annotations },
+        data,
+      }),
+    );
+  }
+
+  #keep(secret: Stored<Secret>): Stored<Secret> {
+    this.#held.set(secret.metadata.name, secret);
+    return secret;
+  }
+}
+
+const SECRET = { apiVersion: "v1", kind: "Secret", type: "Opaque" } as const;
+const derive = promisify(pbkdf2);
+
+/** `$pbkdf2-sha512$rounds$salt$hash`, with passlib's own Base64. */
+async function hashed(password: string, salt: Uint8Array = randomBytes(SALT_BYTES), rounds = ROUNDS): Promise<string> {
+  const key = await derive(password, salt, rounds, 64, "sha512");
+  return `$pbkdf2-sha512$${rounds}$${passlibBase64(salt)}$${passlibBase64(key)}`;
+}
+
+async function matches(password: string, hash: string): Promise<boolean> {
+  const [, scheme, rounds, salt] = hash.split("$");
+  if (scheme !== "pbkdf2-sha512" || !salt) return false;
+  const again = await hashed(password, fromPasslibBase64(salt), Number(rounds));
+  return again.length === hash.length &&
+    timingSafeEqual(new TextEncoder().encode(again), new TextEncoder().encode(hash));
+}
+
+function passlibBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", ".").replaceAll("=", "");
+}
+
+function fromPasslibBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text.replaceAll(".", "+")), (c) => c.charCodeAt(0));
+}
+
+/** `uid/resourceVersion`. */
+export function versionOf(secret: Stored<Secret>): string {
+  return `${secret.metadata.uid}/${secret.metadata.resourceVersion}`;
+}
+
+function encoded(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+function decoded(secret: Stored<Secret> | undefined, key: string): string | undefined {
+  const text = secret?.data?.[key];
+  return text === undefined ? undefined : new TextDecoder().decode(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+}

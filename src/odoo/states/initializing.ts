@@ -1,0 +1,113 @@
+/** From an empty database to one with modules: who asks for it, the Job that does it, and how its end is recorded. */
+import type { OdooInitJobStatus } from "../crd/mod.ts";
+import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
+import { isStray, isTerminal, operationOutcome, pendingInitJobs, requestOf, wasStarted } from "../model/outcome.ts";
+import type { Effect } from "../model/plan.ts";
+import { jobTime } from "../model/times.ts";
+import { jobStateOf, type World } from "../model/world.ts";
+import { initJob } from "../resources/mod.ts";
+
+/** Uninitialized: if the spec wants it and nobody has asked yet, asks for an initialisation. */
+export function planInitRequest(world: World): Effect[] {
+  const { resolved, instance, observed } = world;
+  if (!resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
+  const name = objectNames.autoInit(resolved.name);
+  if (pendingInitJobs(world).length || observed.initJobs.some((cr) => cr.metadata.name === name)) return [];
+  const { modules, demo } = resolved.init;
+  const webhook = instance.spec.init?.webhook;
+  const object = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooInitJob",
+    metadata: { name, namespace: resolved.namespace, labels: instanceLabels(resolved.name, resolved.environment) },
+    spec: { odooInstanceRef: { name: resolved.name }, modules, demo, ...(webhook ? { webhook } : {}) },
+  };
+  return [{ type: "create", object, owner: instance }];
+}
+
+/** Initializing: creates the Job of the operation, once; the CR says so as soon as it exists. */
+export function planInitialJob(world: World): Effect[] {
+  const { operation } = world.status;
+  const { resolved, cluster } = world;
+  const cr = operation && requestOf(world, operation);
+  if (!cr || !operation?.jobName || isTerminal(cr) || !resolved || !cluster.address) return [];
+  const job = jobStateOf(world, operation.jobName);
+  if (job.state === "absent" && (wasStarted(cr, operation) || otherJobActive(world, operation.jobName))) return [];
+  const create: Effect[] = job.state === "absent"
+    ? [{ type: "create", object: initJob(operation.jobName, cr, resolved, cluster.address), owner: cr }]
+    : [];
+  if (wasStarted(cr, operation)) return create;
+  const status: OdooInitJobStatus = {
+    phase: "Running",
+    jobName: operation.jobName,
+    startTime: jobTime(world.now),
+    ...generationOf(cr),
+  };
+  return [
+    ...create,
+    { type: "jobStatus", cr, status },
+    { type: "event", about: cr, warning: false, reason: "InitStarted", note: `Created Job ${operation.jobName}` },
+  ];
+}
+
+/** In any phase: an operation that has ended is closed in its CR before the instance forgets it. */
+export function planOutcome(world: World): Effect[] {
+  const { operation } = world.status;
+  const cr = operation && requestOf(world, operation);
+  if (!cr || isTerminal(cr)) return [];
+  const outcome = operationOutcome(world);
+  if (outcome.state !== "succeeded" && outcome.state !== "failed") return [];
+  const failed = outcome.state === "failed";
+  const status: OdooInitJobStatus = {
+    ...cr.status,
+    jobName: operation.jobName ?? null,
+    phase: failed ? "Failed" : "Completed",
+    completionTime: jobTime(world.now),
+    ...(failed ? { message: outcome.message } : {}),
+    ...generationOf(cr),
+  };
+  const note = failed ? `The initialisation failed: ${outcome.message}` : "The database is initialised";
+  return [
+    { type: "jobStatus", cr, status },
+    { type: "event", about: cr, warning: failed, reason: failed ? "InitFailed" : "InitCompleted", note },
+  ];
+}
+
+/** In any phase: CRs that can never be carried out are told why, instead of waiting for ever. */
+export function planRefusals(world: World): Effect[] {
+  const { initJobs } = world.observed;
+  const refuse = (cr: (typeof initJobs)[number], message: string): Effect[] => [
+    {
+      type: "jobStatus",
+      cr,
+      status: { ...cr.status, phase: "Failed", completionTime: jobTime(world.now), message, ...generationOf(cr) },
+    },
+    { type: "event", about: cr, warning: true, reason: "InitRefused", note: message },
+  ];
+  const open = initJobs.filter((cr) => !isTerminal(cr) && cr.metadata.uid !== world.status.operation?.uid);
+  return open.flatMap((cr) => {
+    if (isStray(cr)) return refuse(cr, "spec.odooInstanceRef.namespace must be the namespace of this object");
+    if (world.status.dbInitialized) return refuse(cr, "The instance is initialised already: nothing was done");
+    return [];
+  });
+}
+
+/** In any phase: Jobs whose outcome is recorded, or asked for by nobody any more, may go. */
+export function planReleases(world: World): Effect[] {
+  const { jobs, initJobs } = world.observed;
+  return jobs.flatMap((job): Effect[] => {
+    const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
+    const cr = initJobs.find(({ metadata }) => metadata.uid === owner?.uid);
+    const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
+    return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+  });
+}
+
+function otherJobActive(world: World, jobName: string): boolean {
+  return [...world.observed.jobStates].some(([name, { state }]) => name !== jobName && state === "active");
+}
+
+function generationOf(
+  { metadata }: { readonly metadata: { readonly generation?: number } },
+): { observedGeneration?: number } {
+  return metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
+}

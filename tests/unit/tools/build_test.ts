@@ -1,0 +1,75 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { build, type BuildOptions, COMPILE_COMMAND } from "../../../tools/build.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+
+/** A folder with a main.ts that loads a part lazily. */
+async function withProject(main: string, run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, "{}");
+    await Deno.writeTextFile(`${folder}/main.ts`, main);
+    await Deno.writeTextFile(`${folder}/lazy.ts`, `export const word = "from the lazy part";`);
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const LAZY_MAIN = `const { word } = await import("./lazy.ts"); console.log(word);`;
+const quiet = (folder: string): BuildOptions => ({ folder, stdio: "null" });
+
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return names.toSorted();
+}
+
+Deno.test("COMPILE_COMMAND is the line of the Dockerfile", async () => {
+  const dockerfile = await Deno.readTextFile(new URL("Dockerfile", ROOT));
+  const lines = dockerfile.split("\n").filter((line) => line.startsWith("RUN deno compile"));
+  assertEquals(lines, [`RUN deno ${COMPILE_COMMAND.join(" ")}`]);
+});
+
+Deno.test("COMPILE_COMMAND grants neither programs nor files to write", () => {
+  assert(!COMPILE_COMMAND.some((flag) => /^(-A|--allow-(all|run|write|ffi|import))/.test(flag)));
+});
+
+Deno.test("build() leaves a bundle that runs, lazy parts aside, when asked for the bundle only", async () => {
+  await withProject(LAZY_MAIN, async (folder) => {
+    await build({ ...quiet(folder), steps: ["bundle"] });
+    const [lazy, ...rest] = await namesIn(`${folder}/dist`);
+    assert(lazy?.startsWith("lazy-"), lazy);
+    assertEquals(rest, ["main.js"]);
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "dist/main.js"], cwd: folder }).output();
+    assertEquals(new TextDecoder().decode(stdout), "from the lazy part\n");
+  });
+});
+
+Deno.test("build() removes what an earlier bundle left", async () => {
+  await withProject(LAZY_MAIN, async (folder) => {
+    await Deno.mkdir(`${folder}/dist`);
+    await Deno.writeTextFile(`${folder}/dist/lazy-OLD.js`, "");
+    await build({ ...quiet(folder), steps: ["bundle"] });
+    assert(!(await namesIn(`${folder}/dist`)).includes("lazy-OLD.js"));
+  });
+});
+
+Deno.test("build() makes an executable when a denort is named", async () => {
+  await withProject(LAZY_MAIN, async (folder) => {
+    await build({ ...quiet(folder), env: { DENORT_BIN: Deno.execPath() } });
+    const { isFile, mode } = await Deno.stat(`${folder}/odoo-operator`);
+    assert(isFile && ((mode ?? 0) & 0o100) !== 0);
+  });
+});
+
+Deno.test("build() fails when the source does not bundle", async () => {
+  await withProject(`import "./missing.ts";`, async (folder) => {
+    await assertRejects(() => build(quiet(folder)), Error, "deno bundle failed");
+  });
+});
+
+Deno.test("build() names the ways out when the executable cannot be made", async () => {
+  await withProject(LAZY_MAIN, async (folder) => {
+    await assertRejects(() => build({ ...quiet(folder), env: { DENORT_BIN: "/nowhere" } }), Error, "--bundle-only");
+  });
+});

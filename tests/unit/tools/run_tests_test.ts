@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { closingLine, countedBy, runTests, testRuns, type Totals } from "../../../tools/run_tests.ts";
+
+const PASSING = `Deno.test("passes", () => {}); Deno.test.ignore("is left out", () => {});`;
+const FAILING =
+  `Deno.test("fails", async (t) => { await t.step("in a step", () => { throw new Error("planted"); }); });`;
+const NOT_COMPILING = `const text: string = 1; Deno.test("never runs", () => {});`;
+const THROWING = `throw new Error("planted");`;
+
+const RUNS: Readonly<
+  Record<string, { readonly files: Record<string, string>; readonly filter?: string; readonly want: Totals }>
+> = {
+  "counts what passed": { files: { "a_test.ts": PASSING, "b_test.ts": PASSING }, want: { passed: 2, failed: 0 } },
+  "counts a failed test with steps once": {
+    files: { "a_test.ts": PASSING, "b_test.ts": FAILING },
+    want: { passed: 1, failed: 1 },
+  },
+  "fails when a file does not compile": { files: { "a_test.ts": NOT_COMPILING }, want: { passed: 0, failed: 1 } },
+  "fails when a file throws on import": {
+    files: { "a_test.ts": PASSING, "b_test.ts": THROWING },
+    want: { passed: 1, failed: 1 },
+  },
+  "fails when there is nothing to run": { files: {}, want: { passed: 0, failed: 1 } },
+  "leaves out what the filter does": {
+    files: { "a_test.ts": PASSING, "b_test.ts": FAILING },
+    filter: "passes",
+    want: { passed: 1, failed: 0 },
+  },
+};
+
+for (const [sentence, { files, filter, want }] of Object.entries(RUNS)) {
+  Deno.test(`runTests() ${sentence}`, async () => {
+    const folder = await Deno.makeTempDir();
+    let shown = "";
+    const output = new WritableStream<Uint8Array>({
+      write: (bytes) => void (shown += new TextDecoder().decode(bytes)),
+    });
+    try {
+      for (const [name, code] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${name}`, code);
+      const options = { output, stderr: "null", ...(filter === undefined ? {} : { filter }) } as const;
+      assertEquals(await runTests([folder], options), want);
+      if (want.passed > 0) assertStringIncludes(shown, "passes ... ");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+const CLOSINGS: Readonly<
+  Record<string, { readonly output: string; readonly success: boolean; readonly want: Totals }>
+> = {
+  "reads the plain line": {
+    output: "\nok | 12 passed | 0 failed (7ms)\n",
+    success: true,
+    want: { passed: 12, failed: 0 },
+  },
+  "reads steps and filtered tests past": {
+    output: "FAILED | 3 passed (4 steps) | 2 failed (1 step) | 1 ignored | 5 filtered out (1s)\n",
+    success: false,
+    want: { passed: 3, failed: 2 },
+  },
+  "reads a coloured line": {
+    output: "\x1b[0m\x1b[32mok\x1b[0m | 1 passed | 0 failed \x1b[0m\x1b[38;5;245m(7ms)\x1b[0m\n",
+    success: true,
+    want: { passed: 1, failed: 0 },
+  },
+  "believes the last line": {
+    output: "ok | 99 passed | 0 failed\nFAILED | 1 passed | 1 failed\n",
+    success: false,
+    want: { passed: 1, failed: 1 },
+  },
+  "believes the exit code before the line": {
+    output: "ok | 4 passed | 0 failed\n",
+    success: false,
+    want: { passed: 4, failed: 1 },
+  },
+};
+
+for (const [sentence, { output, success, want }] of Object.entries(CLOSINGS)) {
+  Deno.test(`countedBy() ${sentence}`, () => assertEquals(countedBy(output, success), want));
+}
+
+Deno.test("closingLine() is what CI reads", () => {
+  assertEquals(closingLine({ passed: 12, failed: 0 }), "12 passed, 0 failed");
+});
+
+Deno.test("testRuns() runs unit tests in parallel within their fence, then the others one after the other", () => {
+  const [unit, others, ...more] = testRuns(["examples", "./tests/unit/kit", "tests/integration", "tests/unit"]);
+  assertEquals(more, []);
+  assertEquals(unit?.paths, ["./tests/unit/kit", "tests/unit"]);
+  assertEquals(others, { flags: ["--allow-all"], paths: ["examples", "tests/integration"] });
+  for (const flag of ["--parallel", "--trace-leaks", "--sanitize-ops", "--sanitize-resources"]) {
+    assert(unit?.flags.includes(flag), flag);
+  }
+  assert(!unit?.flags.some((flag) => ["--allow-all", "-A", "--allow-net", "--allow-run"].includes(flag)));
+});
+
+Deno.test("testRuns() starts nothing for a group without paths", () => {
+  assertEquals(testRuns(["examples"]).length, 1);
+});
