@@ -79,7 +79,7 @@ export class ApiServer {
   /** Sends a signal. After one that ends it, this waits for the end; after SIGSTOP it hangs until SIGCONT. */
   async kill(signal: Deno.Signal): Promise<void> {
     this.#process?.kill(signal);
-    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#process?.exited;
+    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#process?.ended();
   }
 
   /** The way in for anyone: a fresh client certificate. */

@@ -34,13 +34,16 @@ export async function withLock<T>(
   return await work();
 }
 
-/** Whether a file or folder is there. */
+/** Whether a file or folder is there, for us. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (NOT_THERE.some((type) => error instanceof type)) return false;
     throw error;
   }
 }
+
+/** PATH may name folders that we must not look into, and files in the place of folders. */
+const NOT_THERE = [Deno.errors.NotFound, Deno.errors.PermissionDenied, Deno.errors.NotADirectory];

@@ -169,7 +169,7 @@ async function main(): Promise<void> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(name, () => ending.abort());
   const interrupted = new Promise<void>((resolve) => ending.signal.addEventListener("abort", () => resolve()));
-  const print = (text: string) => Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
+  const print = async (text: string, to = Deno.stdout) => void await to.write(new TextEncoder().encode(`${text}\n`));
   const startedAt = performance.now();
   try {
     await using cluster = await startLocalCluster({ signal: ending.signal });
@@ -180,7 +180,9 @@ async function main(): Promise<void> {
     await print(`# Logs: ${cluster.directory}/logs   Requests: ${cluster.auditLog}`);
     await interrupted;
   } catch (error) {
-    if (!ending.signal.aborted) throw error;
+    if (ending.signal.aborted) return;
+    await print(error instanceof Error ? error.message : String(error), Deno.stderr);
+    Deno.exitCode = 1;
   }
 }
 

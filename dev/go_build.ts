@@ -72,7 +72,10 @@ export async function stageDirectory(
   if (assets && await exists(`${assets}/${STAGES}`)) return `${assets}/${STAGES}`;
   const stages = `${options.directory}/${STAGES}`;
   if (await exists(stages)) return stages;
-  const { success, stdout, stderr } = await go(["mod", "download", "-json", "sigs.k8s.io/kwok"], options.signal);
+  const { success, stdout, stderr } = await go(["mod", "download", "-json", "sigs.k8s.io/kwok"], {
+    purpose: `${STAGES} (kwok's folder kustomize/stage)`,
+    signal: options.signal,
+  });
   if (!success) throw new Error(`Cannot download the kwok module: ${stderr || stdout}`);
   const { Dir: moduleDirectory } = JSON.parse(stdout) as { Dir: string };
   const partial = await Deno.makeTempDir({ dir: await ensured(options.directory), prefix: ".stages-" });
@@ -112,7 +115,7 @@ async function build({ name, goPackage }: BuildTarget, options: Step): Promise<v
   });
   const abort = () => compiler.kill("SIGKILL");
   signal?.addEventListener("abort", abort);
-  const exit = await reporting(progress, (elapsed) => `Building ${name} (${step}), ${elapsed}`, compiler.exited);
+  const exit = await reporting(progress, (elapsed) => `Building ${name} (${step}), ${elapsed}`, compiler.ended());
   signal?.removeEventListener("abort", abort);
   signal?.throwIfAborted();
   if (exit.code !== 0) throw new Error(`Cannot build ${name}: go build failed\n${await compiler.logTail()}`);
@@ -121,11 +124,18 @@ async function build({ name, goPackage }: BuildTarget, options: Step): Promise<v
 
 async function requireGo(targets: readonly BuildTarget[]): Promise<void> {
   const names = targets.map((target) => target.name).join(", ");
-  const { success, stderr } = await go(["version"]);
+  const { success, stderr } = await go(["version"], { purpose: names });
   if (!success) throw new Error(`Cannot build ${names}: ${stderr}`);
 }
 
-async function go(args: string[], signal?: AbortSignal): Promise<{ success: boolean; stdout: string; stderr: string }> {
+interface GoOptions {
+  /** What is missing if Go is. */
+  readonly purpose: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+async function go(args: string[], options: GoOptions): Promise<{ success: boolean; stdout: string; stderr: string }> {
+  const { purpose, signal } = options;
   try {
     const command = new Deno.Command("go", {
       args,
@@ -135,13 +145,12 @@ async function go(args: string[], signal?: AbortSignal): Promise<{ success: bool
     });
     const { success, stdout, stderr } = await command.output();
     return { success, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Error(
-      "Cannot set up the local cluster: Go is not installed. Install Go 1.26 or newer (everything else is then built once " +
-        "and kept), or put etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on PATH or into the folder " +
-        "that KUBEBUILDER_ASSETS names (there also kwok's folder kustomize/stage, as kwok-stages)",
-      { cause: error },
+      `Cannot set up the local cluster: ${purpose} not found, nor Go to build from. Install Go 1.26 or newer (what is ` +
+        "built is kept), or put what is missing on PATH or into the folder that KUBEBUILDER_ASSETS names",
+      { cause },
     );
   }
 }

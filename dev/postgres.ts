@@ -177,7 +177,7 @@ async function createDataDirectory(group: ProcessGroup, options: InitOptions): P
     cwd: home,
     ...unprivileged(),
   });
-  const { code } = await initdb.exited;
+  const { code } = await initdb.ended();
   if (code !== 0) {
     throw new Error(`Cannot create a PostgreSQL data directory: initdb failed\n${await initdb.logTail()}`);
   }

@@ -71,17 +71,32 @@ export class ManagedProcess {
   readonly name: string;
   readonly pid: number;
   readonly logPath: string;
-  /** Never rejects. */
-  readonly exited: Promise<Exit>;
+  readonly #exited: Promise<Exit>;
   readonly #endSignal: Deno.Signal;
   #exit: Exit | undefined;
 
-  constructor(options: SpawnOptions, running: { pid: number; logPath: string; exited: Promise<Exit> }) {
+  constructor(
+    options: SpawnOptions,
+    running: { readonly pid: number; readonly logPath: string; readonly exited: Promise<Exit> },
+  ) {
     this.name = options.name;
     this.pid = running.pid;
     this.logPath = running.logPath;
     this.#endSignal = options.endSignal ?? "SIGKILL";
-    this.exited = running.exited.then((exit) => this.#exit = exit);
+    this.#exited = running.exited.then((exit) => this.#exit = exit);
+  }
+
+  /**
+   * Resolves when it has ended; never rejects. A child alone does not keep this program running (one that forgets its
+   * cluster still ends), so the wait has to.
+   */
+  async ended(): Promise<Exit> {
+    const keepAlive = setInterval(() => {}, 60_000);
+    try {
+      return await this.#exited;
+    } finally {
+      clearInterval(keepAlive);
+    }
   }
 
   /** Set once it has ended. */
@@ -104,7 +119,7 @@ export class ManagedProcess {
     const { signal = "SIGTERM", graceMs = 5000 } = options;
     this.kill(signal);
     const insist = setTimeout(() => this.kill("SIGKILL"), graceMs);
-    await this.exited;
+    await this.ended();
     clearTimeout(insist);
   }
 
@@ -183,7 +198,7 @@ export class ProcessGroup implements AsyncDisposable {
     if (pid === undefined || !stdin) throw new Error(`Cannot start ${name}: no process was made for ${command}`);
     const managed = new ManagedProcess(options, { pid, logPath, exited });
     this.#running.add(managed);
-    managed.exited.then(() => this.#forget(managed));
+    exited.then(() => this.#forget(managed));
     await this.#tellGuard(`add ${pid} ${endSignal.slice(3)}`);
     stdin.on("error", () => {}); // it has ended already, which `exited` tells
     stdin.end("go\n");
@@ -204,13 +219,13 @@ export class ProcessGroup implements AsyncDisposable {
   async #stop(): Promise<void> {
     await Promise.all([...this.#running].map((managed) => managed.end()));
     this.#guard.ref();
-    await this.#toGuard.close();
+    await this.#toGuard.close().catch(() => {});
     await this.#guard.status; // it removes the directory, so that this is done in one place
   }
 
   #forget(managed: ManagedProcess): void {
     this.#running.delete(managed);
-    if (!this.#stopped) this.#tellGuard(`forget ${managed.pid}`);
+    if (!this.#stopped) this.#tellGuard(`forget ${managed.pid}`).catch(() => {}); // a guard that was killed guards nothing
   }
 
   async #tellGuard(line: string): Promise<void> {

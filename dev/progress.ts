@@ -3,7 +3,10 @@
  * a log. Goes to stderr, so that the output of a command stays usable.
  */
 
-/** Told where a long step stands. A `passing` line says the same as the one before with newer numbers and may be dropped. */
+/**
+ * Told where a long step stands. A `passing` line says the same as the one before with newer numbers and may be dropped;
+ * an empty one takes the last one back.
+ */
 export type Progress = (line: string, options?: { readonly passing?: boolean }) => void;
 
 /** In a log, a passing line appears when nothing was written for this long: never silent for more than five seconds. */
@@ -19,10 +22,10 @@ export function stderrProgress(): Progress {
   return (line, { passing = false } = {}) => {
     if (terminal) {
       write(`${rewriting ? "\r\x1b[2K" : ""}${line}${passing ? "" : "\n"}`);
-      rewriting = passing;
+      rewriting = passing && line !== "";
       return;
     }
-    if (passing && performance.now() - writtenAt < LOG_INTERVAL_MS) return;
+    if (!line || passing && performance.now() - writtenAt < LOG_INTERVAL_MS) return;
     writtenAt = performance.now();
     write(`${line}\n`);
   };
@@ -43,6 +46,7 @@ export async function reporting<T>(
     return await work;
   } finally {
     clearInterval(timer);
+    progress("", { passing: true });
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * src/odoo/crd -> crds/*.yaml, committed so that Helm, `kubectl apply` and a reader need no tool.
  *
- * `deno run --allow-read --allow-write=crds tools/gen_crds.ts`; with `--check` it writes nothing, names stale files and exits with 1.
+ * `deno run --allow-read --allow-write=crds tools/gen_crds.ts`; with `--check` it writes nothing, names stale files and
+ * exits with 1.
  */
 import { stringify } from "yaml";
 import { ALL_CRDS } from "../src/odoo/crd/mod.ts";

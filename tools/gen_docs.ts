@@ -1,7 +1,8 @@
 /**
  * Schemas -> docs/crd_reference.md: what a user can say and read, field by field.
  *
- * `deno run --allow-read --allow-write=docs tools/gen_docs.ts`; with `--check` it writes nothing, names stale files and exits with 1.
+ * `deno run --allow-read --allow-write=docs tools/gen_docs.ts`; with `--check` it writes nothing, names stale files and
+ * exits with 1.
  */
 import { ALL_CRDS } from "../src/odoo/crd/mod.ts";
 import type { CustomResourceDefinition, StructuralSchema } from "../src/kit/crd.ts";

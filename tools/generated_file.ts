@@ -1,5 +1,5 @@
 /**
- * Committed files that a tool generates: written, or with `--check` compared and left alone, so that CI proves them fresh.
+ * Committed files that a tool generates: written, or with `--check` compared and left alone, so that CI can judge.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
@@ -19,7 +19,7 @@ export async function staleFiles(files: readonly GeneratedFile[], root: URL): Pr
   return stale;
 }
 
-/** What a generator's command line does: writes the files, or with `--check` names the stale ones; returns the exit code. */
+/** A generator's command line: writes the files, or with `--check` names the stale ones; returns the exit code. */
 export async function emitGenerated(files: readonly GeneratedFile[], task: string): Promise<number> {
   const root = new URL("..", import.meta.url);
   const stale = await staleFiles(files, root);

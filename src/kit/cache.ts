@@ -84,9 +84,14 @@ export class Store<T extends KubeObject> {
     const listed = new Set(objects.map(keyOf));
     for (const object of this.list()) {
       const gone = !listed.has(keyOf(object)) && !isNewer(object.metadata.resourceVersion, resourceVersion);
-      if (gone) this.#drop(object, true);
+      if (gone) this.#drop(keyOf(object), { initial: true });
     }
     for (const object of objects) this.#put(object, true);
+  }
+
+  /** The kind itself is gone from the server, and every object with it. */
+  clear(): void {
+    for (const key of [...this.#objects.keys()]) this.#drop(key, { initial: true });
   }
 
   /** An event of the watch: the object is so now. */
@@ -99,7 +104,9 @@ export class Store<T extends KubeObject> {
   remove(object: Stored<T>): void {
     this.#saw(object.metadata.resourceVersion);
     const held = this.#objects.get(keyOf(object));
-    if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) this.#drop(object, false);
+    if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) {
+      this.#drop(keyOf(object), { last: this.#transform(withoutManagedFields(object)), initial: false });
+    }
   }
 
   /** A bookmark: the watch has come so far. */
@@ -124,13 +131,12 @@ export class Store<T extends KubeObject> {
     this.#tell({ key, object, deleted: false, initial, ...(previous ? { previous } : {}) });
   }
 
-  #drop(object: Stored<T>, initial: boolean): void {
-    const key = keyOf(object);
+  #drop(key: ObjectKey, { last, initial }: { readonly last?: Stored<T>; readonly initial: boolean }): void {
     const previous = this.#objects.get(key);
     if (!previous) return;
     this.#unindex(key, previous);
     this.#objects.delete(key);
-    this.#tell({ key, object: this.#transform(withoutManagedFields(object)), previous, deleted: true, initial });
+    this.#tell({ key, object: last ?? previous, previous, deleted: true, initial });
   }
 
   #unindex(key: ObjectKey, object: Stored<T>): void {
@@ -255,7 +261,8 @@ export class Informer<T extends KubeObject> {
   #failed(failure: unknown): void {
     const { optional = false, onFailure } = this.#options;
     if (optional && isNotFound(failure)) {
-      this.store.replace([], "0");
+      this.#failure = undefined;
+      this.store.clear();
       return this.#becomeSynced();
     }
     const message = isNotFound(failure) ? "the kind is not installed in this cluster" : messageOf(failure);

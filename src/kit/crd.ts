@@ -2,8 +2,8 @@
  * zod schemas + names -> a CustomResourceDefinition that kube-apiserver accepts. For build time tools: the rest of the
  * kit never imports this file by value, so zod stays out of the operator's binary.
  *
- * A schema says everything once: `.nullish()` is optional and nullable, `.optional()` only optional, `.default()` a default
- * of the API server, `.describe()` is what `kubectl explain` shows, `.meta(kubernetes({…}))` is what zod has no word for.
+ * A schema says everything once: `.nullish()` is optional and nullable, `.optional()` only optional, `.default()` a
+ * default of the API server, `.describe()` what `kubectl explain` shows, `.meta(kubernetes({…}))` what zod cannot say.
  * What a structural schema cannot say (unions, intersections, recursion) is refused here, and not by the API server.
  */
 import { z } from "zod";
@@ -280,7 +280,7 @@ interface OverrideContext {
   readonly path: readonly (string | number)[];
 }
 
-/** Bounds that zod writes for its integer formats; the format says the same, and the API server refuses some of them. */
+/** Bounds that zod writes for its integer formats: the format says the same, and some of them the server refuses. */
 const FORMAT_BOUNDS: Readonly<
   Record<string, { readonly format: string; readonly minimum: number; readonly maximum: number }>
 > = {
@@ -315,7 +315,7 @@ function nameIntegerFormat(json: z.core.JSONSchema.BaseSchema, zodFormat: string
   if (json.maximum === known.maximum) delete json.maximum;
 }
 
-/** The API server prunes unknown fields unless told otherwise; refusing them (`false`) is not structural beside `properties`. */
+/** The API server prunes unknown fields unless told otherwise, and does not take `additionalProperties: false`. */
 function openUnknownFields(json: z.core.JSONSchema.BaseSchema): void {
   if (json.additionalProperties !== false && json.additionalProperties !== undefined) {
     json["x-kubernetes-preserve-unknown-fields"] = true;

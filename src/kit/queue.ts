@@ -69,7 +69,7 @@ export class WorkQueue {
       if (this.#dirtyWhileProcessing.get(key) !== "fresh") this.#dirtyWhileProcessing.set(key, urgency);
       return;
     }
-    if (this.#fresh.has(key)) return;
+    if (this.#fresh.has(key) || urgency === "background" && this.#background.has(key)) return;
     const since = this.#background.get(key) ?? this.#clock.now();
     this.#background.delete(key);
     (urgency === "fresh" ? this.#fresh : this.#background).set(key, since);

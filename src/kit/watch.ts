@@ -219,10 +219,10 @@ export async function* watchObjects<T extends KubeObject>(
   try {
     while (!signal.aborted) {
       const result: Step<T> = await step(state, source);
-      state = result.state;
+      state = paged && result.state.name === "empty" ? { name: "empty", paged } : result.state;
       if (signal.aborted) return;
       if (result.event) {
-        failures = 0;
+        if (result.event.type !== "restarted") failures = 0; // a list proves nothing about the watch that follows
         yield result.event;
       }
       if (result.failure !== undefined) {

@@ -9,22 +9,22 @@ type ErrorClass<E extends Error> = new (...args: any[]) => E;
 
 /** Fails unless `condition` is truthy, and narrows its type. */
 export function assert(condition: unknown, message = ""): asserts condition {
-  nodeAssert.ok(condition, message || undefined);
+  nodeAssert.ok(condition, failureOf(message));
 }
 
 /** Fails unless both values are deeply and strictly equal. */
 export function assertEquals<T>(actual: T, expected: T, message?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, message);
+  nodeAssert.deepStrictEqual(actual, expected, failureOf(message));
 }
 
 /** Fails if both values are deeply and strictly equal. */
 export function assertNotEquals<T>(actual: T, expected: T, message?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, message);
+  nodeAssert.notDeepStrictEqual(actual, expected, failureOf(message));
 }
 
 /** Fails unless both are the same value (`Object.is`). */
 export function assertStrictEquals<T>(actual: unknown, expected: T, message?: string): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, message);
+  nodeAssert.strictEqual(actual, expected, failureOf(message));
 }
 
 /** Fails unless `actual` contains `expected`. */
@@ -36,7 +36,7 @@ export function assertStringIncludes(actual: string, expected: string, message?:
 
 /** Fails unless `actual` matches `expected`. */
 export function assertMatch(actual: string, expected: RegExp, message?: string): void {
-  nodeAssert.match(actual, expected, message);
+  nodeAssert.match(actual, expected, failureOf(message));
 }
 
 /** Fails unless `actual` is an instance of `expectedType`, and narrows its type. */
@@ -66,6 +66,11 @@ export async function assertRejects<E extends Error>(
     return checked(error, errorClass, messageIncludes);
   }
   return nodeAssert.fail(`Expected a rejection with ${errorClass.name}`);
+}
+
+/** What to throw instead of node's own error; its types take no `string | undefined`. */
+function failureOf(message: string | undefined): Error | undefined {
+  return message ? new nodeAssert.AssertionError({ message }) : undefined;
 }
 
 function checked<E extends Error>(error: unknown, errorClass: ErrorClass<E>, messageIncludes: string): E {

@@ -1,4 +1,4 @@
-/** The generated CRDs on a real API server: what it accepts, what it refuses and with which words, what stays possible. */
+/** The generated CRDs on a real API server: what it accepts, what it refuses and with which words. */
 import { parse } from "yaml";
 import { assertEquals, assertRejects } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
@@ -46,11 +46,14 @@ const REFUSED: Readonly<Record<string, { readonly spec: Partial<OdooInstanceSpec
   "a host has a scheme": { spec: { ingress: { hosts: ["https://shop.example.com"] } }, message: "without scheme" },
   "a host has upper case": {
     spec: { ingress: { hosts: ["ok.example.com", "Shop.example.com"] } },
-    message: "lower case",
+    message: "lower-case",
   },
-  "a host has a line break": { spec: { ingress: { hosts: ["a.example.com\nb"] } }, message: "must be DNS names" },
-  "a host is empty": { spec: { ingress: { hosts: [""] } }, message: "must be DNS names" },
-  "a host is an IP address": { spec: { ingress: { hosts: ["10.0.0.1"] } }, message: "must be DNS names" },
+  "a host has a line break": {
+    spec: { ingress: { hosts: ["a.example.com\nb"] } },
+    message: "must be lower-case DNS names",
+  },
+  "a host is empty": { spec: { ingress: { hosts: [""] } }, message: "must be lower-case DNS names" },
+  "a host is an IP address": { spec: { ingress: { hosts: ["10.0.0.1"] } }, message: "must be lower-case DNS names" },
   "production has a clone source": {
     spec: { environment: "Production", productionInstanceRef: { name: "other" } },
     message: "spec.productionInstanceRef is forbidden while spec.environment is Production",
@@ -111,7 +114,7 @@ Deno.test("crds/ are accepted by a real API server and do what they say when app
   }
 });
 
-/** The API server goes on with the old schema for a moment after it has taken the new one, and does not say when it ends. */
+/** The API server goes on with the old schema for a moment after it took the new one, and does not say how long. */
 async function untilJudged(client: Client): Promise<void> {
   const probe = anInstance("probe", { ...MINIMAL, cron: { replicas: -1 } });
   const deadline = AbortSignal.timeout(ESTABLISHED_TIMEOUT_MS);
@@ -185,7 +188,7 @@ async function newObjectsAreJudged(client: Client, t: Deno.TestContext): Promise
       });
       const change = [{ op: "add", path: "/spec/ingress/hosts/-", value: "Upper.example.com" }] as const;
       const object = { name: "defaults", namespace: NAMESPACE };
-      await assertRejects(() => client.patch(INSTANCES, object, change), ApiError, "lower case");
+      await assertRejects(() => client.patch(INSTANCES, object, change), ApiError, "lower-case");
     },
   );
 }

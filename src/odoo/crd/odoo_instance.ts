@@ -19,7 +19,7 @@ const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 /** What Ingress and HTTPRoute take: a DNS name, perhaps with a wildcard in front, and no IP address. */
 const HOSTS_RULE = ratcheting(
   String.raw`self.all(h, h.matches(r'^(\*\.)?${DNS_LABEL}(\.${DNS_LABEL})*$') && !h.matches(r'^[0-9.]+$'))`,
-  "ingress.hosts must be DNS names in lower case such as shop.example.com or *.example.com, without scheme, port and path",
+  "ingress.hosts must be lower-case DNS names such as shop.example.com or *.example.com, without scheme, port and path",
 );
 
 /**
@@ -130,7 +130,7 @@ const spec = z.object({
   filestore: filestore.nullish().describe("Volume for attachments and sessions, shared by all pods."),
   configOptions: z.record(z.string(), z.string()).nullish()
     .describe(
-      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own; a change restarts the pods.',
+      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own. A change restarts pods.',
     ),
   database: database.nullish().describe("Where the database is."),
   init: init.default({ enabled: true, modules: ["base"], demo: false })
@@ -165,7 +165,7 @@ const spec = z.object({
   rules: [{
     rule: "self.environment != 'Production' || !has(self.productionInstanceRef)",
     message:
-      "spec.productionInstanceRef is forbidden while spec.environment is Production: a clone would replace production data",
+      "spec.productionInstanceRef is forbidden while spec.environment is Production: a clone would replace its data",
   }],
 }));
 

@@ -1,8 +1,8 @@
 /**
  * What several kinds of the group have in common: names, references, webhooks, the phases of a job.
  *
- * Compatibility decides the details: every manifest that odoo-operator 2.5.0 accepted, and every object it stored, stays
- * acceptable. Hence `.nullish()`: explicit nulls are stored. Rules of ours judge new and changed values only.
+ * Compatibility decides the details: every object that was stored for odoo-operator 2.5.0 stays acceptable, and every
+ * manifest that worked with it. Hence `.nullish()`: explicit nulls are stored. Our rules judge new and changed values.
  */
 import { z } from "zod";
 import type { CelRule, CrdVersion, PrinterColumn } from "../../kit/crd.ts";
@@ -28,8 +28,8 @@ export const PHASE_COLUMN: PrinterColumn = { name: "Phase", jsonPath: ".status.p
 export const JOB_SELECTABLE_FIELDS = [".spec.odooInstanceRef.name", ".status.phase"] as const;
 
 /**
- * The version `v1` of former operators, neither served nor stored: a cluster that once stored objects with it keeps it in
- * `status.storedVersions`, and the API server refuses a CRD that lacks a stored version.
+ * The version `v1` of former operators, neither served nor stored: a cluster that once stored objects with it keeps it
+ * in `status.storedVersions`, and the API server refuses a CRD that lacks a stored version.
  */
 export function legacyVersion(current: Pick<CrdVersion, "printerColumns" | "scale">): CrdVersion {
   return {
@@ -41,7 +41,7 @@ export function legacyVersion(current: Pick<CrdVersion, "printerColumns" | "scal
   };
 }
 
-/** A rule that an unchanged value always passes: objects older than the rule get their finalizer, status and deletion. */
+/** A rule that an unchanged value passes: objects older than the rule get their finalizer, status and deletion. */
 export function ratcheting(rule: string, message: string): CelRule {
   return { rule: `${rule} || (oldSelf.hasValue() && oldSelf.value() == self)`, message, optionalOldSelf: true };
 }

@@ -2,9 +2,9 @@
  * What the status says to people: why an instance is where it is, and what to do. Reason and message are born together,
  * so condition, status.message and event cannot disagree.
  */
-import type { ConditionState } from "../../kit/conditions.ts";
+import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
-import { isTerminal } from "../model/outcome.ts";
+import { operationOutcome } from "../model/outcome.ts";
 import type { World } from "../model/world.ts";
 import { deletionObstacle } from "../states/deleting.ts";
 import { configurationProblem } from "./guards.ts";
@@ -18,14 +18,15 @@ export interface Explanation {
 
 /** The first thing a person should know of an instance in `phase`. */
 export function explain(world: World, phase: Phase): Explanation {
-  return particular(world, phase) ?? { reason: phase, message: PHASES[phase].message };
+  return particular(world, phase) ?? general(phase);
 }
 
 /** The conditions of an instance that enters (or stays in) `phase`. */
 export function conditionsFor(world: World, phase: Phase): ConditionState[] {
-  const { reason, message } = explain(world, phase);
+  const trouble = particular(world, phase);
+  const { reason, message } = trouble ?? general(phase);
   const observedGeneration = world.instance.metadata.generation ?? 0;
-  const ready = phase === "Running" && !world.instance.metadata.deletionTimestamp;
+  const ready = phase === "Running" && !trouble;
   return [
     { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
     {
@@ -37,6 +38,10 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
     },
     { ...databaseReachable(world), observedGeneration },
   ];
+}
+
+function general(phase: Phase): Explanation {
+  return { reason: phase, message: PHASES[phase].message };
 }
 
 function particular(world: World, phase: Phase): Explanation | undefined {
@@ -55,12 +60,17 @@ function particular(world: World, phase: Phase): Explanation | undefined {
 }
 
 function initFailure(world: World): Explanation | undefined {
-  const failed = world.observed.initJobs.filter((cr) => isTerminal(cr) && cr.status?.phase === "Failed").at(-1);
-  if (!failed) return undefined;
-  const cause = failed.status?.message ?? "no reason was recorded";
+  const { operation } = world.status;
+  const outcome = operationOutcome(world);
+  if (operation && outcome.state === "failed") return initFailed(operation.name, outcome.message); // not in its CR yet
+  const failed = world.observed.initJobs.filter(({ status }) => status?.phase === "Failed").at(-1);
+  return failed && initFailed(failed.metadata.name, failed.status?.message ?? "no reason was recorded");
+}
+
+function initFailed(name: string, cause: string): Explanation {
   return {
     reason: "InitFailed",
-    message: `OdooInitJob ${failed.metadata.name} failed: ${cause}. Create a new OdooInitJob to try again`,
+    message: `OdooInitJob ${name} failed: ${cause}. Create a new OdooInitJob to try again`,
   };
 }
 
@@ -88,8 +98,13 @@ function databaseMissing({ status, cluster, resolved }: World): Explanation | un
   };
 }
 
-function databaseReachable({ cluster }: World): Omit<ConditionState, "observedGeneration"> {
+function databaseReachable({ cluster, status }: World): Omit<ConditionState, "observedGeneration"> {
   const type = "DatabaseReachable";
+  // Not asked yet is no news: a restarted operator must not write that to every instance.
+  const former = cluster.facts && !cluster.facts.known && cluster.facts.reason === "Connecting"
+    ? conditionOf(status.conditions, type)
+    : undefined;
+  if (former) return { type, status: former.status, reason: former.reason, message: former.message };
   if (cluster.problem) return { type, status: "Unknown", ...cluster.problem };
   const { facts, address } = cluster;
   if (facts.known) {

@@ -10,7 +10,7 @@ import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
 import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
-import type { Effect, Plan } from "../model/plan.ts";
+import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { rfc3339 } from "../model/times.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
@@ -36,7 +36,9 @@ export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
     const effects = planDeletion(world);
     const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
-    return { effects: leaves ? effects : [...effects, { type: "status", status: nextStatus(world, world.phase) }] };
+    return {
+      effects: leaves ? effects : inOrder([...effects, { type: "status", status: nextStatus(world, world.phase) }]),
+    };
   }
   const preparation = planPreparation(world);
   if (preparation.length) return { effects: preparation };
@@ -44,7 +46,7 @@ export function decide(world: World): Plan {
   const transition = transitionOf(world);
   const phase = transition?.to ?? world.phase;
   return {
-    effects: [
+    effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planFoundations(world),
       ...planChildren(world, row),
@@ -54,7 +56,7 @@ export function decide(world: World): Plan {
       ...planRefusals(world),
       { type: "status", status: nextStatus(world, phase) },
       ...(transition ? [phaseChanged(world, transition)] : []),
-    ],
+    ]),
   };
 }
 

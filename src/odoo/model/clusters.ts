@@ -35,14 +35,17 @@ export function unknownClusters(reason: string, message: string): Clusters {
 
 /**
  * The cluster of an instance: the one it names; else the one it was given at first; else the alphabetically first default.
- * A default that moves later migrates nobody.
+ * A default that moves later migrates nobody. At its deletion it is the one that holds its data, whatever it names.
  */
 export function chooseCluster(
   instance: OdooInstance,
   clusters: Clusters,
 ): { readonly address: ClusterAddress } | { readonly problem: Problem } {
   if (!clusters.known) return { problem: clusters.problem };
-  const wanted = instance.spec.database?.cluster || instance.status?.activeCluster || firstDefault(clusters.entries);
+  const { metadata, spec, status } = instance;
+  const held = status?.activeCluster;
+  const wanted = (metadata?.deletionTimestamp && held) || spec.database?.cluster || held ||
+    firstDefault(clusters.entries);
   if (!wanted) {
     return {
       problem: {

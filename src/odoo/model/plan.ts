@@ -66,6 +66,30 @@ export type Effect =
   /** Lets the instance go. */
   | { readonly type: "removeFinalizer"; readonly finalizer: string };
 
+/** The contract of the order; what has the same place keeps the order in which it was planned. */
+const PLACE: Readonly<Record<Effect["type"], number>> = {
+  patchInstance: 0,
+  ensureUserSecret: 1,
+  ensureRole: 2,
+  ensureDatabase: 2,
+  dropDatabase: 2,
+  dropRole: 2,
+  renderConfig: 3,
+  apply: 4,
+  create: 4,
+  deleteChild: 4,
+  releaseJob: 4,
+  jobStatus: 5,
+  status: 6,
+  removeFinalizer: 6,
+  event: 7,
+};
+
+/** The effects in the order of the contract. */
+export function inOrder(effects: readonly Effect[]): Effect[] {
+  return effects.toSorted((a, b) => PLACE[a.type] - PLACE[b.type]);
+}
+
 /** A decision. */
 export interface Plan {
   readonly effects: readonly Effect[];

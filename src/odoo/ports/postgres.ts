@@ -50,7 +50,10 @@ export interface PostgresPoolOptions {
   readonly connectTimeoutMs?: number;
   /** @default {30_000} */
   readonly statementTimeoutMs?: number;
-  /** For CREATE and DROP DATABASE, which wait for a checkpoint. @default {300_000} */
+  /**
+   * For CREATE and DROP DATABASE, which wait for a checkpoint and for every other session to take notice; one that stalls
+   * in its login makes them wait for a minute. @default {300_000}
+   */
   readonly databaseTimeoutMs?: number;
   /** @default {4} */
   readonly maxConnections?: number;
@@ -84,6 +87,8 @@ export class PostgresPool {
   #onBroken = () => {};
   /** Every connection that is not closed, with its end. */
   readonly #clients = new Map<Client, Promise<void>>();
+  /** The one that is being opened. */
+  #opening: Client | undefined;
   /** The attempt to connect that was asked for last, if there is one under way; resolves with its failure. */
   #turn: Promise<PostgresError | undefined> | undefined;
 
@@ -166,8 +171,12 @@ export class PostgresPool {
       if (failure) throw failure;
       if (this.#closed) throw new Error("the connections are closed");
       this.#pool ??= this.#openPool();
-      return await (await this.#pool).connect();
+      const client = await (await this.#pool).connect();
+      this.#opening = undefined;
+      return client;
     } catch (error) {
+      this.#opening?.connection.stream.destroy(); // pg leaves it to the server to end a login that it gave up itself
+      this.#opening = undefined;
       failure = this.#errorOf(error, { verb: "connect to PostgreSQL", connected: false });
       throw failure;
     } finally {
@@ -181,12 +190,18 @@ export class PostgresPool {
     const { default: pg } = await import("pg"); // late: a process that never needs PostgreSQL stays small
     const { connectTimeoutMs, statementTimeoutMs, maxConnections, idleTimeoutMs, idleConnections } = this.#options;
     const { host, port, adminUser, adminPassword } = this.#address;
-    const clients = this.#clients;
+    const opening = (client: Client) => {
+      this.#opening = client;
+      this.#clients.set(
+        client,
+        new Promise((resolve) => client.once("end", () => resolve(void this.#clients.delete(client)))),
+      );
+    };
     class TrackedClient extends pg.Client {
       constructor(config?: string | ClientConfig) {
         super(config);
         this.on("error", () => {}); // the query in hand or the next one fails with it
-        clients.set(this, new Promise((resolve) => this.once("end", () => resolve(void clients.delete(this)))));
+        opening(this);
       }
     }
     const pool = new pg.Pool({

@@ -49,6 +49,12 @@ export function deletionObstacle(
       message: `Cannot drop database and role: ${cluster.facts.message}. ${wayOut}`,
     };
   }
+  if (cluster.address.name !== status.activeCluster) {
+    return {
+      reason: "ClusterChangeNotSupported",
+      message: `Cannot drop database and role: they are on cluster '${status.activeCluster}'. ${wayOut}`,
+    };
+  }
   return undefined;
 }
 

@@ -136,7 +136,7 @@ Deno.test("structuralSchema() throws when types are intersected or recursive", (
   assertThrows(() => structuralSchema(tree), Error, "Cycle detected");
 });
 
-Deno.test("structuralSchema() writes what a field is before what is in it when the order of keys matters to readers", () => {
+Deno.test("structuralSchema() writes what a field is before what is in it when both are there", () => {
   const schema = structuralSchema(z.object({ type: z.string() }).default({ type: "x" }).describe("Which"));
   assertEquals(Object.keys(schema), ["description", "type", "default", "required", "properties"]);
 });

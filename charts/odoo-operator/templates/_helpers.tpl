@@ -1,0 +1,31 @@
+{{- /* The name of all objects. Short enough for the suffixes that some of them add. */ -}}
+{{- define "odoo-operator.fullname" -}}
+{{- $name := printf "%s-%s" .Release.Name .Chart.Name -}}
+{{- if contains .Chart.Name .Release.Name }}{{ $name = .Release.Name }}{{ end -}}
+{{- .Values.fullnameOverride | default $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* Selectors are immutable: these labels never change. */ -}}
+{{- define "odoo-operator.selectorLabels" -}}
+app: {{ include "odoo-operator.fullname" . }}
+{{- end -}}
+
+{{- define "odoo-operator.labels" -}}
+{{ include "odoo-operator.selectorLabels" . }}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- /* The operator's image with a tag, whichever way it was given. */ -}}
+{{- define "odoo-operator.image" -}}
+{{- $last := splitList "/" .Values.operator.image | last -}}
+{{- if or (contains ":" $last) (contains "@" $last) -}}
+{{- .Values.operator.image -}}
+{{- else -}}
+{{- printf "%s:v%s" .Values.operator.image .Chart.AppVersion -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,84 @@
+/** What a bench looks at: the audit log of the API server, the memory of a process, the log of PostgreSQL. */
+
+/** Requests of one user, from one point of the audit log on. */
+export interface RequestCounts {
+  /** All but watches. */
+  readonly requests: number;
+  readonly watches: number;
+  readonly writes: number;
+  /** By verb and resource, such as `patch deployments`, most frequent first. */
+  readonly byKind: Readonly<Record<string, number>>;
+}
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly stage: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string };
+}
+
+const WRITES: ReadonlySet<string> = new Set(["create", "update", "patch", "delete", "deletecollection"]);
+
+/** Reads an audit log piece by piece. */
+export class AuditLog {
+  readonly #path: string;
+  readonly #user: string;
+
+  constructor(path: string, user: string) {
+    this.#path = path;
+    this.#user = user;
+  }
+
+  /** The present end of the log, in bytes. */
+  async mark(): Promise<number> {
+    return (await Deno.stat(this.#path)).size;
+  }
+
+  /** The requests that came after `mark`; a watch counts when it ends and when it begins, once. */
+  async since(mark: number): Promise<RequestCounts> {
+    using file = await Deno.open(this.#path);
+    await file.seek(mark, Deno.SeekMode.Start);
+    const text = await new Response(file.readable).text();
+    const events = text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as AuditEvent).filter(({ user }) =>
+      user.username === this.#user
+    );
+    const watches = events.filter(({ verb, stage }) => verb === "watch" && stage === "ResponseStarted").length;
+    const others = events.filter(({ verb, stage }) => verb !== "watch" && stage === "ResponseComplete");
+    const byKind: Record<string, number> = {};
+    for (const { verb, objectRef } of others) {
+      const kind = [verb, [objectRef?.resource, objectRef?.subresource].filter(Boolean).join("/")].join(" ");
+      byKind[kind] = (byKind[kind] ?? 0) + 1;
+    }
+    return {
+      requests: others.length,
+      watches,
+      writes: others.filter(({ verb }) => WRITES.has(verb)).length,
+      byKind: Object.fromEntries(Object.entries(byKind).sort(([, a], [, b]) => b - a)),
+    };
+  }
+}
+
+/** Resident memory of a process now and at its highest, in MiB. Linux only. */
+export async function memoryOf(pid: number): Promise<{ readonly rssMiB: number; readonly peakMiB: number }> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const mebibytes = (field: string) =>
+    Math.round(Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 102.4) / 10;
+  return { rssMiB: mebibytes("VmRSS"), peakMiB: mebibytes("VmHWM") };
+}
+
+/** The processes that have `pid` as their ancestor, itself included: a program may be started through a shell. */
+export async function childOf(pid: number): Promise<number> {
+  const children = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim().split(" ").filter(Boolean);
+  return children.length ? await childOf(Number(children[0])) : pid;
+}
+
+/** The p-th percentile (0 to 100) of some values, by nearest rank. */
+export function percentile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * p / 100) - 1)] ?? NaN;
+}
+
+/** How often `needle` stands in a file. */
+export async function occurrences(path: string, needle: string): Promise<number> {
+  return (await Deno.readTextFile(path)).split(needle).length - 1;
+}

@@ -1,0 +1,341 @@
+/** Roles and databases of tenants on a real PostgreSQL, as an admin and as a tenant see them. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
+import { formatOwnership } from "../../src/odoo/model/database.ts";
+import type { EnsureRoleOptions } from "../../src/odoo/model/sql.ts";
+import { OwnershipError, PostgresError, PostgresPool } from "../../src/odoo/ports/postgres.ts";
+import { PostgresCluster } from "../../src/odoo/ports/postgres_clusters.ts";
+import { eventually } from "../support/eventually.ts";
+import { query, valueOf } from "../support/sql.ts";
+
+let server: PostgresServer;
+Deno.test.beforeAll(async () => {
+  server = await startPostgres({ settings: { log_statement: "all", log_line_prefix: "%a|" } });
+});
+Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+
+interface Admin {
+  readonly adminUser?: string;
+  readonly adminPassword?: string;
+}
+
+/** A cluster as a freshly started operator has it. */
+function aCluster(admin: Admin = {}): PostgresCluster & AsyncDisposable {
+  const { host, port, adminUser, adminPassword } = server;
+  const address = { name: "main", host, port, adminUser, adminPassword, ...admin };
+  const cluster = new PostgresCluster(new PostgresPool(address), { name: "main" });
+  return Object.assign(cluster, { [Symbol.asyncDispose]: () => cluster.close() });
+}
+
+function aRole(role: string, options: Partial<EnsureRoleOptions> = {}): EnsureRoleOptions {
+  return { role, password: `pw of ${role}`, ownership: { uid: `uid-${role}`, secretVersion: "s/1" }, ...options };
+}
+
+/** What is asked as the admin. */
+function ask(sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  return query(server, { sql, values });
+}
+
+async function canLogIn(user: string, options: { readonly password: string; readonly database?: string }) {
+  const { password, database = "postgres" } = options;
+  const outcome = await valueOf(server, { user, password, database, sql: "select current_user" }).catch((error) =>
+    error.code
+  );
+  return outcome === user ? true : outcome;
+}
+
+async function hasSessions(database: string): Promise<boolean> {
+  return (await ask("select 1 from pg_stat_activity where datname = $1 and wait_event = 'PgSleep'", [database]))
+    .length > 0;
+}
+
+/** The statements that the operator has sent and that hold this text. */
+async function sent(text: string): Promise<string[]> {
+  const log = await Deno.readTextFile(server.logPath);
+  return log.split("\n").filter((line) => line.startsWith("odoo-operator|") && line.includes(text));
+}
+
+Deno.test("ensureRole() makes a role that can log in and has no other right", async () => {
+  await using cluster = aCluster();
+  await cluster.ensureRole(aRole("plain"));
+  const [role] = await ask(
+    "select *, shobj_description(oid, 'pg_authid') as comment from pg_roles where rolname = 'plain'",
+  );
+  assertEquals(
+    [
+      role?.rolcanlogin,
+      role?.rolsuper,
+      role?.rolcreatedb,
+      role?.rolcreaterole,
+      role?.rolreplication,
+      role?.rolbypassrls,
+    ],
+    [true, false, false, false, false, false],
+  );
+  assertEquals(role?.comment, formatOwnership({ uid: "uid-plain", secretVersion: "s/1" }));
+  assertEquals(await canLogIn("plain", { password: "pw of plain" }), true);
+  assertEquals(await canLogIn("plain", { password: "" }), undefined);
+  assertEquals(await canLogIn("plain", { password: "other" }), "28P01");
+});
+
+Deno.test("ensureRole() and ensureDatabase() send nothing the second time, and change nothing after a restart", async () => {
+  const role = aRole("twice");
+  const database = { database: "twice_db", role: role.role, ownership: role.ownership };
+  {
+    await using cluster = aCluster();
+    await cluster.ensureRole(role);
+    await cluster.ensureDatabase(database);
+    const before = (await sent("")).length;
+    await cluster.ensureRole(role);
+    await cluster.ensureDatabase(database);
+    assertEquals((await sent("")).length, before);
+  }
+  const before = (await sent("twice")).length;
+  await using restarted = aCluster();
+  await restarted.ensureRole(role);
+  await restarted.ensureDatabase(database);
+  assertEquals((await sent("twice")).length, before, "the inventory has it all");
+});
+
+Deno.test("ensureRole() changes the password when the Secret has another version, to the new one only", async () => {
+  await using cluster = aCluster();
+  await cluster.ensureRole(aRole("changing", { password: "first" }));
+  await cluster.ensureRole(aRole("changing", { password: "ignored" }));
+  assertEquals(await canLogIn("changing", { password: "first" }), true);
+  await cluster.ensureRole(
+    aRole("changing", { password: "second", ownership: { uid: "uid-changing", secretVersion: "s/2" } }),
+  );
+  assertEquals(await canLogIn("changing", { password: "second" }), true);
+  assertEquals(await canLogIn("changing", { password: "first" }), "28P01");
+});
+
+Deno.test("ensureRole() touches no role that is not the owner's, even if asked to take it over", async () => {
+  await ask(
+    `create role dba superuser login password 'x'; create role strange login password 'x'; create role bobs login password 'x'`,
+  );
+  await ask(
+    `comment on role bobs is 'Bob says: mine'; comment on role strange is '${formatOwnership({ uid: "other" })}'`,
+  );
+  const facts = () =>
+    ask(
+      "select rolname, rolpassword, rolsuper, shobj_description(oid, 'pg_authid') as comment from pg_authid order by 1",
+    );
+  const before = await facts();
+  await using cluster = aCluster();
+  for (const role of ["dba", "strange", "bobs", "postgres"]) {
+    for (const adopt of [false, true]) {
+      await assertRejects(() => cluster.ensureRole(aRole(role, { adopt })), OwnershipError, role);
+    }
+    await assertRejects(
+      () => cluster.ensureDatabase({ database: "grab", role, ownership: { uid: "uid-1" } }),
+      OwnershipError,
+    );
+    await assertRejects(() => cluster.dropRole({ role, ownership: { uid: "uid-1" } }), OwnershipError, role);
+  }
+  assertEquals(await facts(), before);
+});
+
+Deno.test("ensureRole() takes over a role of the former operator: signs it, sets the password, leaves its rights", async () => {
+  await ask("create role former login createdb password 'unknown'");
+  await using cluster = aCluster();
+  await assertRejects(() => cluster.ensureRole(aRole("former")), OwnershipError);
+  await cluster.ensureRole(aRole("former", { adopt: true }));
+  assertEquals(await canLogIn("former", { password: "pw of former" }), true);
+  const [role] = await ask(
+    "select rolcreatedb, shobj_description(oid, 'pg_authid') as comment from pg_roles where rolname = 'former'",
+  );
+  assertEquals(role, { rolcreatedb: true, comment: formatOwnership({ uid: "uid-former", secretVersion: "s/1" }) });
+});
+
+const HOSTILE = [
+  `'; DROP ROLE victim; --`,
+  `"; DROP ROLE victim; --`,
+  `' SUPERUSER --`,
+  `back\\slash`,
+  `ends with \\`,
+  `E'\\'; DROP ROLE victim; --`,
+  `two words`,
+  `line\nbreak`,
+  `$1 $$ :"x" %s \${x}`,
+  `-- comment`,
+  `/* comment`,
+  `x host=evil`,
+  `UPPER lower`,
+  `Grüße, Ελλάδα 🐘`,
+  `SCRAM-SHA-256$4096:AAAA`,
+  `md5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`,
+];
+
+Deno.test("ensureRole() and ensureDatabase() take hostile names and passwords as they are", async () => {
+  await ask("create role victim");
+  await using cluster = aCluster();
+  for (const [index, text] of HOSTILE.entries()) {
+    const database = `${text} db`;
+    const ownership = { uid: `uid-h${index}`, secretVersion: `${text}/1` };
+    await cluster.ensureRole({ role: text, password: text, ownership });
+    await cluster.ensureDatabase({ database, role: text, ownership });
+    assertEquals(await canLogIn(text, { password: text, database }), true, text);
+    const facts = await cluster.refresh();
+    assert(facts.known);
+    assertEquals(facts.roles.get(text)?.ownership, ownership);
+    assertEquals(facts.databases.get(database), { name: database, owner: text, ownership: { uid: ownership.uid } });
+    await cluster.dropDatabase({ database, ownership });
+    await cluster.dropRole({ role: text, ownership });
+    const [left] = await ask("select count(*)::int as n from pg_roles where rolname = $1", [text]);
+    assertEquals(left?.n, 0, text);
+  }
+  assertEquals((await ask("select rolsuper from pg_roles where rolname = 'victim'")).length, 1);
+});
+
+Deno.test("ensureRole() never shows a password to the server's log", async () => {
+  await using cluster = aCluster();
+  await cluster.ensureRole(aRole("discreet", { password: "swordfish-one" }));
+  await cluster.ensureRole(
+    aRole("discreet", { password: "swordfish-two", ownership: { uid: "uid-discreet", secretVersion: "s/2" } }),
+  );
+  assertEquals(await canLogIn("discreet", { password: "swordfish-two" }), true);
+  assertEquals(await sent("swordfish"), []);
+  assert((await sent(`alter role "discreet" password`)).length === 2);
+});
+
+Deno.test("ensureDatabase() makes a database as Odoo does, of which only its role knows", async () => {
+  await using cluster = aCluster();
+  for (const role of ["shop", "rival"]) {
+    await cluster.ensureRole(aRole(role));
+    await cluster.ensureDatabase({ database: `${role}_db`, role, ownership: { uid: `uid-${role}` } });
+  }
+  const [database] = await ask(
+    `select pg_encoding_to_char(encoding) as encoding, datcollate, pg_get_userbyid(datdba) as owner,
+    shobj_description(oid, 'pg_database') as comment from pg_database where datname = 'shop_db'`,
+  );
+  const comment = formatOwnership({ uid: "uid-shop" });
+  assertEquals(database, { encoding: "UTF8", datcollate: "C", owner: "shop", comment });
+  assertEquals(await canLogIn("shop", { password: "pw of shop", database: "shop_db" }), true);
+  assertEquals(await canLogIn("rival", { password: "pw of rival", database: "shop_db" }), "42501");
+  const asTenant = { user: "shop", password: "pw of shop", database: "shop_db" };
+  await query(server, { ...asTenant, sql: "create table t (x int); create extension pg_trgm" });
+  await assertRejects(() => query(server, { ...asTenant, sql: "create database more" }), Error, "permission denied");
+});
+
+Deno.test("ensureDatabase() finishes what a crash interrupted and makes anew what was half dropped", async () => {
+  await using cluster = aCluster();
+  const role = aRole("phoenix");
+  await cluster.ensureRole(role);
+  await ask(`create database phoenix_db owner phoenix`); // and then the operator died
+  await ask(`create database ashes_db owner phoenix`);
+  await ask(`update pg_database set datconnlimit = -2 where datname = 'ashes_db'`); // as an interrupted DROP leaves it
+  for (const database of ["phoenix_db", "ashes_db"]) {
+    await cluster.ensureDatabase({ database, role: role.role, ownership: role.ownership });
+    assertEquals(await canLogIn("phoenix", { password: role.password, database }), true);
+    const [found] = await ask(
+      `select has_database_privilege('public', oid, 'CONNECT') as public, shobj_description(oid, 'pg_database') as comment
+      from pg_database where datname = $1`,
+      [database],
+    );
+    assertEquals(found, { public: false, comment: formatOwnership({ uid: "uid-phoenix" }) });
+  }
+});
+
+Deno.test("ensureDatabase() leaves the public in an old database that it signs", async () => {
+  await ask("create role old login createdb");
+  await ask("create database old_db owner old");
+  await using cluster = aCluster();
+  await cluster.ensureRole(aRole("old", { adopt: true }));
+  await cluster.ensureDatabase({ database: "old_db", role: "old", ownership: { uid: "uid-old" }, adopt: true });
+  const [found] = await ask(`select has_database_privilege('public', oid, 'CONNECT') as public,
+    shobj_description(oid, 'pg_database') as comment from pg_database where datname = 'old_db'`);
+  assertEquals(found, { public: true, comment: formatOwnership({ uid: "uid-old" }) });
+});
+
+Deno.test("a tenant that signs its database with another's name gains and spoils nothing", async () => {
+  await using cluster = aCluster();
+  for (const role of ["mallory", "alice"]) await cluster.ensureRole(aRole(role));
+  await cluster.ensureDatabase({ database: "bait", role: "mallory", ownership: { uid: "uid-mallory" } });
+  const sql = `comment on database bait is '${formatOwnership({ uid: "uid-alice" })}'`;
+  await query(server, { user: "mallory", password: "pw of mallory", database: "bait", sql });
+  await cluster.refresh();
+  const alice = { uid: "uid-alice" };
+  await assertRejects(
+    () => cluster.ensureDatabase({ database: "bait", role: "alice", ownership: alice }),
+    OwnershipError,
+  );
+  await assertRejects(() => cluster.dropDatabase({ database: "bait", ownership: alice }), OwnershipError);
+  const own = { database: "bait", role: "mallory", ownership: { uid: "uid-mallory" } };
+  await cluster.ensureDatabase(own);
+  const facts = await cluster.refresh();
+  assertEquals(facts.known && facts.databases.get("bait")?.ownership, { uid: "uid-mallory" });
+  await cluster.dropDatabase(own);
+});
+
+Deno.test("dropDatabase() ends open sessions; dropping twice is the same as once", async () => {
+  await using cluster = aCluster();
+  const role = aRole("leaving");
+  await cluster.ensureRole(role);
+  await cluster.ensureDatabase({ database: "leaving_db", role: "leaving", ownership: role.ownership });
+  const sleeping = query(server, {
+    user: "leaving",
+    password: role.password,
+    database: "leaving_db",
+    sql: "select pg_sleep(60)",
+  });
+  const ended = assertRejects(() => sleeping, Error, "terminat");
+  await eventually("the session is there", () => hasSessions("leaving_db"));
+  await assertRejects(() => cluster.dropRole(role), PostgresError, "some objects depend on it");
+  for (let time = 0; time < 2; time++) {
+    await cluster.dropDatabase({ database: "leaving_db", ownership: role.ownership });
+    await cluster.dropRole(role);
+  }
+  await ended;
+  const facts = cluster.facts();
+  assert(facts.known && !facts.roles.has("leaving") && !facts.databases.has("leaving_db"));
+  assertEquals(await ask("select 1 from pg_roles where rolname = 'leaving'"), []);
+  assertEquals(await ask("select 1 from pg_database where datname = 'leaving_db'"), []);
+});
+
+Deno.test("an admin that may only create roles and databases is enough", async () => {
+  await ask("create role modest login createrole createdb password 'modest'");
+  await using cluster = aCluster({ adminUser: "modest", adminPassword: "modest" });
+  const role = aRole("tenant");
+  await cluster.ensureRole(role);
+  await cluster.ensureDatabase({ database: "tenant_db", role: "tenant", ownership: role.ownership });
+  await cluster.ensureRole(
+    aRole("tenant", { password: "new", ownership: { uid: "uid-tenant", secretVersion: "s/2" } }),
+  );
+  assertEquals(await canLogIn("tenant", { password: "new", database: "tenant_db" }), true);
+  const open = query(server, { user: "tenant", password: "new", database: "tenant_db", sql: "select pg_sleep(60)" });
+  const ended = assertRejects(() => open, Error, "terminat");
+  await eventually("the session is there", () => hasSessions("tenant_db"));
+  await assertRejects(() => cluster.ensureRole(aRole("postgres", { adopt: true })), OwnershipError);
+  await cluster.dropDatabase({ database: "tenant_db", ownership: role.ownership });
+  await ended;
+  await cluster.dropRole(role);
+  await ask("create role beyond login password 'x'");
+  const error = await assertRejects(() => cluster.ensureRole(aRole("beyond", { adopt: true })), PostgresError);
+  assertEquals([error.reason, error.connected], ["DatabaseRefused", true]);
+  assert(cluster.facts().known, "a refused statement says nothing of the server");
+});
+
+Deno.test("50 tenants at once get their roles and databases over four connections", async () => {
+  await using cluster = aCluster();
+  const names = Array.from({ length: 50 }, (_, index) => `many_${index}`);
+  let most = 0;
+  let done = false;
+  const watching = (async () => {
+    while (!done) {
+      const [row] = await ask(
+        "select count(*)::int as n from pg_stat_activity where application_name = 'odoo-operator'",
+      );
+      most = Math.max(most, Number(row?.n));
+    }
+  })();
+  await Promise.all(names.map(async (name) => {
+    await cluster.ensureRole(aRole(name));
+    await cluster.ensureDatabase({ database: name, role: name, ownership: { uid: `uid-${name}` } });
+  }));
+  done = true;
+  await watching;
+  assert(most >= 1 && most <= 4, `${most} connections`);
+  const held = cluster.facts();
+  assertEquals(held, await cluster.refresh(), "what is held is what is there");
+  assert(held.known && names.every((name) => held.databases.get(name)?.ownership?.uid === `uid-${name}`));
+});

@@ -1,0 +1,48 @@
+/** Waiting in tests: for a state, never for a time. */
+
+/** Options of {@linkcode eventually}. */
+export interface EventuallyOptions {
+  /** @default {10_000} */
+  readonly timeoutMs?: number;
+  /** @default {20} */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Asks `probe` until it answers with something other than undefined and false, and returns that. A probe that throws
+ * (an assertion, a 404) is asked again.
+ *
+ * @throws after `timeoutMs`, with what the probe said last.
+ *
+ * @example
+ * ```ts
+ * const pod = await eventually("the pod runs", async () => {
+ *   const pod = await client.get(Pod, { namespace, name });
+ *   assertEquals(pod.status?.phase, "Running");
+ *   return pod;
+ * });
+ * ```
+ */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  options: EventuallyOptions = {},
+): Promise<Exclude<T, undefined | false>> {
+  const { timeoutMs = 10_000, intervalMs = 20 } = options;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    let last: unknown;
+    try {
+      const answer = await probe();
+      if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
+      last = `the probe answered ${answer}`;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) {
+      const seen = last instanceof Error ? last.message : String(last);
+      throw new Error(`Not seen in ${timeoutMs} ms: ${what}; last: ${seen}`, { cause: last });
+    }
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}

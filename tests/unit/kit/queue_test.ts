@@ -1,0 +1,187 @@
+import { assertEquals } from "@std/assert";
+import { WorkQueue, type WorkQueueOptions } from "../../../src/kit/queue.ts";
+import { FakeClock, settled } from "../../support/clock.ts";
+
+function aQueue(options: WorkQueueOptions = {}) {
+  const clock = new FakeClock();
+  const queue = new WorkQueue({ clock, random: () => 0.999_999, ...options });
+  /** Takes and finishes keys until none waits. */
+  const drain = async (): Promise<string[]> => {
+    const keys: string[] = [];
+    while (queue.length > 0) {
+      const item = await queue.take();
+      if (!item) break;
+      keys.push(item.key);
+      queue.done(item.key);
+    }
+    return keys;
+  };
+  return { queue, clock, drain };
+}
+
+Deno.test("WorkQueue.add() hands a key out once when it was added twice", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("a");
+  queue.add("b");
+  queue.add("a");
+  assertEquals(await drain(), ["a", "b"]);
+});
+
+Deno.test("WorkQueue.add() brings a key back after done() when it was being worked on", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("a");
+  await queue.take();
+  queue.add("a");
+  queue.add("a");
+  assertEquals(queue.length, 0);
+  queue.done("a");
+  assertEquals(await drain(), ["a"]);
+});
+
+Deno.test("WorkQueue.take() never hands a key out twice at a time when many workers wait", async () => {
+  const { queue } = aQueue();
+  const taken: string[] = [];
+  for (let i = 0; i < 3; i++) void queue.take().then((item) => taken.push(item?.key ?? "end"));
+  queue.add("a");
+  queue.add("a");
+  await settled();
+  assertEquals(taken, ["a"]);
+  queue.add("a");
+  queue.add("b");
+  await settled();
+  assertEquals(taken, ["a", "b"]);
+  queue.done("a");
+  await settled();
+  assertEquals(taken, ["a", "b", "a"]);
+});
+
+Deno.test("WorkQueue.take() prefers fresh keys when background ones came first", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("old", "background");
+  queue.add("new");
+  assertEquals(await drain(), ["new", "old"]);
+});
+
+Deno.test("WorkQueue.take() prefers a background key when it has waited for its patience", async () => {
+  const { queue, clock, drain } = aQueue({ backgroundPatienceMs: 1_000 });
+  queue.add("old", "background");
+  await clock.advance(999);
+  queue.add("new");
+  queue.add("newer");
+  await clock.advance(1);
+  assertEquals(await drain(), ["old", "new", "newer"]);
+});
+
+Deno.test("WorkQueue.add() makes a background key fresh when it is added as fresh, and never the other way", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("a", "background");
+  queue.add("b", "background");
+  queue.add("b");
+  queue.add("b", "background");
+  assertEquals(await drain(), ["b", "a"]);
+});
+
+Deno.test("WorkQueue.add() keeps the place of a background key when it is added again", async () => {
+  const { queue, drain } = aQueue();
+  for (const key of ["a", "b", "a"]) queue.add(key, "background");
+  assertEquals(await drain(), ["a", "b"]);
+});
+
+Deno.test("WorkQueue.add() brings a key back as fresh when any of the adds during the work was fresh", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("a");
+  await queue.take();
+  queue.add("a");
+  queue.add("a", "background");
+  queue.add("other", "background");
+  queue.done("a");
+  assertEquals(await drain(), ["a", "other"]);
+});
+
+Deno.test("WorkQueue.take() says how long the key had waited", async () => {
+  const { queue, clock } = aQueue();
+  queue.add("a");
+  await clock.advance(250);
+  assertEquals(await queue.take(), { key: "a", waitedMs: 250 });
+});
+
+Deno.test("WorkQueue.addAfter() adds the key when the time has come, and not before", async () => {
+  const { queue, clock, drain } = aQueue();
+  queue.addAfter("a", 100);
+  await clock.advance(99);
+  assertEquals(queue.length, 0);
+  await clock.advance(1);
+  assertEquals(await drain(), ["a"]);
+});
+
+Deno.test("WorkQueue.addAfter() keeps the earliest wish when there are several", async () => {
+  const { queue, clock, drain } = aQueue();
+  queue.addAfter("a", 100);
+  queue.addAfter("a", 50);
+  queue.addAfter("a", 500);
+  assertEquals(clock.pending, 1);
+  await clock.advance(50);
+  assertEquals(await drain(), ["a"]);
+  await clock.advance(1_000);
+  assertEquals(queue.length, 0);
+});
+
+Deno.test("WorkQueue.addAfter() adds the key at once when the time is zero or past", async () => {
+  const { queue, drain } = aQueue();
+  queue.addAfter("a", 0);
+  queue.addAfter("b", -5);
+  assertEquals(await drain(), ["a", "b"]);
+});
+
+Deno.test("WorkQueue.addAfter() does not fire at once when the time exceeds what timers can hold", async () => {
+  const { queue, clock } = aQueue();
+  queue.addAfter("a", 90 * 86_400_000);
+  await clock.advance(86_400_000);
+  assertEquals(queue.length, 0);
+  await queue.shutDown();
+});
+
+Deno.test("WorkQueue.addRateLimited() doubles the wait per failure when it is not forgotten, up to the longest", async () => {
+  const { queue, clock } = aQueue({ baseBackoffMs: 10, maxBackoffMs: 75 });
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) waits.push(Math.round(queue.addRateLimited("a")));
+  assertEquals(waits, [10, 20, 40, 75, 75]);
+  assertEquals(queue.failuresOf("a"), 5);
+  queue.forget("a");
+  assertEquals(Math.round(queue.addRateLimited("a")), 10);
+  assertEquals(clock.pending, 1);
+  await queue.shutDown();
+});
+
+Deno.test("WorkQueue.addRateLimited() waits at least as long as the server asked when the backoff is shorter", async () => {
+  const { queue } = aQueue();
+  assertEquals(queue.addRateLimited("a", { atLeastMs: 7_000 }), 7_000);
+  await queue.shutDown();
+});
+
+Deno.test("WorkQueue.shutDown() ends waiting workers and cancels timers when nothing is being worked on", async () => {
+  const { queue, clock } = aQueue();
+  const waiting = queue.take();
+  queue.addAfter("a", 100);
+  await queue.shutDown();
+  assertEquals(await waiting, undefined);
+  assertEquals(await queue.take(), undefined);
+  assertEquals(clock.pending, 0);
+  queue.add("b");
+  queue.addAfter("c", 5);
+  assertEquals([queue.length, clock.pending], [0, 0]);
+});
+
+Deno.test("WorkQueue.shutDown() waits for the keys that are being worked on, and does not bring them back", async () => {
+  const { queue } = aQueue();
+  queue.add("a");
+  await queue.take();
+  queue.add("a");
+  let ended = false;
+  const drained = queue.shutDown().then(() => ended = true);
+  await settled();
+  assertEquals(ended, false);
+  queue.done("a");
+  await drained;
+  assertEquals(queue.length, 0);
+});

@@ -1,0 +1,157 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { decide } from "../../../../src/odoo/machine/decide.ts";
+import { INSTANCE_FINALIZER, roleName } from "../../../../src/odoo/model/names.ts";
+import type { Plan } from "../../../../src/odoo/model/plan.ts";
+import {
+  aBatchJob,
+  aDeployment,
+  anAddress,
+  anInstance,
+  aWorld,
+  emptyFacts,
+  INSTANCE_UID,
+  oneJob,
+  ownedFacts,
+  unknownFacts,
+  type WorldOverrides,
+} from "../../../support/builders.ts";
+import { ALL_PHASES, INITS } from "./worlds.ts";
+
+const ROLE = roleName({ namespace: "blue", name: "shop" });
+const GONE = { web: undefined, cron: undefined };
+
+/** A world whose instance is being deleted. */
+function deleting(overrides: WorldOverrides = {}) {
+  return aWorld({ ...overrides, instance: { metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" } } });
+}
+
+function steps(plan: Plan): string[] {
+  return plan.effects.map((effect) => {
+    switch (effect.type) {
+      case "deleteChild":
+        return `delete ${effect.object.metadata.name}`;
+      case "dropDatabase":
+        return `drop database ${effect.database} of ${effect.uid}`;
+      case "dropRole":
+        return `drop role ${effect.role} of ${effect.uid}`;
+      case "releaseJob":
+        return `release ${effect.job.metadata.name}`;
+      case "removeFinalizer":
+        return `let go ${effect.finalizer}`;
+      default:
+        return effect.type;
+    }
+  });
+}
+
+function readyOf(plan: Plan) {
+  const status = plan.effects.find((effect) => effect.type === "status");
+  return status?.type === "status" ? status.status.conditions?.find(({ type }) => type === "Ready") : undefined;
+}
+
+Deno.test("decide() ends the pods before anything else when an instance is deleted", () => {
+  assertEquals(steps(decide(deleting())), ["delete shop", "delete shop-cron", "status", "event"]);
+});
+
+Deno.test("decide() deletes no Deployment twice, and goes on when they are going", () => {
+  const going = { deletionTimestamp: "2026-11-21T03:59:30Z" };
+  const observed = { web: aDeployment("shop", going), cron: aDeployment("shop-cron", going) };
+  assertEquals(
+    steps(decide(deleting({ observed })))[0],
+    `drop database odoo_${INSTANCE_UID.replaceAll("-", "_")} of ${INSTANCE_UID}`,
+  );
+});
+
+Deno.test("decide() drops database, then role, releases the Jobs, and lets the instance go last", () => {
+  const job = oneJob(aBatchJob("first-5c1d2e3f"), { state: "active" });
+  assertEquals(steps(decide(deleting({ observed: { ...GONE, ...job } }))), [
+    `drop database odoo_${INSTANCE_UID.replaceAll("-", "_")} of ${INSTANCE_UID}`,
+    `drop role ${ROLE} of ${INSTANCE_UID}`,
+    "release first-5c1d2e3f",
+    `let go ${INSTANCE_FINALIZER}`,
+  ]);
+});
+
+Deno.test("decide() drops every database of the role that is ours, and none of anybody else", () => {
+  const facts = ownedFacts();
+  const databases = new Map([
+    ...facts.databases,
+    ["copy", { name: "copy", owner: ROLE }],
+    ["theirs", { name: "theirs", owner: "postgres", ownership: { uid: INSTANCE_UID } }],
+  ]);
+  const world = deleting({ observed: GONE, cluster: { address: anAddress(), facts: { ...facts, databases } } });
+  assertEquals(
+    steps(decide(world)).filter((step) => step.startsWith("drop database")).map((step) => step.split(" ")[2]),
+    [
+      "copy",
+      `odoo_${INSTANCE_UID.replaceAll("-", "_")}`,
+    ],
+  );
+});
+
+const NOTHING_TO_DROP: Readonly<Record<string, WorldOverrides>> = {
+  "nothing was ever made on a cluster": {
+    status: { activeCluster: undefined },
+    cluster: { problem: { reason: "ClusterNotFound", message: "no such cluster" } },
+  },
+  "the role bears the uid of somebody else": {
+    cluster: { address: anAddress(), facts: ownedFacts(anInstance({ metadata: { uid: "somebody-else" } })) },
+  },
+  "the role is not signed": {
+    cluster: { address: anAddress(), facts: { ...ownedFacts(), roles: new Map([[ROLE, { name: ROLE }]]) } },
+  },
+  "all is gone already": { cluster: { address: anAddress(), facts: emptyFacts() } },
+};
+
+for (const [sentence, given] of Object.entries(NOTHING_TO_DROP)) {
+  Deno.test(`decide() drops nothing and lets the instance go when ${sentence}`, () => {
+    assertEquals(steps(decide(deleting({ ...given, observed: GONE }))), [`let go ${INSTANCE_FINALIZER}`]);
+  });
+}
+
+const OBSTACLES: Readonly<Record<string, { readonly given: WorldOverrides; readonly want: string }>> = {
+  "the cluster does not answer": {
+    given: { cluster: { address: anAddress(), facts: unknownFacts("DatabaseUnreachable") } },
+    want: "DatabaseUnreachable",
+  },
+  "the cluster is not connected yet": {
+    given: { cluster: { address: anAddress(), facts: unknownFacts("Connecting") } },
+    want: "Connecting",
+  },
+  "the cluster is not in the Secret any more": {
+    given: { cluster: { problem: { reason: "ClusterNotFound", message: "no such cluster" } } },
+    want: "ClusterNotFound",
+  },
+  "the data is on another cluster than the one in sight": {
+    given: { cluster: { address: anAddress({ name: "other" }), facts: emptyFacts() } },
+    want: "ClusterChangeNotSupported",
+  },
+};
+
+for (const [sentence, { given, want }] of Object.entries(OBSTACLES)) {
+  Deno.test(`decide() keeps the finalizer and names the way out when ${sentence}`, () => {
+    const plan = decide(deleting({ ...given, observed: GONE }));
+    assertEquals(steps(plan), ["status"]);
+    const ready = readyOf(plan);
+    assertEquals([ready?.status, ready?.reason], ["False", want]);
+    assertStringIncludes(ready?.message ?? "", INSTANCE_FINALIZER);
+  });
+}
+
+Deno.test("decide() creates, applies and starts nothing for an instance that is deleted, in whatever phase it is", () => {
+  const building = [
+    "apply",
+    "create",
+    "ensureUserSecret",
+    "ensureRole",
+    "ensureDatabase",
+    "renderConfig",
+    "patchInstance",
+  ];
+  for (const phase of ALL_PHASES) {
+    for (const { operation, observed } of Object.values(INITS)) {
+      const plan = decide(deleting({ phase, status: { operation }, observed }));
+      assertEquals(plan.effects.filter(({ type }) => building.includes(type)), [], phase);
+    }
+  }
+});

@@ -1,0 +1,245 @@
+/** Laws that hold in every world there is, checked in one walk through all of them. */
+import { assert, assertEquals } from "@std/assert";
+import type { Phase } from "../../../../src/odoo/crd/mod.ts";
+import { decide, transitionOf } from "../../../../src/odoo/machine/decide.ts";
+import { guards } from "../../../../src/odoo/machine/guards.ts";
+import { PHASES, PHASES_WITHOUT_ROWS } from "../../../../src/odoo/machine/phases.ts";
+import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
+import { requestOf } from "../../../../src/odoo/model/outcome.ts";
+import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
+import type { World } from "../../../../src/odoo/model/world.ts";
+import { ALL_PHASES, forEachWorld, frozen, SERVING_PHASES } from "./worlds.ts";
+
+/** The contract of design C1, by effect; what is first in a plan has the lower number. */
+const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
+  patchInstance: 0,
+  ensureUserSecret: 1,
+  ensureRole: 2,
+  ensureDatabase: 2,
+  dropDatabase: 2,
+  dropRole: 2,
+  renderConfig: 3,
+  apply: 4,
+  create: 4,
+  deleteChild: 4,
+  releaseJob: 4,
+  jobStatus: 5,
+  status: 6,
+  removeFinalizer: 6,
+  event: 7,
+};
+
+/** A sentence that is true of every plan for a living instance. */
+type Law = (world: World, plan: Plan) => boolean;
+
+const LAWS: Readonly<Record<string, Law>> = {
+  "orders the effects as the contract has it": (_world, plan) => {
+    const places = plan.effects.map(({ type }) => PLACE_IN_PLAN[type]);
+    return places.every((place, index) => place >= (places[index - 1] ?? 0));
+  },
+  "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
+  "names the phase that the table names": (world, plan) =>
+    phaseAfter(plan) === (transitionOf(world)?.to ?? world.phase),
+  "drops nothing from PostgreSQL": (_world, plan) => !plan.effects.some(isDrop),
+  "deletes no child while the way in stays the same": (_world, plan) =>
+    !plan.effects.some(({ type }) => type === "deleteChild"),
+  "writes no SQL to a cluster of which nothing is known": ({ cluster }, plan) =>
+    cluster.facts?.known === true || !plan.effects.some(isSql),
+  "touches no cluster but the one in the status": ({ status, cluster }, plan) =>
+    (cluster.address !== undefined && cluster.address.name === status.activeCluster) || !plan.effects.some(isSql),
+  "never makes an empty database in the place of a lost one": ({ status }, plan) =>
+    !status.dbInitialized || plan.effects.every((effect) => effect.type !== "ensureDatabase"),
+  "keeps a serving instance serving when something is unknown": (world, plan) =>
+    !(isServing(world) && somethingIsUnknown(world)) || SERVING_PHASES.some((phase) => phase === phaseAfter(plan)),
+  "stops no pod of a serving instance, unless the spec says so": (world, plan) =>
+    world.phase === "Stopped" || !isServing(world) || world.resolved?.webReplicas === 0 ||
+    !plan.effects.some((effect) => replicasOf(effect) === 0),
+  "makes the pods that the spec wants, or none, or as many as there are": (world, plan) =>
+    plan.effects.every((effect) =>
+      [undefined, 0, world.resolved?.webReplicas, 1, world.observed.web?.spec?.replicas].includes(replicasOf(effect))
+    ),
+  "remembers an operation while it initialises, and never else": (_world, plan) =>
+    (phaseAfter(plan) === "Initializing") === (statusOf(plan)?.operation !== undefined) ||
+    phaseAfter(plan) === "Initializing", // a lost operation stays lost, and is cancelled
+  "enters Initializing with the operation in the same write, and no Job yet": (world, plan) => {
+    if (world.phase === "Initializing" || phaseAfter(plan) !== "Initializing") return true;
+    const operation = statusOf(plan)?.operation;
+    return !!operation?.jobName && !!requestOf(world, operation) && !plan.effects.some(isJob);
+  },
+  "creates a Job in Initializing only, for its operation, and never once it was seen": (world, plan) =>
+    plan.effects.filter(isJob).every((effect) => {
+      const { operation } = world.status;
+      const cr = operation && requestOf(world, operation);
+      return world.phase === "Initializing" && cr !== undefined && cr.status?.jobName !== operation?.jobName &&
+        nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0;
+    }),
+  "says in the CR which Job it creates, in the same plan": (_world, plan) =>
+    plan.effects.filter(isJob).every((effect) =>
+      plan.effects.some((other) => other.type === "jobStatus" && other.status.jobName === nameOf(effect))
+    ),
+  "closes the CR in the plan that leaves the operation": (world, plan) => {
+    const { operation } = world.status;
+    const cr = operation && requestOf(world, operation);
+    if (!cr || world.phase !== "Initializing" || phaseAfter(plan) === "Initializing") return true;
+    const last = plan.effects.findLast((effect) => effect.type === "jobStatus" && effect.cr === cr);
+    return /^(Completed|Failed)$/.test((last?.type === "jobStatus" ? last.status : cr.status)?.phase ?? "");
+  },
+  "never forgets that there is data": ({ status }, plan) =>
+    !status.dbInitialized || statusOf(plan)?.dbInitialized === true,
+  "records that there is data with the phase that follows": (world, plan) =>
+    world.phase !== "Initializing" || phaseAfter(plan) !== "Starting" || statusOf(plan)?.dbInitialized === true,
+  "tells of each change of phase, once": (world, plan) => {
+    const told = plan.effects.filter((effect) => effect.type === "event" && effect.reason === "PhaseChanged").length;
+    return told === (phaseAfter(plan) === world.phase ? 0 : 1);
+  },
+  "gives every condition a reason and a message": (_world, plan) =>
+    (statusOf(plan)?.conditions ?? []).length === 3 &&
+    (statusOf(plan)?.conditions ?? []).every(({ reason, message }) => /^[A-Z]\w+$/.test(reason) && message.length > 0),
+  "calls an instance Ready only when it runs and nothing is wrong with it": (world, plan) => {
+    const ready = statusOf(plan)?.conditions?.find(({ type }) => type === "Ready");
+    return ready?.status !== "True" || (phaseAfter(plan) === "Running" && world.resolved !== undefined &&
+      world.cluster.problem === undefined);
+  },
+};
+
+/** What the walk has seen. */
+interface Survey {
+  readonly fired: ReadonlySet<Transition>;
+  readonly heldGuards: ReadonlySet<string>;
+  readonly worlds: number;
+  /** By law: a description of the first world that breaks it, and how many do. */
+  readonly broken: ReadonlyMap<string, { readonly first: string; readonly worlds: number }>;
+}
+
+let walked: Survey | undefined;
+
+function survey(): Survey {
+  if (walked) return walked;
+  const fired = new Set<Transition>();
+  const heldGuards = new Set<string>();
+  const broken = new Map<string, { first: string; worlds: number }>();
+  let worlds = 0;
+  forEachWorld((world) => {
+    worlds += 1;
+    const transition = transitionOf(world);
+    if (transition) fired.add(transition);
+    for (const [name, guard] of Object.entries(guards)) if (guard(world)) heldGuards.add(name);
+    const plan = decide(world);
+    for (const [name, law] of Object.entries(LAWS)) {
+      if (law(world, plan)) continue;
+      const former = broken.get(name);
+      broken.set(name, { first: former?.first ?? described(world, plan), worlds: (former?.worlds ?? 0) + 1 });
+    }
+  });
+  return walked = { fired, heldGuards, worlds, broken };
+}
+
+for (const law of Object.keys(LAWS)) {
+  Deno.test(`decide() ${law}`, () => {
+    const { broken } = survey();
+    const breach = broken.get(law);
+    assertEquals(breach, undefined, `broken in ${breach?.worlds} worlds; the first:\n${breach?.first}`);
+  });
+}
+
+Deno.test("decide() is pure: the same plan again, and nothing in the world is touched", () => {
+  let count = 0;
+  forEachWorld((world) => {
+    if (count++ % 23 !== 0) return; // a prime: every value of every dimension comes by
+    frozen(world);
+    assertEquals(decide(world), decide(world));
+  });
+});
+
+Deno.test("TRANSITIONS uses every guard, and every guard holds in some world", () => {
+  const used = new Set<string>(TRANSITIONS.map(({ when }) => when));
+  assertEquals(Object.keys(guards).filter((name) => !used.has(name)), []);
+  assertEquals(Object.keys(guards).filter((name) => !survey().heldGuards.has(name)), []);
+});
+
+Deno.test("TRANSITIONS has no row that never fires because an earlier one always does", () => {
+  const { fired } = survey();
+  assertEquals(TRANSITIONS.filter((row) => !fired.has(row)), []);
+});
+
+Deno.test("TRANSITIONS reaches every phase that has rows from Provisioning, and leads to no dead end", () => {
+  const reached = new Set<Phase>(["Provisioning"]);
+  for (const phase of reached) {
+    for (const { from, to } of TRANSITIONS) if (from === phase) reached.add(to); // a Set visits what is added on the way
+  }
+  const withRows = new Set(TRANSITIONS.map(({ from }) => from));
+  assertEquals([...reached].sort(), [...withRows].sort());
+});
+
+Deno.test("PHASES_WITHOUT_ROWS lists exactly the phases that no row leads out of", () => {
+  const withRows = new Set(TRANSITIONS.map(({ from }) => from));
+  assertEquals([...PHASES_WITHOUT_ROWS].sort(), ALL_PHASES.filter((phase) => !withRows.has(phase)).sort());
+});
+
+Deno.test("PHASES gives a serving phase pods, Stopped none, and every phase a sentence", () => {
+  for (const phase of ["Starting", "Running", "Degraded"] as const) {
+    assertEquals([PHASES[phase].web, PHASES[phase].cron], ["spec", "spec"], phase);
+  }
+  assertEquals([PHASES.Stopped.web, PHASES.Stopped.cron], ["zero", "zero"]);
+  for (const phase of ALL_PHASES) assert(/^[A-Z].*[^.]$/.test(PHASES[phase].message), phase);
+});
+
+function isServing({ phase }: World): boolean {
+  return SERVING_PHASES.includes(phase);
+}
+
+function somethingIsUnknown({ cluster, resolved, observed }: World): boolean {
+  return cluster.facts?.known !== true || resolved === undefined || observed.configSecret === undefined;
+}
+
+function isStatus(effect: Effect): effect is Effect & { type: "status" } {
+  return effect.type === "status";
+}
+
+function isDrop({ type }: Effect): boolean {
+  return type === "dropDatabase" || type === "dropRole";
+}
+
+function isSql(effect: Effect): boolean {
+  return isDrop(effect) || effect.type === "ensureRole" || effect.type === "ensureDatabase";
+}
+
+function isJob(effect: Effect): boolean {
+  return (effect.type === "create" || effect.type === "apply") && effect.object.kind === "Job";
+}
+
+function nameOf(effect: Effect): string | undefined {
+  return "object" in effect ? effect.object.metadata?.name : undefined;
+}
+
+function replicasOf(effect: Effect): number | undefined {
+  if (effect.type !== "apply" || effect.object.kind !== "Deployment") return undefined;
+  return (effect.object as { readonly spec?: { readonly replicas?: number } }).spec?.replicas;
+}
+
+function statusOf(plan: Plan) {
+  return plan.effects.find(isStatus)?.status;
+}
+
+function phaseAfter(plan: Plan): Phase | null | undefined {
+  return statusOf(plan)?.phase;
+}
+
+function described(world: World, plan: Plan): string {
+  const { phase, status, cluster, resolved, observed } = world;
+  return JSON.stringify(
+    {
+      phase,
+      status,
+      cluster: cluster.problem ?? (cluster.facts.known ? [...cluster.facts.databases.keys()] : cluster.facts),
+      resolved: resolved ? { webReplicas: resolved.webReplicas } : "missing",
+      web: observed.web?.status,
+      secrets: [observed.userSecret?.name, observed.configSecret?.name],
+      initJobs: observed.initJobs.map(({ metadata, status }) => [metadata.name, status]),
+      jobStates: [...observed.jobStates],
+      effects: plan.effects.map((effect) => `${effect.type} ${nameOf(effect) ?? ""}`.trim()),
+    },
+    undefined,
+    1,
+  );
+}

@@ -1,0 +1,141 @@
+/** Every world that the machine can tell apart, as the product of what may be so: the ground of the exhaustive tests. */
+import type { Phase } from "../../../../src/odoo/crd/mod.ts";
+import { PHASES } from "../../../../src/odoo/machine/phases.ts";
+import type { ChosenCluster, Observed, World } from "../../../../src/odoo/model/world.ts";
+import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
+import { operationJobName } from "../../../../src/odoo/model/names.ts";
+import {
+  aBatchJob,
+  aDeployment,
+  anAddress,
+  anInitJob,
+  aWorld,
+  emptyFacts,
+  INIT_JOB_UID,
+  oneJob,
+  ownedFacts,
+  unknownFacts,
+} from "../../../support/builders.ts";
+
+export const ALL_PHASES = Object.keys(PHASES) as Phase[];
+export const SERVING_PHASES: readonly Phase[] = ["Starting", "Running", "Degraded", "Stopped"];
+
+/** What may be known of PostgreSQL. */
+export const CLUSTERS: Readonly<Record<string, ChosenCluster>> = {
+  "role and database are there": { address: anAddress(), facts: ownedFacts() },
+  "the cluster is empty": { address: anAddress(), facts: emptyFacts() },
+  "the cluster does not answer": { address: anAddress(), facts: unknownFacts("DatabaseUnreachable") },
+  "the cluster refuses the login": { address: anAddress(), facts: unknownFacts("DatabaseLoginFailed") },
+  "the cluster is not in the Secret": { problem: { reason: "ClusterNotFound", message: "no such cluster" } },
+};
+
+/** What the spec wants; `unresolved` is a spec that is wrong. */
+export const WISHES = {
+  none: { spec: { replicas: 0 } },
+  two: { spec: { replicas: 2 } },
+  unresolved: { spec: { ingress: { hosts: [] } } },
+} as const;
+
+/** The web Deployment. */
+export const WEBS: Readonly<Record<string, Observed["web"]>> = {
+  absent: undefined,
+  "one ready": aDeployment("shop", { replicas: 2, ready: 1 }),
+  "two ready": aDeployment("shop", { replicas: 2 }),
+};
+
+/** An initialisation, from nobody asking to its end. */
+export interface Init {
+  readonly operation?: OperationStatus;
+  readonly observed: Pick<Observed, "initJobs"> & Partial<Pick<Observed, "jobs" | "jobStates">>;
+}
+
+const CR = anInitJob();
+export const JOB_NAME = operationJobName(CR, INIT_JOB_UID);
+export const OPERATION: OperationStatus = {
+  kind: "OdooInitJob",
+  name: "first",
+  uid: INIT_JOB_UID,
+  jobName: JOB_NAME,
+  attempt: 1,
+};
+const STARTED = anInitJob({ status: { phase: "Running", jobName: JOB_NAME } });
+const COMPLETED = anInitJob({ status: { phase: "Completed", jobName: JOB_NAME } });
+const FAILED = anInitJob({ status: { phase: "Failed", jobName: JOB_NAME, message: "module sale is broken" } });
+const ANOTHER = anInitJob({ metadata: { name: "second", uid: "another-uid" } });
+const JOB = aBatchJob(JOB_NAME);
+
+export const INITS: Readonly<Record<string, Init>> = {
+  "nobody asks": { observed: { initJobs: [] } },
+  "somebody asks": { observed: { initJobs: [CR] } },
+  "somebody asks from elsewhere": {
+    observed: { initJobs: [anInitJob({ spec: { odooInstanceRef: { namespace: "red" } } })] },
+  },
+  "one has failed, another asks": { observed: { initJobs: [FAILED, ANOTHER] } },
+  "its Job is not created": { operation: OPERATION, observed: { initJobs: [CR] } },
+  "its Job is created, the CR does not say so": {
+    operation: OPERATION,
+    observed: { initJobs: [CR], ...oneJob(JOB, { state: "active" }) },
+  },
+  "its Job works": {
+    operation: OPERATION,
+    observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "active" }) },
+  },
+  "its Job has succeeded": {
+    operation: OPERATION,
+    observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },
+  },
+  "its Job has failed": {
+    operation: OPERATION,
+    observed: { initJobs: [STARTED, ANOTHER], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
+  },
+  "its Job is gone": { operation: OPERATION, observed: { initJobs: [STARTED] } },
+  "its CR is completed": { operation: OPERATION, observed: { initJobs: [COMPLETED] } },
+  "its CR is failed": { operation: OPERATION, observed: { initJobs: [FAILED] } },
+  "its CR is gone": { operation: OPERATION, observed: { initJobs: [] } },
+  "its CR is gone, its Job works": {
+    operation: OPERATION,
+    observed: { initJobs: [], ...oneJob(JOB, { state: "active" }) },
+  },
+};
+
+const NOTHING: Partial<Record<keyof Observed, undefined>> = {
+  userSecret: undefined,
+  configSecret: undefined,
+  filestore: undefined,
+};
+
+/** The Secrets and the volume, and where the status says that the database is. */
+const FOUNDATIONS = [
+  { present: {}, activeCluster: "main" },
+  { present: NOTHING, activeCluster: "main" },
+  { present: {}, activeCluster: "other" },
+  { present: NOTHING, activeCluster: undefined },
+];
+
+/** Calls `visit` with every world of living instances. */
+export function forEachWorld(visit: (world: World) => void): void {
+  for (const phase of ALL_PHASES) {
+    for (const cluster of Object.values(CLUSTERS)) {
+      for (const instance of Object.values(WISHES)) {
+        for (const web of Object.values(WEBS)) {
+          for (const { operation, observed } of Object.values(INITS)) {
+            for (const { present, activeCluster } of FOUNDATIONS) {
+              for (const dbInitialized of [true, false]) {
+                const status = { dbInitialized, activeCluster, operation };
+                visit(aWorld({ phase, cluster, instance, status, observed: { web, ...present, ...observed } }));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The world with everything in it frozen: whoever writes to it throws. */
+export function frozen<T>(value: T): T {
+  if (value === null || typeof value !== "object" || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const part of value instanceof Map ? value.values() : Object.values(value)) frozen(part);
+  return value;
+}

@@ -1,0 +1,74 @@
+/**
+ * crds/*.yaml -> charts/odoo-operator/files/crds/, because Helm reads no file outside a chart.
+ *
+ * `deno run --allow-read --allow-write=charts tools/sync_chart.ts`; with `--check` it writes nothing, names stale files and
+ * exits with 1. A CRD without Helm's keep annotation is refused: uninstalling the chart would delete every instance.
+ */
+// deno-lint-ignore-file no-console -- a command line tool talks to its caller
+import { parseArgs } from "@std/cli/parse-args";
+import { parse } from "yaml";
+
+const SOURCE = "crds/";
+const COPY = "charts/odoo-operator/files/crds/";
+const KEEP = "helm.sh/resource-policy";
+
+/** A file of the chart that is not as it must be; without `text` it must not be there. */
+export interface StaleCopy {
+  readonly path: string;
+  readonly text?: string;
+}
+
+/** What to change in the chart of the repository at `root`. */
+export async function staleCopies(root: URL): Promise<StaleCopy[]> {
+  const sources = await yamlFiles(new URL(SOURCE, root));
+  const copies = await yamlFiles(new URL(COPY, root));
+  for (const [name, text] of sources) assertKept(name, text);
+  const wanted = [...sources].filter(([name, text]) => copies.get(name) !== text);
+  const orphans = [...copies.keys()].filter((name) => !sources.has(name));
+  return [
+    ...wanted.map(([name, text]) => ({ path: COPY + name, text })),
+    ...orphans.map((name) => ({ path: COPY + name })),
+  ];
+}
+
+/** Makes the chart's copies equal to crds/. */
+export async function writeCopies(stale: readonly StaleCopy[], root: URL): Promise<void> {
+  await Deno.mkdir(new URL(COPY, root), { recursive: true });
+  for (const { path, text } of stale) {
+    if (text === undefined) await Deno.remove(new URL(path, root));
+    else await Deno.writeTextFile(new URL(path, root), text);
+  }
+}
+
+function assertKept(name: string, text: string): void {
+  const annotations: Record<string, unknown> = parse(text)?.metadata?.annotations ?? {};
+  if (annotations[KEEP] !== "keep") {
+    throw new Error(`Cannot take ${SOURCE}${name} into the chart: no annotation ${KEEP}: keep`);
+  }
+}
+
+/** Texts by file name, in the order of the names; none where the folder is missing. */
+async function yamlFiles(folder: URL): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(folder));
+    for (const name of entries.map((entry) => entry.name).filter((name) => name.endsWith(".yaml")).toSorted()) {
+      found.set(name, await Deno.readTextFile(new URL(name, folder)));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found;
+}
+
+if (import.meta.main) {
+  const root = new URL("../", import.meta.url);
+  const stale = await staleCopies(root);
+  if (parseArgs(Deno.args, { boolean: ["check"] }).check) {
+    for (const { path } of stale) console.error(`${path}: stale, run tools/sync_chart.ts`);
+    if (stale.length > 0) Deno.exit(1);
+  } else {
+    await writeCopies(stale, root);
+    for (const { path, text } of stale) console.log(`${path}: ${text === undefined ? "removed" : "written"}`);
+  }
+}
