@@ -1,5 +1,4 @@
-/** The one binary: picks the command and runs it with a signal. */
+/** The one binary: what it does is in src/cli. */
 import { main } from "./src/cli/main.ts";
-import { terminationSignal } from "./src/kit/mod.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args, terminationSignal()));
+if (import.meta.main) Deno.exit(await main(Deno.args));

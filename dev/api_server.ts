@@ -1,6 +1,6 @@
 /** The API server of a local cluster with its etcd and its certificate authority: who gets in, and how it dies and returns. */
 import { stringify } from "yaml";
-import type { ClusterAccess } from "../src/kit/access.ts";
+import type { ClusterAccess } from "../src/kit/credentials.ts";
 import {
   type CertificateAuthority,
   createCertificateAuthority,

@@ -2,7 +2,7 @@
  * The few requests that setting up a cluster needs, by bare fetch: a fault of the kit's client must not look like a
  * cluster that does not start.
  */
-import type { ClusterAccess } from "../src/kit/access.ts";
+import type { ClusterAccess } from "../src/kit/credentials.ts";
 
 /** How long one request may take. */
 const REQUEST_TIMEOUT_MS = 10_000;

@@ -4,7 +4,7 @@
  *
  *     deno run -A dev/control_plane.ts      starts one and keeps it until Ctrl-C
  */
-import type { ClusterAccess } from "../src/kit/access.ts";
+import type { ClusterAccess } from "../src/kit/credentials.ts";
 import { ADMIN, type ApiServer, startApiServer } from "./api_server.ts";
 import { findBinaries, programsDirectory } from "./binaries.ts";
 import { openClusterApi } from "./cluster_api.ts";

@@ -5,7 +5,7 @@
  * A pod ends as `outcomeOf` says, or as its annotation {@linkcode OUTCOME_ANNOTATION} (the same as JSON), else with
  * success after `delayMs`. If its work fails (a refused login, a missing Secret), the pod fails with that message.
  */
-import type { ClusterAccess } from "../src/kit/access.ts";
+import type { ClusterAccess } from "../src/kit/credentials.ts";
 import { Pod, Secret } from "../src/kit/builders/kinds.ts";
 import { Informer } from "../src/kit/cache.ts";
 import { createClient } from "../src/kit/client.ts";

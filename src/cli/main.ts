@@ -1,5 +1,5 @@
 /** The commands of the binary. Each is loaded when it is asked for, so none pays for the others. */
-import { messageOf } from "../kit/mod.ts";
+import { messageOf, terminationSignal } from "../kit/mod.ts";
 
 /** A command: arguments and a signal in, exit code out. */
 type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>;
@@ -11,7 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
 };
 
 /** Runs the command that `args` name, `run` if none; resolves with the exit code. A failure is one line on stderr. */
-export async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function main(args: readonly string[], signal: AbortSignal = terminationSignal()): Promise<number> {
   const [first = "run"] = args;
   const named = !first.startsWith("-") && args.length > 0;
   const load = COMMANDS[named ? first : "run"];

@@ -2,27 +2,8 @@
  * Where the API server is and who we are: a service account's files inside a pod, else a kubeconfig. The kubeconfig
  * reader (and the library behind it) is loaded only when it is needed.
  */
+import type { ClusterAccess, Credentials } from "./credentials.ts";
 import { TerminalError } from "./errors.ts";
-
-/** What a request is sent with. Asked for before every request, so it must be cheap. */
-export interface Credentials {
-  /** `authorization`, if the server wants one. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** PEM certificates that may sign the server's. */
-  readonly caCerts?: readonly string[];
-  /** PEM client certificate and key. */
-  readonly cert?: string;
-  readonly key?: string;
-}
-
-/** An API server and our way in. */
-export interface ClusterAccess {
-  /** `https://host:port`, without a slash at the end. */
-  readonly baseUrl: string;
-  /** Namespace of the context or of the pod. */
-  readonly namespace?: string;
-  credentials(): Promise<Credentials>;
-}
 
 /** Where a pod finds its service account. */
 export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -75,8 +56,13 @@ export async function inClusterAccess(options: InClusterOptions): Promise<Cluste
     namespace: await read("namespace"),
     async credentials() {
       if (now() - readAt >= FILES_MAX_AGE_MS) {
+        const formerReadAt = readAt;
         readAt = now();
-        credentials = await load();
+        try {
+          credentials = await load();
+        } catch {
+          readAt = formerReadAt; // a token outlives its rotation by minutes: the next request tries again
+        }
       }
       return credentials;
     },

@@ -23,8 +23,9 @@ const LIST_KEYS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   hostAliases: [["ip"]],
 };
 
-/** Fields whose values are quantities. */
+/** Fields whose values are quantities, and fields that are one. */
 const QUANTITY_MAPS: ReadonlySet<string> = new Set(["requests", "limits", "capacity", "hard"]);
+const QUANTITIES: ReadonlySet<string> = new Set(["sizeLimit", "divisor"]);
 
 /** Lists that are sets: order means nothing, extra items are others'. */
 const SETS: ReadonlySet<string> = new Set(["finalizers"]);
@@ -61,7 +62,7 @@ function contains(live: unknown, desired: unknown, field: string): boolean {
       quantities ? sameQuantity(live[name], value) : contains(live[name], value, name)
     );
   }
-  return live === desired;
+  return live === desired || QUANTITIES.has(field) && sameQuantity(live, desired);
 }
 
 function containsList(live: readonly unknown[], desired: readonly unknown[], field: string): boolean {

@@ -2,7 +2,7 @@
  * The API server over fetch: typed requests with a deadline each, errors as {@linkcode ApiError}, watches as streams of
  * events. One HttpClient per set of TLS credentials, HTTP/1.1, no cache and no retry: those belong to the callers.
  */
-import type { ClusterAccess, Credentials } from "./access.ts";
+import type { ClusterAccess, Credentials } from "./credentials.ts";
 import { ApiError, messageOf } from "./errors.ts";
 import { readLines } from "./lines.ts";
 import {
@@ -168,21 +168,21 @@ class FetchClient implements Client {
   async *watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncGenerator<RawWatchEvent<T>> {
     const { signal, sendInitialEvents = false } = options;
     const deadline = deadlineOf(this.#timeoutMs, signal);
-    const response = await this.#send({
-      method: "GET",
-      path: pathOf(type, { namespace: options.namespace }),
-      query: {
-        ...selectionQuery(options),
-        watch: "true",
-        allowWatchBookmarks: "true",
-        resourceVersion: options.resourceVersion,
-        timeoutSeconds: String(options.timeoutSeconds),
-        ...(sendInitialEvents ? { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan" } : {}),
-      },
-      accept: options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : undefined,
-    }, deadline.signal);
-    deadline.extend();
     try {
+      const response = await this.#send({
+        method: "GET",
+        path: pathOf(type, { namespace: options.namespace }),
+        query: {
+          ...selectionQuery(options),
+          watch: "true",
+          allowWatchBookmarks: "true",
+          resourceVersion: options.resourceVersion,
+          timeoutSeconds: String(options.timeoutSeconds),
+          ...(sendInitialEvents ? { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan" } : {}),
+        },
+        accept: options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : undefined,
+      }, deadline.signal);
+      deadline.extend();
       for await (const line of readLines(response.body ?? new ReadableStream())) {
         const event = JSON.parse(line) as RawWatchEvent<T>;
         if (options.metadataOnly && event.type !== "ERROR") {

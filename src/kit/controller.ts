@@ -85,7 +85,7 @@ export class Controller {
     metrics.queueSeconds.observe({ controller }, waitedMs / 1000);
     metrics.queueDepth.set({ controller }, queue.length);
     const started = clock.now();
-    const outcome = await reconcile(key, { log, signal }).catch((error): Outcome => ({ type: "failed", error }));
+    const outcome = await this.#outcomeOf(() => reconcile(key, { log, signal }));
     metrics.reconcileSeconds.observe({ controller }, (clock.now() - started) / 1000);
     if (signal.aborted) return;
     metrics.reconciles.inc({ controller, result: outcome.type });
@@ -97,6 +97,14 @@ export class Controller {
         return queue.addAfter(key, outcome.afterMs);
       case "failed":
         return this.#failed(key, outcome.error, log);
+    }
+  }
+
+  async #outcomeOf(run: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await run();
+    } catch (error) {
+      return { type: "failed", error };
     }
   }
 

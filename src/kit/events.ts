@@ -16,7 +16,7 @@ export interface EventNote {
   readonly reason: string;
   /** What was being done, PascalCase. @default {"Reconcile"} */
   readonly action?: string;
-  /** One sentence for a person, at most 1,024 characters. */
+  /** One sentence for a person, at most 1,024 bytes. */
   readonly note: string;
 }
 
@@ -39,7 +39,7 @@ const SERIES_MS = 600_000;
 /** Events per object before it is held back, and the time after which it may tell one more. */
 const BURST = 25;
 const REFILL_MS = 300_000;
-const LONGEST_NOTE = 1_024;
+const LONGEST_NOTE_BYTES = 1_024;
 
 /** Options of {@linkcode EventRecorder}. */
 export interface EventRecorderOptions {
@@ -82,7 +82,11 @@ export class EventRecorder {
     if (!series) {
       if (!this.#mayTell(object.metadata.uid, now)) return;
       const created = this.#try(() => this.#client.create(EVENT, this.#eventOf(object, note, now)));
-      this.#series.set(key, { startedMs: now, created, count: 1, nextUpdate: 2 });
+      const begun = { startedMs: now, created, count: 1, nextUpdate: 2 };
+      this.#series.set(key, begun);
+      void created.then((event) => { // nobody saw a refused event: the next one is a first one
+        if (!event && this.#series.get(key) === begun) this.#series.delete(key);
+      });
     } else if (++series.count >= series.nextUpdate) {
       series.nextUpdate *= 2;
       this.#try(() => this.#update(series, now));
@@ -117,7 +121,7 @@ export class EventRecorder {
       type,
       reason,
       action,
-      note: note.note.slice(0, LONGEST_NOTE),
+      note: cutToBytes(note.note, LONGEST_NOTE_BYTES),
     };
   }
 
@@ -147,6 +151,11 @@ export class EventRecorder {
       if (tokens + (now - sinceMs) / REFILL_MS >= BURST) this.#budgets.delete(uid);
     }
   }
+}
+
+/** The beginning of a text, at most so long as UTF-8, cut between characters. */
+function cutToBytes(text: string, bytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }
 
 function microTime(ms: number): string {

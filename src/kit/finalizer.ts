@@ -6,6 +6,7 @@
  * reconcile never having run.
  */
 import type { Client } from "./client.ts";
+import { ApiError, isInvalid, messageOf } from "./errors.ts";
 import type { JsonPatchOperation, KubeObject, ResourceType, Stored } from "./types.ts";
 
 /** What to do about a finalizer. */
@@ -44,14 +45,14 @@ export function removeFinalizerPatch(object: KubeObject, finalizer: string): Jso
   return [{ op: "test", path, value: finalizer }, { op: "remove", path }];
 }
 
-/** Adds the finalizer; resolves with the object as it is then. A 409 or 422 means that somebody else wrote first. */
+/** Adds the finalizer; resolves with the object as it is then. A conflict means that somebody else wrote first. */
 export async function addFinalizer<T extends KubeObject>(
   client: Client,
   type: ResourceType<T>,
   object: Stored<T>,
   finalizer: string,
 ): Promise<Stored<T>> {
-  return await client.patch(type, object.metadata, addFinalizerPatch(object, finalizer));
+  return await patchAsSeen(client, type, object, addFinalizerPatch(object, finalizer));
 }
 
 /** Removes the finalizer; resolves with the object as it is then (or was, if this let it go). */
@@ -62,5 +63,20 @@ export async function removeFinalizer<T extends KubeObject>(
   finalizer: string,
 ): Promise<Stored<T>> {
   const operations = removeFinalizerPatch(object, finalizer);
-  return operations.length ? await client.patch(type, object.metadata, operations) : object;
+  return operations.length ? await patchAsSeen(client, type, object, operations) : object;
+}
+
+/** The server answers 422 when the `test` did not hold; to a controller that is a conflict like any other. */
+async function patchAsSeen<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  object: Stored<T>,
+  operations: readonly JsonPatchOperation[],
+): Promise<Stored<T>> {
+  try {
+    return await client.patch(type, object.metadata, operations);
+  } catch (cause) {
+    if (!isInvalid(cause)) throw cause;
+    throw new ApiError(409, "Conflict", messageOf(cause), { cause });
+  }
 }

@@ -5,7 +5,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { Buffer } from "node:buffer";
 import type { RequestOptions } from "node:https";
-import type { ClusterAccess, Credentials } from "./access.ts";
+import type { ClusterAccess, Credentials } from "./credentials.ts";
 import { messageOf, TerminalError } from "./errors.ts";
 
 /**

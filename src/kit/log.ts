@@ -39,8 +39,16 @@ function textLine(record: LogRecord): string {
 
 function fieldText(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(value.message);
-  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "undefined";
-  return typeof value === "string" && /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  if (typeof value !== "string") return jsonOf(value);
+  return value === "" || /[\s"=\p{Cc}]/u.test(value) ? JSON.stringify(value) : value;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "undefined";
+  } catch {
+    return JSON.stringify(String(value)); // a cycle or a bigint: logging must not fail
+  }
 }
 
 const encoder = new TextEncoder();

@@ -20,6 +20,7 @@ export * from "./clock.ts";
 export * from "./conditions.ts";
 export * from "./context.ts";
 export * from "./controller.ts";
+export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./finalizer.ts";

@@ -14,7 +14,8 @@
  *   .run({ signal });
  * ```
  */
-import { type ClusterAccess, loadAccess } from "./access.ts";
+import { loadAccess } from "./access.ts";
+import type { ClusterAccess } from "./credentials.ts";
 import { Informer, type InformerOptions, type Store } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
 import { type Clock, pause, systemClock, timestamp } from "./clock.ts";
@@ -309,7 +310,7 @@ export class Operator<Spec, Status> {
         return await this.#reconcile(object, context);
       case "cleanUp":
         await finalizer.cleanUp(object, context);
-        await removeFinalizer(context.client, this.#type, object, finalizer.name);
+        primary.store.observe(await removeFinalizer(context.client, this.#type, object, finalizer.name));
         return done();
       case "ignore":
         return done();

@@ -60,14 +60,14 @@ Deno.test("a server that stops and starts again: the facts say so, writes fail a
   assertEquals(reasonOf(await cluster.refresh()), "known");
   await server.stop("immediate");
   await eventually("the lost connection is noticed", () => reasonOf(cluster.facts()) === "DatabaseUnreachable", {
-    timeoutMs: 1_000,
+    timeoutMs: 3_000,
   });
   assertEquals(changes, ["all", "all"]);
   const startedAtMs = performance.now();
   const outcomes = await Promise.allSettled(
     Array.from({ length: 50 }, (_, index) => cluster.ensureRole(aRole(`w${index}`))),
   );
-  assert(performance.now() - startedAtMs < 100, "no write waits");
+  assert(performance.now() - startedAtMs < 500, "no write waits");
   for (const outcome of outcomes) {
     assert(outcome.status === "rejected");
     assertInstanceOf(outcome.reason, PostgresError);
@@ -200,11 +200,12 @@ Deno.test("close() ends connections, also hanging ones, within a second and a bi
   const { cluster } = aCluster({ address: proxy });
   await cluster.refresh();
   proxy.freeze();
-  const write = assertRejects(() => cluster.ensureRole(aRole("closing")), PostgresError);
+  const write = assertRejects(() => cluster.dropRole(aRole("closing")), PostgresError);
   await settled();
   const startedAtMs = performance.now();
   await cluster.close();
-  assert(performance.now() - startedAtMs < 1_300, `${performance.now() - startedAtMs} ms`);
+  const tookMs = performance.now() - startedAtMs;
+  assert(tookMs > 900 && tookMs < 2_000, `${tookMs} ms`);
   await write;
   await assertRejects(() => cluster.ensureRole(aRole("closed")), Error, "closed");
 });
@@ -220,11 +221,12 @@ Deno.test("sslMode: what is encrypted and whose certificate is believed", async 
   if (Deno.uid() === 0) await Deno.chown(files.ssl_key_file, 65534, 65534);
   await using secure = await startPostgres({
     settings: { ssl: "on", ...files },
-    hba: ["hostnossl all all all reject"],
+    hba: ["hostnossl all careful all reject"],
   });
-  const { port, adminUser, adminPassword } = secure;
+  await query(secure, { sql: "create role careful login createrole createdb password 'x'" });
+  const { port } = secure;
   const wanted: Record<string, { given: Partial<ClusterAddress>; want: string }> = {
-    "no encryption where it is asked for": { given: {}, want: "DatabaseLoginFailed" },
+    "without encryption there is no way in": { given: {}, want: "DatabaseLoginFailed" },
     "require believes anyone": { given: { sslMode: "require" }, want: "known" },
     "verify-ca believes its authority": {
       given: { sslMode: "verify-ca", sslRootCert: authority.certPem },
@@ -248,7 +250,7 @@ Deno.test("sslMode: what is encrypted and whose certificate is believed", async 
     },
   };
   for (const [what, { given, want }] of Object.entries(wanted)) {
-    const address = { port, adminUser, adminPassword, ...given };
+    const address = { port, adminUser: "careful", adminPassword: "x", ...given };
     await using secured = aCluster({ address });
     const facts = await secured.cluster.refresh();
     assertEquals(reasonOf(facts), want, `${what}: ${facts.known || facts.message}`);

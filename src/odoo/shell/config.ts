@@ -69,7 +69,10 @@ const WITHOUT_EFFECT: readonly Flag[] = [
  *
  * @throws {UsageError} for an unknown flag, a missing namespace, or a value that cannot be read.
  */
-export function readConfig(args: readonly string[], env: (name: string) => string | undefined): Config {
+export function readConfig(
+  args: readonly string[],
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Config {
   const given = readFlags(args);
   const value = (flag: Flag) => given.get(flag) ?? env(variableOf(flag)) ?? FLAGS[flag];
   const operatorNamespace = value("operator-namespace");

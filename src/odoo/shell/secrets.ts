@@ -1,8 +1,7 @@
 /** The two Secrets of an instance: made here, because only here may passwords be seen. */
 import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { isConflict, isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
-import type { OdooInstance } from "../crd/mod.ts";
+import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
 import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";

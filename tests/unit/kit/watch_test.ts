@@ -258,7 +258,7 @@ Deno.test("watchObjects() stays away for as long as the server asked when it sen
 
 Deno.test("watchObjects() waits for the longer time when the kind is not installed", async () => {
   const absent = new ApiError(404, "NotFound", "no such kind");
-  const { clock, asked, end } = follow([[absent]], { absentRetryMs: 300_000 });
+  const { clock, asked, end } = follow([[absent]], { absentRetryMs: 300_000, idleTimeoutMs: 600_000 });
   await clock.advance(149_000);
   assertEquals(asked.length, 1);
   await clock.advance(151_000);

@@ -18,7 +18,7 @@ import { aClaim, anAddress, anInstance, aSecret, emptyFacts, NOW, someDefaults }
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What outlives a crash, and the hands of PostgreSQL, kubelet and Deployment controller. */
-class Cluster {
+class ModelCluster {
   status: OdooInstanceStatus = {};
   facts: KnownClusterFacts = emptyFacts();
   /** Names of the Jobs that were created, in order. */
@@ -133,8 +133,8 @@ function stored<T extends KubeObject>(object: T): Stored<T> {
 }
 
 /** Reconciles until nothing changes any more; dies before every effect that `survives` refuses. */
-function story(survives: (effectIndex: number) => boolean): Cluster & { readonly effects: number } {
-  const cluster = new Cluster();
+function story(survives: (effectIndex: number) => boolean): ModelCluster {
+  const cluster = new ModelCluster();
   let effects = 0;
   for (let round = 0; round < 60; round++) {
     for (const effect of decide(cluster.world()).effects) {
@@ -143,10 +143,10 @@ function story(survives: (effectIndex: number) => boolean): Cluster & { readonly
     }
     if (round % 3 === 2) cluster.finishJobs();
   }
-  return Object.assign(cluster, { effects });
+  return cluster;
 }
 
-function end(cluster: Cluster) {
+function end(cluster: ModelCluster) {
   const { phase, dbInitialized, operation } = cluster.status;
   return { phase, dbInitialized, operation, jobs: cluster.created.length };
 }
@@ -164,7 +164,9 @@ Deno.test("decide() comes to the same end, with one Job, when the operator dies 
 });
 
 Deno.test("decide() comes to the same end, with one Job, when the operator dies again and again", () => {
-  for (const every of [7, 11, 13, 17]) {
-    assertEquals(end(story((index) => index % every !== every - 1)), RUNNING, `died before every effect ${every}`);
+  for (let seed = 1; seed <= 50; seed++) {
+    let state = seed;
+    const luck = () => (state = state * 48271 % 2147483647) % 10 !== 0; // Park and Miller's generator
+    assertEquals(end(story(luck)), RUNNING, `seed ${seed}`);
   }
 });

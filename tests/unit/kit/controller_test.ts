@@ -1,0 +1,189 @@
+import { assert, assertEquals } from "@std/assert";
+import { Controller, type ControllerOptions, done, type Outcome, requeue } from "../../../src/kit/controller.ts";
+import { ApiError, TerminalError } from "../../../src/kit/errors.ts";
+import { configureLogging, getLogger } from "../../../src/kit/log.ts";
+import { createMetrics } from "../../../src/kit/metrics.ts";
+import { WorkQueue } from "../../../src/kit/queue.ts";
+import { FakeClock, settled } from "../../support/clock.ts";
+
+/** Runs a controller until `end()`, which gives the log lines. */
+async function aController(reconcile: ControllerOptions["reconcile"], options: { readonly concurrency?: number } = {}) {
+  const lines: string[] = [];
+  await configureLogging({ level: "debug", write: (line) => lines.push(line) });
+  const clock = new FakeClock();
+  const queue = new WorkQueue({ clock, random: () => 0.999_999 });
+  const stop = new AbortController();
+  const metrics = createMetrics();
+  const controller = new Controller({
+    name: "test",
+    queue,
+    reconcile,
+    clock,
+    metrics,
+    log: getLogger(["test"]),
+    ...options,
+  });
+  const running = controller.run(stop.signal);
+  const end = async () => {
+    stop.abort();
+    await running;
+    assertEquals(clock.pending, 0);
+    return lines;
+  };
+  const logged = (level: string) => lines.filter((line) => line.includes(` ${level} `));
+  return { queue, clock, metrics, stop, running, end, logged };
+}
+
+const failed = (error: unknown): Outcome => ({ type: "failed", error });
+
+Deno.test("Controller.run() works on different keys together and never twice at once on the same", async () => {
+  const now = new Map<string, number>();
+  let most = 0;
+  let worst = 0;
+  let total = 0;
+  const { queue, end } = await aController(async (key) => {
+    now.set(key, (now.get(key) ?? 0) + 1);
+    worst = Math.max(worst, now.get(key) ?? 0);
+    most = Math.max(most, [...now.values()].reduce((sum, count) => sum + count));
+    total++;
+    await settled();
+    now.set(key, (now.get(key) ?? 0) - 1);
+    return done();
+  }, { concurrency: 3 });
+  for (let round = 0; round < 4; round++) {
+    for (const key of ["a", "b", "c", "d"]) queue.add(key);
+    await settled();
+  }
+  for (let i = 0; i < 10; i++) await settled();
+  await end();
+  assertEquals([worst, most], [1, 3]);
+  assert(total >= 8 && total <= 16, `${total} reconciles`);
+});
+
+Deno.test("Controller.run() reconciles again when the outcome asks for it, without counting a failure", async () => {
+  const times: number[] = [];
+  const { queue, clock, end } = await aController(() => {
+    times.push(clock.now());
+    return Promise.resolve(times.length < 3 ? requeue(500) : done());
+  });
+  queue.add("a");
+  await clock.advance(5_000);
+  await end();
+  assertEquals(times.map((time) => time - (times[0] ?? 0)), [0, 500, 1_000]);
+  assertEquals(queue.failuresOf("a"), 0);
+});
+
+const THROWN: Readonly<Record<string, () => Promise<Outcome>>> = {
+  "rejects": () => Promise.reject(new Error("boom")),
+  "throws before its first await": () => {
+    throw new Error("boom");
+  },
+  "returns a failed outcome": () => Promise.resolve(failed(new Error("boom"))),
+};
+for (const [sentence, fail] of Object.entries(THROWN)) {
+  Deno.test(`Controller.run() backs off and starts afresh after a success when a reconcile ${sentence}`, async () => {
+    let runs = 0;
+    const { queue, clock, end, logged } = await aController(() => ++runs % 4 ? fail() : Promise.resolve(done()));
+    queue.add("a");
+    await clock.advance(4);
+    assertEquals(runs, 1);
+    await clock.advance(5 + 10 + 20);
+    assertEquals([runs, queue.failuresOf("a")], [4, 0]);
+    queue.add("a");
+    await clock.advance(6);
+    assertEquals(runs, 6);
+    await end();
+    assertEquals(logged("error").length, 5);
+    assert(
+      logged("error").every((line) => /Reconcile failed key=a reconcileId=\d+ error=boom waitMs=\d+$/m.test(line)),
+    );
+  });
+}
+
+Deno.test("Controller.run() waits as long as the server asked when it sent Retry-After", async () => {
+  let runs = 0;
+  const busy = new ApiError(429, "TooManyRequests", "busy", { retryAfterMs: 7_000 });
+  const { queue, clock, end } = await aController(() => ++runs === 1 ? Promise.reject(busy) : Promise.resolve(done()));
+  queue.add("a");
+  await clock.advance(6_999);
+  assertEquals(runs, 1);
+  await clock.advance(1);
+  assertEquals(runs, 2);
+  await end();
+});
+
+Deno.test("Controller.run() retries a conflict quietly", async () => {
+  let runs = 0;
+  const conflict = new ApiError(409, "Conflict", "somebody wrote first");
+  const { queue, clock, end, logged } = await aController(() =>
+    ++runs < 3 ? Promise.reject(conflict) : Promise.resolve(done())
+  );
+  queue.add("a");
+  await clock.advance(100);
+  await end();
+  assertEquals([runs, logged("error"), logged("warning"), logged("debug").length], [3, [], [], 2]);
+});
+
+Deno.test("Controller.run() does not retry a TerminalError until the key is added again", async () => {
+  let runs = 0;
+  const { queue, clock, end, logged } = await aController(() => {
+    runs++;
+    return Promise.reject(new TerminalError("no such plan"));
+  });
+  queue.add("a");
+  await clock.advance(3_600_000);
+  assertEquals(runs, 1);
+  queue.add("a");
+  await clock.advance(1);
+  assertEquals(runs, 2);
+  await end();
+  assertEquals(logged("error").length, 2);
+});
+
+Deno.test("Controller.run() ends only when the running reconciles have, and takes no new key", async () => {
+  const finish = Promise.withResolvers<void>();
+  const keys: string[] = [];
+  let sawAbort = false;
+  const { queue, stop, running, clock } = await aController(async (key, { signal }) => {
+    keys.push(key);
+    await finish.promise;
+    sawAbort = signal.aborted;
+    return failed(new Error("interrupted"));
+  }, { concurrency: 1 });
+  queue.add("a");
+  queue.add("b");
+  await settled();
+  let ended = false;
+  void running.then(() => ended = true);
+  stop.abort();
+  await settled();
+  assertEquals(ended, false);
+  finish.resolve();
+  await running;
+  assertEquals([keys, sawAbort, clock.pending, queue.failuresOf("a")], [["a"], true, 0, 0]);
+});
+
+Deno.test("Controller.run() does nothing when the signal is aborted already", async () => {
+  const queue = new WorkQueue({ clock: new FakeClock() });
+  queue.add("a");
+  const reconcile = () => Promise.reject(new Error("must not run"));
+  const controller = new Controller({
+    name: "t",
+    queue,
+    reconcile,
+    log: getLogger(["test"]),
+    metrics: createMetrics(),
+  });
+  await controller.run(AbortSignal.abort());
+});
+
+Deno.test("Controller.run() counts reconciles by result", async () => {
+  const { queue, metrics, end } = await aController((key) =>
+    Promise.resolve(key === "a" ? done() : requeue(1_000_000))
+  );
+  for (const key of ["a", "b", "c"]) queue.add(key);
+  for (let i = 0; i < 3; i++) await settled();
+  const { values } = await metrics.reconciles.get();
+  assertEquals(values.map(({ labels, value }) => [labels.result, value]), [["done", 1], ["requeue", 2]]);
+  await end();
+});

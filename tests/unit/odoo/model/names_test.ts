@@ -1,0 +1,78 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  cronSelector,
+  databaseName,
+  instanceLabels,
+  LONGEST_INSTANCE_NAME,
+  objectNames,
+  operationJobName,
+  roleName,
+  webSelector,
+} from "../../../../src/odoo/model/names.ts";
+import { anInitJob, anInstance, INIT_JOB_UID, INSTANCE_UID } from "../../../support/builders.ts";
+
+const LONG = "a".repeat(LONGEST_INSTANCE_NAME);
+const LABEL = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
+Deno.test("roleName() is upstream's when it fits into 63 bytes", () => {
+  assertEquals(roleName({ namespace: "blue", name: "shop" }), "odoo.blue.shop");
+  const exact = { namespace: "n".repeat(63 - "odoo..".length - 10), name: "a".repeat(10) };
+  assertEquals(roleName(exact), `odoo.${exact.namespace}.${exact.name}`);
+});
+
+Deno.test("roleName() ends in a hash, differs and stays when it would be cut", () => {
+  const namespace = "n".repeat(63);
+  const names = ["a", "b", LONG, `${LONG.slice(1)}b`].map((name) => roleName({ namespace, name }));
+  assertEquals(new Set(names).size, names.length);
+  for (const name of names) {
+    assert(name.length <= 63, name);
+    assertMatch(name, /^odoo\.n+\.[0-9a-f]{10}$/);
+  }
+  assertEquals(roleName({ namespace, name: "a" }), "odoo.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.fea5989f1e");
+});
+
+Deno.test("roleName() leaves no separator before the one of the hash", () => {
+  const name = roleName({ namespace: `${"n".repeat(45)}`, name: "-b".repeat(20) });
+  assertMatch(name, /[a-z0-9]\.[0-9a-f]{10}$/);
+});
+
+Deno.test("databaseName() is the one asked for, else made from the uid", () => {
+  assertEquals(databaseName(anInstance({ spec: { database: { name: "Shop-1" } } }), INSTANCE_UID), "Shop-1");
+  const made = "odoo_0b8f1f5e_7f2c_4f6e_9d3a_0000000000a1";
+  for (const database of [undefined, null, {}, { name: "" }, { name: null }] as const) {
+    assertEquals(databaseName(anInstance({ spec: { database } }), INSTANCE_UID), made);
+  }
+  assertEquals(databaseName(anInstance(), "ABC-1"), "odoo_____1");
+});
+
+Deno.test("operationJobName() is a valid name of at most 63 characters, the same for the same CR only", () => {
+  const name = (cr: string, uid: string) => operationJobName(anInitJob({ metadata: { name: cr } }), uid);
+  assertEquals(name("first", INIT_JOB_UID), "first-5c1d2e3f");
+  const long = `${"a".repeat(45)}.${"b".repeat(200)}`;
+  const names = [name(long, INIT_JOB_UID), name(`${long}c`, INIT_JOB_UID), name(long, "ffffffff-0")];
+  assertEquals(new Set(names).size, 3);
+  for (const each of names) {
+    assert(each.length <= 63, each);
+    assertMatch(each, LABEL);
+  }
+  assertEquals(name(long, INIT_JOB_UID), name(long, INIT_JOB_UID));
+});
+
+Deno.test("objectNames makes valid labels of the longest instance name, and no two Deployments or Secrets alike", () => {
+  for (const make of [objectNames.web, objectNames.cron, objectNames.service]) {
+    const name = make(LONG);
+    assert(name.length <= 63, name);
+    assertMatch(name, LABEL);
+  }
+  for (const make of Object.values(objectNames)) assert(make(LONG).length <= 253);
+  assertNotEquals(objectNames.web("shop"), objectNames.cron("shop"));
+  assertNotEquals(objectNames.userSecret("shop"), objectNames.config("shop"));
+});
+
+Deno.test("instanceLabels() and the selectors are upstream's", () => {
+  assertEquals(instanceLabels("shop", "Production"), {
+    "bemade.org/environment": "production",
+    "bemade.org/instance": "shop",
+  });
+  assertEquals([webSelector("shop"), cronSelector("shop")], [{ app: "shop" }, { app: "shop-cron" }]);
+});

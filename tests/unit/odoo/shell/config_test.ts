@@ -1,0 +1,214 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { type Config, readConfig, UsageError } from "../../../../src/odoo/shell/config.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+function read(args: readonly string[], environment: Environment = {}): Config {
+  return readConfig(["--operator-namespace", "odoo", ...args], (name) => environment[name]);
+}
+
+/** What a flag is for: where it ends in the Config, or `undefined` if it has no effect yet. */
+interface FlagFacts {
+  readonly env: string;
+  /** As upstream documents it. */
+  readonly standard: unknown;
+  readonly given: string;
+  readonly want: unknown;
+  readonly at?: (config: Config) => unknown;
+}
+
+/** Upstream's table of flags (2.5.0), by hand. */
+const FLAGS: Readonly<Record<string, FlagFacts>> = {
+  "default-odoo-image": {
+    env: "DEFAULT_ODOO_IMAGE",
+    standard: "odoo:18.0",
+    given: "odoo:19.0",
+    want: "odoo:19.0",
+    at: ({ defaults }) => defaults.image,
+  },
+  "default-storage-class": {
+    env: "DEFAULT_STORAGE_CLASS",
+    standard: "standard",
+    given: "fast",
+    want: "fast",
+    at: ({ defaults }) => defaults.storageClass,
+  },
+  "default-storage-size": {
+    env: "DEFAULT_STORAGE_SIZE",
+    standard: "2Gi",
+    given: "5Gi",
+    want: "5Gi",
+    at: ({ defaults }) => defaults.storageSize,
+  },
+  "default-ingress-class": {
+    env: "DEFAULT_INGRESS_CLASS",
+    standard: "",
+    given: "nginx",
+    want: "nginx",
+    at: ({ defaults }) => defaults.ingressClass,
+  },
+  "default-ingress-issuer": {
+    env: "DEFAULT_INGRESS_ISSUER",
+    standard: "",
+    given: "letsencrypt",
+    want: "letsencrypt",
+    at: ({ defaults }) => defaults.ingressIssuer,
+  },
+  "default-odoo-resources": {
+    env: "DEFAULT_ODOO_RESOURCES",
+    standard: undefined,
+    given: '{"limits":{"cpu":"1"}}',
+    want: { limits: { cpu: "1" } },
+    at: ({ defaults }) => defaults.resources,
+  },
+  "default-odoo-affinity": {
+    env: "DEFAULT_ODOO_AFFINITY",
+    standard: undefined,
+    given: '{"nodeAffinity":{}}',
+    want: { nodeAffinity: {} },
+    at: ({ defaults }) => defaults.affinity,
+  },
+  "default-odoo-tolerations": {
+    env: "DEFAULT_ODOO_TOLERATIONS",
+    standard: undefined,
+    given: '[{"key":"odoo"}]',
+    want: [{ key: "odoo" }],
+    at: ({ defaults }) => defaults.tolerations,
+  },
+  "postgres-clusters-secret": {
+    env: "POSTGRES_CLUSTERS_SECRET",
+    standard: "postgres-clusters",
+    given: "pg",
+    want: "pg",
+    at: ({ clustersSecret }) => clustersSecret,
+  },
+  "health-probe-bind-address": {
+    env: "HEALTH_PROBE_BIND_ADDRESS",
+    standard: { hostname: "0.0.0.0", port: 8081 },
+    given: "127.0.0.1:9000",
+    want: { hostname: "127.0.0.1", port: 9000 },
+    at: ({ health }) => health,
+  },
+  "log-format": { env: "LOG_FORMAT", standard: "text", given: "json", want: "json", at: ({ logFormat }) => logFormat },
+  "log-level": { env: "LOG_LEVEL", standard: "info", given: "debug", want: "debug", at: ({ logLevel }) => logLevel },
+  "default-staging-smtp-host": withoutEffect("DEFAULT_STAGING_SMTP_HOST", "mailpit"),
+  "default-staging-smtp-port": withoutEffect("DEFAULT_STAGING_SMTP_PORT", "25"),
+  "default-staging-smtp-encryption": withoutEffect("DEFAULT_STAGING_SMTP_ENCRYPTION", "starttls"),
+  "webhook-port": withoutEffect("WEBHOOK_PORT", "8443"),
+  "webhook-tls-cert": withoutEffect("WEBHOOK_TLS_CERT", "/certs/tls.crt"),
+  "webhook-tls-key": withoutEffect("WEBHOOK_TLS_KEY", "/certs/tls.key"),
+  "job-history-limit": withoutEffect("JOB_HISTORY_LIMIT", "5"),
+};
+
+function withoutEffect(env: string, given: string): FlagFacts {
+  return { env, standard: undefined, given, want: undefined };
+}
+
+for (const [flag, { env, standard, given, want, at }] of Object.entries(FLAGS)) {
+  Deno.test(`readConfig() knows --${flag} and ${env}`, () => {
+    const spellings = [read([`--${flag}`, given]), read([`--${flag}=${given}`]), read([], { [env]: given })];
+    for (const config of spellings) {
+      if (at) assertEquals(at(config), want);
+      assertEquals(config.ignored, at ? [] : [`--${flag}`]);
+    }
+    if (at) assertEquals(at(read([])), standard);
+    assertEquals(read([]).ignored, []);
+  });
+}
+
+Deno.test("readConfig() goes by the flag before the variable", () => {
+  for (const [flag, { env, given, want, at }] of Object.entries(FLAGS)) {
+    if (at) assertEquals(at(read([`--${flag}`, given], { [env]: "of the environment" })), want, flag);
+  }
+});
+
+Deno.test("readConfig() needs the operator's namespace, from flag or variable", () => {
+  assertEquals(readConfig([], (name) => name === "OPERATOR_NAMESPACE" ? "odoo" : undefined).operatorNamespace, "odoo");
+  assertEquals(read([]).operatorNamespace, "odoo");
+  for (const environment of [undefined, ""]) {
+    assertThrows(() => readConfig([], () => environment), UsageError, "OPERATOR_NAMESPACE");
+  }
+});
+
+Deno.test("readConfig() names a Gateway when both its flags are given", () => {
+  const [name, namespace] = ["--default-gateway-ref-name=edge", "--default-gateway-ref-namespace=net"];
+  assertEquals(read([name ?? "", namespace ?? ""]).defaults.gatewayRef, { name: "edge", namespace: "net" });
+  const environment = { DEFAULT_GATEWAY_REF_NAME: "edge", DEFAULT_GATEWAY_REF_NAMESPACE: "net" };
+  assertEquals(read([], environment).defaults.gatewayRef, { name: "edge", namespace: "net" });
+  for (const one of [name, namespace]) assert(!("gatewayRef" in read([one ?? ""]).defaults));
+});
+
+Deno.test("readConfig() takes an empty image, size or Secret name for none, and keeps an empty class", () => {
+  const empty = read(["--default-odoo-image=", "--default-storage-size="], { POSTGRES_CLUSTERS_SECRET: "" });
+  assertEquals([empty.defaults.image, empty.defaults.storageSize, empty.clustersSecret], [
+    "odoo:18.0",
+    "2Gi",
+    "postgres-clusters",
+  ]);
+  assertEquals(read(["--default-storage-class="]).defaults.storageClass, "");
+});
+
+Deno.test("readConfig() takes empty JSON, null, {} and [] for no default", () => {
+  for (const flag of ["default-odoo-resources", "default-odoo-affinity", "default-odoo-tolerations"]) {
+    for (const empty of ["", "null", flag.endsWith("tolerations") ? "[]" : "{}"]) {
+      const { defaults } = read([`--${flag}=${empty}`]);
+      assertEquals(
+        [defaults.resources, defaults.affinity, defaults.tolerations],
+        [undefined, undefined, undefined],
+        flag,
+      );
+    }
+  }
+});
+
+const ADDRESSES: Readonly<Record<string, Config["health"]>> = {
+  ":8081": { hostname: "0.0.0.0", port: 8081 },
+  ":0": { hostname: "0.0.0.0", port: 0 },
+  "localhost:80": { hostname: "localhost", port: 80 },
+  "[::1]:8081": { hostname: "::1", port: 8081 },
+};
+
+for (const [given, want] of Object.entries(ADDRESSES)) {
+  Deno.test(`readConfig() listens on ${want.hostname} port ${want.port} when told ${given}`, () => {
+    assertEquals(read(["--health-probe-bind-address", given]).health, want);
+  });
+}
+
+Deno.test("readConfig() takes the reporting instance from POD_NAME", () => {
+  assertEquals([read([], { POD_NAME: "operator-1" }).podName, read([], { POD_NAME: "" }).podName, read([]).podName], [
+    "operator-1",
+    "odoo-operator",
+    "odoo-operator",
+  ]);
+});
+
+/** Arguments that are refused, and what the message names. */
+const REFUSED: Readonly<Record<string, { readonly given: readonly string[]; readonly want: string }>> = {
+  "a flag is unknown": { given: ["--defualt-odoo-image=x"], want: "--defualt-odoo-image" },
+  "a short flag is unknown": { given: ["-v"], want: "-v" },
+  "there is an argument without a flag": { given: ["now"], want: "now" },
+  "resources are not JSON": { given: ["--default-odoo-resources={limits"], want: "--default-odoo-resources" },
+  "resources are a list": { given: ["--default-odoo-resources=[]"], want: "--default-odoo-resources" },
+  "affinity is a text": { given: ['--default-odoo-affinity="zone"'], want: "--default-odoo-affinity" },
+  "tolerations are an object": { given: ["--default-odoo-tolerations={}"], want: "--default-odoo-tolerations" },
+  "the log format is unknown": { given: ["--log-format=xml"], want: "text or json" },
+  "the log level is unknown": { given: ["--log-level=loud"], want: "debug, info, warning or error" },
+  "the health address has no port": { given: ["--health-probe-bind-address=localhost"], want: "host:port" },
+  "the health port is beyond the last": { given: ["--health-probe-bind-address=:65536"], want: "65535" },
+  "the webhook port is a word": { given: ["--webhook-port=https"], want: "--webhook-port" },
+  "the SMTP port is beyond the last": { given: ["--default-staging-smtp-port=70000"], want: "65535" },
+  "the history limit is negative": { given: ["--job-history-limit=-1"], want: "--job-history-limit" },
+};
+
+for (const [sentence, { given, want }] of Object.entries(REFUSED)) {
+  Deno.test(`readConfig() refuses in one line when ${sentence}`, () => {
+    const { message } = assertThrows(() => read(given), UsageError);
+    assertStringIncludes(message, want);
+    assertMatch(message, /^Cannot [^\n]+[^.\n]$/);
+  });
+}
+
+Deno.test("readConfig() refuses a variable as it refuses a flag", () => {
+  assertThrows(() => read([], { DEFAULT_ODOO_RESOURCES: "{" }), UsageError, "--default-odoo-resources");
+  assertThrows(() => read([], { WEBHOOK_PORT: "x" }), UsageError, "--webhook-port");
+});

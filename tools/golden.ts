@@ -1,0 +1,127 @@
+/**
+ * Instances as a user writes them -> tests/golden/<scenario>/*.yaml: every object that the operator makes of them, so that
+ * a change of one line in src/odoo/resources shows what it does to whom.
+ *
+ * `deno run -A tools/golden.ts`; with `--check` it writes nothing, names stale files and exits with 1.
+ */
+import { stringify } from "yaml";
+import type { KubeObject, Stored } from "../src/kit/types.ts";
+import type { OdooInitJob, OdooInstance } from "../src/odoo/crd/mod.ts";
+import type { ClusterAddress } from "../src/odoo/model/database.ts";
+import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
+import { operationJobName } from "../src/odoo/model/names.ts";
+import { resolve } from "../src/odoo/model/resolve.ts";
+import { cronDeployment, initJob, steadyChildren, webDeployment } from "../src/odoo/resources/mod.ts";
+import { anAddress, anInitJob, anInstance, type Overrides, someDefaults } from "../tests/support/builders.ts";
+import { emitGenerated, type GeneratedFile } from "./generated_file.ts";
+
+/** An instance, and the request that initialises it. */
+export interface Scenario {
+  readonly instance: Stored<OdooInstance>;
+  readonly initJob: Stored<OdooInitJob>;
+}
+
+const MINIMAL: Overrides<OdooInstance["spec"]> = {
+  image: undefined,
+  replicas: undefined,
+  cron: undefined,
+  filestore: undefined,
+  init: undefined,
+  environment: undefined,
+  ingress: { issuer: undefined, class: undefined },
+};
+
+const PRODUCTION: Overrides<OdooInstance["spec"]> = {
+  image: "registry.example.com/odoo:19.0",
+  imagePullSecret: "registry",
+  replicas: 3,
+  cron: { replicas: 2, resources: { requests: { cpu: "100m", memory: "512Mi" } } },
+  ingress: { hosts: ["shop.example.com", "www.shop.example.com"], issuer: "letsencrypt", class: "nginx" },
+  resources: { requests: { cpu: "1", memory: "2Gi" }, limits: { cpu: "2", memory: "4Gi" } },
+  filestore: { storageSize: "100Gi", storageClass: "shared" },
+  configOptions: { workers: "4", limit_time_cpu: "600", addons_path: "/mnt/shop-addons", log_level: "warn" },
+  database: { cluster: "main", name: "shop_production" },
+  environment: "Production",
+  strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "1", maxSurge: "50%" } },
+  probes: { startupPath: "/start", livenessPath: "/alive", readinessPath: "/ready" },
+  affinity: {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [{
+        labelSelector: { matchLabels: { app: "shop" } },
+        topologyKey: "kubernetes.io/hostname",
+      }],
+    },
+  },
+  tolerations: [{ key: "odoo", operator: "Exists", effect: "NoSchedule" }],
+  extraEnv: [
+    { name: "PGAPPNAME", value: "shop" },
+    { name: "SMTP_PASSWORD", valueFrom: { secretKeyRef: { name: "shop-smtp", key: "password" } } },
+  ],
+  extraEnvFrom: [{ secretRef: { name: "shop-env" } }],
+};
+
+const GATEWAY: Overrides<OdooInstance["spec"]> = {
+  ingress: { hosts: ["shop.example.com"], gatewayRef: { name: "edge", namespace: "net" } },
+  configOptions: { workers: "2" },
+};
+
+/** What is rendered, by the name of its folder. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  minimal: { instance: anInstance({ spec: MINIMAL }), initJob: anInitJob({ spec: { modules: [], demo: undefined } }) },
+  production: {
+    instance: anInstance({ spec: PRODUCTION }),
+    initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
+  },
+  gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
+};
+
+/** Every object that the operator makes for a scenario. */
+export function renderedObjects(
+  { instance, initJob: cr }: Scenario,
+  cluster: ClusterAddress = anAddress(),
+): KubeObject[] {
+  const { resolved, problem } = resolve(instance, someDefaults());
+  if (!resolved) throw new RangeError(`Cannot render ${instance.metadata.name}: ${problem.message}`);
+  const { webReplicas, cronReplicas } = resolved;
+  const configHash = "hash-of-odoo-conf";
+  return [
+    ...steadyChildren(resolved, cluster, { initJobs: [], jobs: [], jobStates: new Map() }),
+    webDeployment(resolved, { cluster, configHash, replicas: webReplicas }),
+    cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
+    initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),
+  ];
+}
+
+/** odoo.conf of a scenario, as it is before the hash of the admin password joins it. */
+export function renderedConfig({ instance }: Scenario, cluster: ClusterAddress = anAddress()): string {
+  const { resolved, problem } = resolve(instance, someDefaults());
+  if (!resolved) throw new RangeError(`Cannot render ${instance.metadata.name}: ${problem.message}`);
+  return renderConfig(configText(resolved, cluster), undefined);
+}
+
+/** All files under tests/golden. */
+export function goldenFiles(): GeneratedFile[] {
+  return Object.entries(SCENARIOS).flatMap(([name, scenario]) => [
+    file(`${name}/instance.yaml`, yaml({ ...scenario.instance })),
+    file(`${name}/odoo.conf`, renderedConfig(scenario)),
+    ...renderedObjects(scenario).map((object) =>
+      file(`${name}/${object.kind?.toLowerCase()}-${object.metadata?.name}.yaml`, yaml(object))
+    ),
+  ]);
+}
+
+function file(path: string, text: string): GeneratedFile {
+  return { path: `tests/golden/${path}`, text: `# Code generated by tools/golden.ts; do not edit\n${text}` };
+}
+
+function yaml(object: KubeObject): string {
+  return stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+if (import.meta.main) {
+  const root = new URL("..", import.meta.url);
+  for (const { path } of goldenFiles()) {
+    await Deno.mkdir(new URL(path.slice(0, path.lastIndexOf("/")), root), { recursive: true });
+  }
+  Deno.exit(await emitGenerated(goldenFiles(), "tools/golden.ts"));
+}
