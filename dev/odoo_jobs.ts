@@ -11,7 +11,8 @@ import { Informer } from "../src/kit/cache.ts";
 import { createClient } from "../src/kit/client.ts";
 import { pause } from "../src/kit/clock.ts";
 import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
-import type { Stored } from "../src/kit/types.ts";
+import { isNotFound, messageOf } from "../src/kit/errors.ts";
+import type { ObjectName, Stored } from "../src/kit/types.ts";
 import { type Environment, initializeDatabase } from "./odoo_init.ts";
 
 /** Pod annotation with an {@linkcode Outcome} as JSON. */
@@ -31,6 +32,11 @@ export interface Outcome {
   readonly message?: string;
   /** @default {the `delayMs` of all pods} */
   readonly delayMs?: number;
+}
+
+interface End {
+  readonly exitCode: number;
+  readonly message: string;
 }
 
 /** What a container does: the termination message, or an error that becomes one. */
@@ -108,17 +114,18 @@ class OdooJobsDouble implements OdooJobs {
   }
 
   async #play(pod: Stored<Pod>): Promise<void> {
+    const end = await this.#endOf(pod).catch((error) => ({ exitCode: 1, message: messageOf(error) }));
+    await this.#finish(pod, end);
+  }
+
+  /** Waits and works as the container would, and tells how it ended. */
+  async #endOf(pod: Stored<Pod>): Promise<End> {
     const outcome = this.#options.outcomeOf?.(pod) ?? annotatedOutcome(pod);
-    const { exitCode = 0, delayMs = this.#options.delayMs ?? 200 } = outcome;
+    const { exitCode = 0, message, delayMs = this.#options.delayMs ?? 200 } = outcome;
     await this.#pause(delayMs);
-    if (this.#ending.signal.aborted) return;
-    if (exitCode !== 0) return await this.#finish(pod, { exitCode, message: outcome.message ?? "" });
-    try {
-      const message = await this.#slots.use(() => this.#workOf(pod));
-      await this.#finish(pod, { exitCode, message: outcome.message ?? message });
-    } catch (error) {
-      await this.#finish(pod, { exitCode: 1, message: error instanceof Error ? error.message : String(error) });
-    }
+    if (exitCode !== 0 || this.#ending.signal.aborted) return { exitCode, message: message ?? "" };
+    const done = await this.#slots.use(() => this.#workOf(pod));
+    return { exitCode, message: message ?? done };
   }
 
   async #workOf(pod: Stored<Pod>): Promise<string> {
@@ -138,7 +145,7 @@ class OdooJobsDouble implements OdooJobs {
         environment[name] = value ?? "";
         continue;
       }
-      const secret = await this.#client.get(Secret, { namespace, name: ref.name ?? "" });
+      const secret = await this.#secret({ namespace, name: ref.name ?? "" });
       const encoded = secret.data?.[ref.key];
       if (encoded === undefined) throw new Error(`couldn't find key ${ref.key} in Secret ${namespace}/${ref.name}`);
       environment[name] = new TextDecoder().decode(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)));
@@ -146,8 +153,20 @@ class OdooJobsDouble implements OdooJobs {
     return environment;
   }
 
+  /** Like a kubelet, waits for an API server that is away. */
+  async #secret(name: ObjectName): Promise<Secret> {
+    for (;;) {
+      try {
+        return await this.#client.get(Secret, name);
+      } catch (error) {
+        if (isNotFound(error) || this.#ending.signal.aborted) throw error;
+        await this.#pause(RETRY_MS);
+      }
+    }
+  }
+
   /** Writes the end of the pod into its status, again and again until the server takes it or the pod is gone. */
-  async #finish(pod: Stored<Pod>, end: { readonly exitCode: number; readonly message: string }): Promise<void> {
+  async #finish(pod: Stored<Pod>, end: End): Promise<void> {
     const { namespace = "default", name, uid } = pod.metadata;
     while (!this.#ending.signal.aborted && this.#seen.has(uid)) {
       try {
@@ -202,10 +221,7 @@ function annotatedOutcome(pod: Stored<Pod>): Outcome {
   return text ? JSON.parse(text) as Outcome : {};
 }
 
-function terminatedStatuses(
-  pod: Stored<Pod>,
-  { exitCode, message }: { readonly exitCode: number; readonly message: string },
-) {
+function terminatedStatuses(pod: Stored<Pod>, { exitCode, message }: End) {
   const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   return (pod.status?.containerStatuses ?? []).map((container) => ({
     ...container,

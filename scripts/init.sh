@@ -5,6 +5,7 @@
 # Environment: ODOO_MODULES  comma-separated technical names
 #              ODOO_DEMO     true or false
 #              PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+#              TERMINATION_LOG  where the result goes; default: where the kubelet looks
 # Result: exit code, and {"ok":true,"modules":[...]} as termination message; after a failure the kubelet takes the last
 #         lines of the log instead (terminationMessagePolicy).
 set -eu
@@ -24,4 +25,4 @@ esac
 odoo -c /etc/odoo/odoo.conf -d "$PGDATABASE" -i "$ODOO_MODULES" --stop-after-init --no-http \
   --limit-memory-hard=0 --limit-time-real=0 --limit-time-cpu=0 "$@"
 
-printf '{"ok":true,"modules":["%s"]}\n' "$(printf '%s' "$ODOO_MODULES" | sed 's/,/","/g')" >/dev/termination-log
+printf '{"ok":true,"modules":["%s"]}\n' "$(printf '%s' "$ODOO_MODULES" | sed 's/,/","/g')" >"${TERMINATION_LOG:-/dev/termination-log}"

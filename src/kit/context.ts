@@ -97,7 +97,8 @@ export class ReconcileContext {
     this.#checkOurs(type, live, owner);
     if (isCurrent(desired, live)) return live;
     this.log.debug("Applying", { kind: type.kind, name: nameOf(child) });
-    const applied = await this.client.apply(type, desired, { signal: this.signal });
+    const sameObject = { ...desired, metadata: { ...desired.metadata, uid: live.metadata.uid } }; // else a 409
+    const applied = await this.client.apply(type, sameObject, { signal: this.signal });
     store.observe(applied);
     return applied;
   }

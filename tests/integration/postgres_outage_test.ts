@@ -133,6 +133,19 @@ Deno.test("a server that goes deaf in the middle is found out, and lets go of wh
   await given.cluster.ensureRole(aRole("deaf_0"));
 });
 
+Deno.test("writes that need a connection to a deaf server wait for one attempt and fail with it", async () => {
+  await using proxy = startTcpProxy(server);
+  await using given = aCluster({ address: proxy, pool: { connectTimeoutMs: 400, idleTimeoutMs: 50 } });
+  await given.cluster.refresh();
+  await eventually("the connection is closed", async () => await connections() === 0);
+  proxy.freeze();
+  const before = proxy.acceptedAtMs.length;
+  const writes = Array.from({ length: 10 }, (_, index) => given.cluster.dropRole(aRole(`nobody_${index}`)));
+  const reasons = (await Promise.allSettled(writes)).map((outcome) => outcome.status === "rejected" && outcome.reason);
+  assertEquals(new Set(reasons).size, 1);
+  assertEquals(proxy.acceptedAtMs.length, before + 1);
+});
+
 Deno.test("a dead server sees at most one attempt a second, however many instances ask", async () => {
   await using proxy = startTcpProxy({ host: "127.0.0.1", port: 1 }); // takes every connection and drops it
   await using given = aCluster({ address: proxy, options: { minRetryMs: 200, maxRetryMs: 400 } });
@@ -157,7 +170,12 @@ Deno.test("a wrong password is told as such, never shown, and tried again", asyn
     assert(!facts.known && facts.reason === "DatabaseLoginFailed");
     assert(facts.message.includes(`at ${server.host}:${server.port} as "keeper"`), facts.message);
     assert(!facts.message.includes("swordfish"));
-    if (!adminPassword) continue;
+    if (!adminPassword) {
+      const startedAtMs = performance.now();
+      await given.cluster.close();
+      assert(performance.now() - startedAtMs < 900, "no login is left to the server's patience");
+      continue;
+    }
     const error = await assertRejects(() => given.cluster.dropRole(aRole("x")), PostgresError);
     assert(!Deno.inspect(error, { depth: 9, showHidden: true }).includes("swordfish"));
     await query(server, { sql: `alter role keeper password '${adminPassword}'` });

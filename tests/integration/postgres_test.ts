@@ -187,6 +187,12 @@ Deno.test("ensureRole() and ensureDatabase() take hostile names and passwords as
   assertEquals((await ask("select rolsuper from pg_roles where rolname = 'victim'")).length, 1);
 });
 
+Deno.test("ensureRole() sets a password beyond ASCII as PostgreSQL and its clients normalise it", async () => {
+  await using cluster = aCluster();
+  await cluster.ensureRole(aRole("ligature", { password: "\ufb01ve" }));
+  assertEquals(await canLogIn("ligature", { password: "five" }), true, "psql sends this for the ligature");
+});
+
 Deno.test("ensureRole() never shows a password to the server's log", async () => {
   await using cluster = aCluster();
   await cluster.ensureRole(aRole("discreet", { password: "swordfish-one" }));
@@ -293,7 +299,7 @@ Deno.test("dropDatabase() ends open sessions; dropping twice is the same as once
 });
 
 Deno.test("an admin that may only create roles and databases is enough", async () => {
-  await ask("create role modest login createrole createdb password 'modest'");
+  await ask("create role modest login createrole createdb noinherit password 'modest'");
   await using cluster = aCluster({ adminUser: "modest", adminPassword: "modest" });
   const role = aRole("tenant");
   await cluster.ensureRole(role);
