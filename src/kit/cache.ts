@@ -235,6 +235,7 @@ export class Informer<T extends KubeObject> {
       signal,
       ...(optional ? { absentRetryMs: OPTIONAL_KIND_RETRY_MS } : {}),
       onFailure: (failure) => this.#failed(failure),
+      onOpen: () => void (this.#failure = undefined),
     });
     for await (const event of events) {
       this.#failure = undefined;

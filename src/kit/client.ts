@@ -47,6 +47,8 @@ export interface WatchOptions extends Selection {
   readonly timeoutSeconds: number;
   /** Ask for the present objects first, then a bookmark annotated `k8s.io/initial-events-end` (WatchList). */
   readonly sendInitialEvents?: boolean;
+  /** Told when the server has taken the watch, which may be long before the first event. */
+  readonly onOpen?: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -183,6 +185,7 @@ class FetchClient implements Client {
         accept: options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : undefined,
       }, deadline.signal);
       deadline.extend();
+      options.onOpen?.();
       for await (const line of readLines(response.body ?? new ReadableStream())) {
         const event = JSON.parse(line) as RawWatchEvent<T>;
         if (options.metadataOnly && event.type !== "ERROR") {

@@ -22,22 +22,15 @@ import { type Clock, pause, systemClock, timestamp } from "./clock.ts";
 import { conditionOf, type ConditionState, setCondition } from "./conditions.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
 import { Controller, done, type Outcome } from "./controller.ts";
-import { ApiError, isConflict, messageOf, NotOursError, TerminalError } from "./errors.ts";
+import { ApiError, isConflict, messageOf, TerminalError } from "./errors.ts";
 import { EventRecorder } from "./events.ts";
+import { conditionsOf, isOnlyReport, reasonOf, RECONCILED } from "./failure_report.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
 import { getLogger, type Logger } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal } from "./manager.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
 import { WorkQueue } from "./queue.ts";
-import {
-  type Condition,
-  controllerOf,
-  keyOf,
-  type KubeObject,
-  type ObjectKey,
-  type ResourceType,
-  type Stored,
-} from "./types.ts";
+import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
 /** A custom resource as a {@linkcode ResourceType}; its schema lives in a CustomResourceDefinition, not in the program. */
 export function customResource<Spec, Status>(
@@ -190,7 +183,9 @@ export class Operator<Spec, Status> {
       const queue = new WorkQueue({ clock });
       const primary = newInformer(client, this.#type, { metrics, clock, log });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
-      primary.store.onChange(({ key, initial }) => queue.add(key, initial ? "background" : "fresh"));
+      primary.store.onChange((change) => {
+        if (!isOnlyReport(change)) queue.add(change.key, change.initial ? "background" : "fresh");
+      });
       for (const { wire } of others) wire(queue);
       const events = new EventRecorder(client, { controller: name, instance: options.instance ?? name, log, clock });
       const parts: ContextParts = {
@@ -284,6 +279,7 @@ export class Operator<Spec, Status> {
     try {
       const outcome = await this.#step(object, primary, context);
       const now = primary.store.get(key);
+      if (outcome.type === "failed") await this.#tryReportFailure(now, outcome.error, context);
       const failed = conditionOf(conditionsOf(now), RECONCILED)?.status === "False";
       if (now && failed && outcome.type !== "failed") {
         await this.#setReconciled(now, context, { status: "True", reason: "Reconciled", message: "" });
@@ -350,14 +346,6 @@ export class Operator<Spec, Status> {
   }
 }
 
-/** Condition that says whether the last reconcile could do all it wanted; absent until one could not. */
-const RECONCILED = "Reconciled";
-
-function conditionsOf(object: CustomObject<unknown, unknown> | undefined): readonly Condition[] {
-  const status = object?.status as { readonly conditions?: readonly Condition[] } | undefined;
-  return status?.conditions ?? [];
-}
-
 interface CommonOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -380,10 +368,6 @@ function newInformer<T extends KubeObject>(
     ...options,
     onFailure: (failure) => log.warn("Watch failed, trying again", { kind: type.kind, error: messageOf(failure) }),
   });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof NotOursError ? "NameConflict" : "ReconcileFailed";
 }
 
 function healthServer(options: Parameters<typeof serveHealth>[0]): Runnable {

@@ -192,6 +192,8 @@ export interface WatchObjectsOptions extends Selection {
   readonly absentRetryMs?: number;
   /** Told of each failure before it is retried. */
   readonly onFailure?: (failure: unknown) => void;
+  /** Told of each connection that the server has taken. */
+  readonly onOpen?: () => void;
 }
 
 const FIRST_RETRY_MS = 100;

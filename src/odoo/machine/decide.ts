@@ -93,7 +93,7 @@ function scaled(scale: Scale, wanted: number, live: Stored<Deployment> | undefin
     case "spec":
       return wanted;
     case "zero":
-      return 0;
+      return live && 0; // what does not exist need not be made in order to have no pods
     case "keep":
       return live?.spec?.replicas;
   }

@@ -97,7 +97,8 @@ const PASSWORD_MAX_LENGTH = 1024;
 /** The text of the COMMENT that says who owns a role or database. */
 export function formatOwnership(ownership: Ownership): string {
   const { uid, secretVersion } = ownership;
-  if (!UID.test(uid)) throw new RangeError(`Cannot write an owner comment: ${JSON.stringify(uid)} is not a uid`);
+  const problem = ownerProblem(uid);
+  if (problem) throw new RangeError(`Cannot write an owner comment: ${problem}`);
   return JSON.stringify({ [OWNER_KEY]: uid, ...(secretVersion === undefined ? {} : { secret: secretVersion }) });
 }
 
@@ -190,6 +191,11 @@ export function databaseOwnerUid(marks: {
 /** The names of the databases that a role owns, sorted. */
 export function databasesOwnedBy(facts: KnownClusterFacts, role: string): string[] {
   return [...facts.databases.values()].filter(({ owner }) => owner === role).map(({ name }) => name).sort();
+}
+
+/** Why a text cannot stand for an owner, or `undefined` if it can. */
+export function ownerProblem(uid: string): string | undefined {
+  return UID.test(uid) ? undefined : `${JSON.stringify(uid)} is not a uid`;
 }
 
 /** Why PostgreSQL would not take a text as it is for the name of a role or database, or `undefined` if it would. */

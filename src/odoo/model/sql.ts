@@ -9,6 +9,7 @@ import {
   identifierProblem,
   type InventoryWrite,
   type KnownClusterFacts,
+  ownerProblem,
   type Ownership,
   parseOwnership,
   passwordProblem,
@@ -125,6 +126,8 @@ export function writeProblem(write: SqlWrite): string | undefined {
   const password = write.type === "ensureRole" ? passwordProblem(write.password) : undefined;
   const names = [subjectOf(write), ...("role" in write ? [write.role] : [])];
   const name = names.map(identifierProblem).find((problem) => problem !== undefined);
+  const owner = ownerProblem(write.ownership.uid);
+  if (owner) return `the owner cannot be used: ${owner}`;
   return name ? `the name cannot be used: ${name}` : password && `the password cannot be used: ${password}`;
 }
 

@@ -14,7 +14,9 @@ function anInformer(connections: readonly (readonly Line[])[], options: Informer
   const rest = [...connections];
   const failures: string[] = [];
   const client = fakeClient({
-    watch: async function* (_type: unknown, { signal }: WatchOptions) {
+    watch: async function* (_type: unknown, { signal, onOpen }: WatchOptions) {
+      const [first] = rest[0] ?? [];
+      if (!(first instanceof Error)) onOpen?.();
       for (const line of rest.shift() ?? []) {
         if (line instanceof Error) throw line;
         yield line;
@@ -86,6 +88,15 @@ Deno.test("Informer.problem tells of a failure until the watch works again, and 
   assertEquals([informer.problem, informer.synced], [`Thing: ${down.message}`, true]);
   await clock.advance(5_000);
   assertEquals([informer.problem, failures], [undefined, [down.message]]);
+  await end();
+});
+
+Deno.test("Informer.problem ends when the server has taken the watch again, though it has nothing to tell", async () => {
+  const { informer, clock, end } = anInformer([SYNCED, [down], []]);
+  await settled();
+  assertEquals(informer.problem, `Thing: ${down.message}`);
+  await clock.advance(200);
+  assertEquals(informer.problem, undefined);
   await end();
 });
 

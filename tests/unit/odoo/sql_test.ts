@@ -197,6 +197,7 @@ Deno.test("writeProblem() finds unusable names and passwords and quotes no passw
   ) {
     assert(writeProblem(write)?.includes("name"), describeWrite(write));
   }
+  assert(writeProblem({ ...DROP_ROLE, ownership: { uid: "" } })?.includes("owner"));
   const problem = writeProblem({ ...ROLE, password: "secret\0" });
   assert(problem?.includes("password") && !problem.includes("secret"));
 });
