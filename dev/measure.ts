@@ -66,12 +66,6 @@ export async function memoryOf(pid: number): Promise<{ readonly rssMiB: number; 
   return { rssMiB: mebibytes("VmRSS"), peakMiB: mebibytes("VmHWM") };
 }
 
-/** The processes that have `pid` as their ancestor, itself included: a program may be started through a shell. */
-export async function childOf(pid: number): Promise<number> {
-  const children = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim().split(" ").filter(Boolean);
-  return children.length ? await childOf(Number(children[0])) : pid;
-}
-
 /** The p-th percentile (0 to 100) of some values, by nearest rank. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -14,6 +14,7 @@ import {
 } from "../src/kit/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../src/odoo/shell/kinds.ts";
 import type { LocalCluster } from "./control_plane.ts";
+import type { PodAccess } from "./pod_access.ts";
 import { freePort, type ManagedProcess, type ProcessGroup, startProcessGroup, waitUntilReady } from "./processes.ts";
 
 /** Who the operator is to the API server. */
@@ -93,7 +94,10 @@ export async function prepareForOperator(client: Client, cluster: LocalCluster):
   await client.apply(Binding, {
     metadata: { name: OPERATOR_USER },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: OPERATOR_USER }],
+    subjects: [
+      { apiGroup: "rbac.authorization.k8s.io", kind: "User", name: OPERATOR_USER },
+      { kind: "ServiceAccount", name: OPERATOR_USER, namespace: OPERATOR_NAMESPACE },
+    ],
   } as KubeObject);
   await writeClustersSecret(client, cluster);
 }
@@ -106,6 +110,8 @@ export interface OperatorOptions {
   readonly args?: readonly string[];
   /** Replaces the kubeconfig of {@linkcode OPERATOR_USER}. */
   readonly kubeconfig?: string;
+  /** Replaces the kubeconfig altogether: the operator finds the API server as a pod does. */
+  readonly pod?: PodAccess | undefined;
   /** Where its log goes. @default the group's directory */
   readonly group?: ProcessGroup;
   /** Wait until /readyz says ok. @default {true} */
@@ -122,16 +128,15 @@ export interface OperatorProcess extends AsyncDisposable {
 /** Starts the operator; it ends with `await using`, at the latest with this process. */
 export async function startOperator(cluster: LocalCluster, options: OperatorOptions = {}): Promise<OperatorProcess> {
   const { command = [Deno.execPath(), "run", "-A", "main.ts"], args = [], wait = true } = options;
-  const kubeconfig = options.kubeconfig ?? await cluster.kubeconfigFor(OPERATOR_USER);
+  const env = options.pod?.env ?? { KUBECONFIG: options.kubeconfig ?? await cluster.kubeconfigFor(OPERATOR_USER) };
   const group = options.group ?? await startProcessGroup();
   const port = freePort();
-  const [program = "", ...first] = command;
+  const [program = "", ...first] = options.pod?.wrap(command) ?? command;
   const flags = [
     `--operator-namespace=${OPERATOR_NAMESPACE}`,
     `--health-probe-bind-address=127.0.0.1:${port}`,
     ...args,
   ];
-  const env = { KUBECONFIG: kubeconfig };
   const process = await group.spawn({
     name: `operator-${port}`,
     command: program,

@@ -4,7 +4,7 @@
  * A write looks whose role or database it is before it touches it, and may be repeated. Connections are opened one by one,
  * so a dead server sees one at a time, and none is left when nothing happens. What is known between two readings, and when
  * to try again, is the business of postgres_clusters.ts.
- * Caveat: `pg` wants to see PGOPTIONS, PGBINARY, PGREPLICATION, PGCLIENT_ENCODING, PGSSLNEGOTIATION and PGAPPNAME.
+ * Caveat: `pg` wants to see PGOPTIONS, PGBINARY, PGREPLICATION, PGCLIENT_ENCODING and PGSSLNEGOTIATION.
  */
 // @ts-types="@types/pg"
 import type { Client, ClientConfig, Pool, PoolClient, QueryConfig } from "pg";

@@ -99,9 +99,12 @@ for (const [sentence, { given, want }] of Object.entries(FAILURES)) {
 
 Deno.test("Client.get() throws an ApiError of status 0 when nothing listens, and counts code 0", async () => {
   const codes: number[] = [];
-  const access = { baseUrl: "http://127.0.0.1:1", credentials: () => Promise.resolve({ headers: {} }) };
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const access = { baseUrl: `http://127.0.0.1:${port}`, credentials: () => Promise.resolve({ headers: {} }) };
   const client = createClient(access, { fieldManager: "t", onResponse: ({ code }) => codes.push(code) });
-  const error = await assertRejects(() => client.get(THINGS, A), ApiError);
+  const error = await assertRejects(() => client.get(THINGS, A), ApiError, "refused");
   assertEquals([error.status, error.reason, codes], [0, "Unreachable", [0]]);
   client.close();
 });
