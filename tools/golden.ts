@@ -85,7 +85,7 @@ export function renderedObjects(
   const { webReplicas, cronReplicas } = resolved;
   const configHash = "hash-of-odoo-conf";
   return [
-    ...steadyChildren(resolved, cluster, { initJobs: [], jobs: [], jobStates: new Map() }),
+    ...steadyChildren(resolved, cluster, { initJobs: [], jobs: [], jobStates: new Map(), jobsWithPods: new Set() }),
     webDeployment(resolved, { cluster, configHash, replicas: webReplicas }),
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
     initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),

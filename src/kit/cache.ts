@@ -31,6 +31,8 @@ export interface StoreOptions<T extends KubeObject> {
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
   /** Reduces an object to what is worth its memory. `metadata.managedFields` is always dropped. */
   readonly transform?: (object: Stored<T>) => Stored<T>;
+  /** Keep who wrote an object, without what they wrote: `managedFields` without its fields. @default {false} */
+  readonly keepManagers?: boolean;
 }
 
 /** Objects by key and by index. */
@@ -45,9 +47,9 @@ export class Store<T extends KubeObject> {
   #seenVersion = "0";
 
   constructor(options: StoreOptions<T> = {}) {
-    const { indexes = {}, transform = (object) => object } = options;
+    const { indexes = {}, transform = (object) => object, keepManagers = false } = options;
     this.#indexes = new Map(Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map() }]));
-    this.#transform = transform;
+    this.#transform = (object) => transform(withSlimManagedFields(object, keepManagers));
   }
 
   get size(): number {
@@ -105,7 +107,7 @@ export class Store<T extends KubeObject> {
     this.#saw(object.metadata.resourceVersion);
     const held = this.#objects.get(keyOf(object));
     if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) {
-      this.#drop(keyOf(object), { last: this.#transform(withoutManagedFields(object)), initial: false });
+      this.#drop(keyOf(object), { last: this.#transform(object), initial: false });
     }
   }
 
@@ -122,7 +124,7 @@ export class Store<T extends KubeObject> {
     const key = keyOf(raw);
     const previous = this.#objects.get(key);
     if (previous && !isNewer(raw.metadata.resourceVersion, previous.metadata.resourceVersion)) return;
-    const object = this.#transform(withoutManagedFields(raw));
+    const object = this.#transform(raw);
     if (previous) this.#unindex(key, previous);
     this.#objects.set(key, object);
     for (const { valuesOf, keys } of this.#indexes.values()) {
@@ -169,10 +171,14 @@ export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length;
 }
 
-function withoutManagedFields<T extends KubeObject>(object: Stored<T>): Stored<T> {
-  const metadata: Stored<T>["metadata"] & { managedFields?: unknown } = { ...object.metadata };
-  delete metadata.managedFields;
-  return { ...object, metadata };
+function withSlimManagedFields<T extends KubeObject>(object: Stored<T>, keepManagers: boolean): Stored<T> {
+  const { managedFields, ...metadata } = object.metadata;
+  const managers = managedFields?.map(({ manager, operation, subresource }) => ({
+    ...(manager === undefined ? {} : { manager }),
+    ...(operation === undefined ? {} : { operation }),
+    ...(subresource === undefined ? {} : { subresource }),
+  }));
+  return { ...object, metadata: keepManagers && managers ? { ...metadata, managedFields: managers } : metadata };
 }
 
 /** Options of {@linkcode Informer}. */

@@ -293,7 +293,8 @@ class FetchClient implements Client {
     if (isTimeout(signal.reason)) {
       throw new ApiError(0, "Timeout", `${what}: no answer in ${this.#timeoutMs} ms`, { cause });
     }
-    throw new ApiError(0, "Unreachable", `${what}: ${messageOf(cause)}`, { cause });
+    const detail = cause instanceof TypeError && cause.cause ? cause.cause : cause; // fetch itself says "fetch failed"
+    throw new ApiError(0, "Unreachable", `${what}: ${messageOf(detail)}`, { cause });
   }
 
   #httpClient(credentials: Credentials): Deno.HttpClient {

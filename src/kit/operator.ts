@@ -181,7 +181,7 @@ export class Operator<Spec, Status> {
     try {
       await this.#connect(client, { signal, clock, log, connectMs });
       const queue = new WorkQueue({ clock });
-      const primary = newInformer(client, this.#type, { metrics, clock, log });
+      const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
         if (!isOnlyReport(change)) queue.add(change.key, change.initial ? "background" : "fresh");

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   ConfigMap,
+  createClient,
   type Deployment,
   Deployment as Deployments,
   Ingress,
@@ -12,7 +13,7 @@ import {
   Secret,
   Service,
 } from "../../src/kit/mod.ts";
-import type { OdooInitJob } from "../../src/odoo/crd/mod.ts";
+import type { OdooInitJob, OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
@@ -108,6 +109,34 @@ Deno.test("an instance leaves no secret where secrets do not belong", async () =
     const secret of [password, "secret-admin-password", rig.cluster.postgres.adminPassword, config.data?.salt ?? "?"]
   ) assert(!text.includes(secret), "a secret is in an object, the status or the log");
   assert(!file.includes(password), "the role's password is in odoo.conf");
+});
+
+Deno.test("a user may apply a field that the operator has defaulted: nobody owns it", async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "mine");
+  const { metadata } = await rig.inPhase(namespace, "mine", "Running");
+  assertEquals(
+    metadata.managedFields?.filter(({ manager, operation, subresource }) =>
+      manager === "odoo-operator" && operation === "Update" && !subresource
+    ),
+    [],
+  );
+  const user = createClient(rig.cluster.access, { fieldManager: "somebody" });
+  try {
+    const wish = {
+      metadata: { name: "mine", namespace },
+      spec: { filestore: { storageSize: "3Gi" }, image: "odoo:19.0" },
+    } as OdooInstance;
+    await user.apply<OdooInstance>(OdooInstanceKind, wish, { force: false });
+  } finally {
+    user.close();
+  }
+  await eventually(
+    "the new image is used",
+    async () =>
+      (await rig.client.get<Deployment>(Deployments, { namespace, name: "mine" })).spec?.template.spec?.containers[0]
+        ?.image === "odoo:19.0",
+  );
 });
 
 Deno.test("spec.replicas is followed up, down, to zero and back", async () => {

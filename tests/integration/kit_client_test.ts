@@ -37,6 +37,7 @@ const client = createClient(cluster.access, {
   onResponse: ({ method, code }) => requests.push(`${method} ${code}`),
 });
 const other = createClient(cluster.access, { fieldManager: "somebody-else" });
+await Promise.all([client.serverVersion(), other.serverVersion()]); // their sockets outlive a test
 let namespaces = 0;
 
 Deno.test.afterAll(async () => {

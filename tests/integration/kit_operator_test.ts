@@ -10,7 +10,7 @@ import { done, type Outcome } from "../../src/kit/controller.ts";
 import { isNotFound } from "../../src/kit/errors.ts";
 import { configureLogging } from "../../src/kit/log.ts";
 import { customResource, type Operator, operator } from "../../src/kit/operator.ts";
-import { type Condition, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
+import { type Condition, keyOf, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
 import { eventually } from "../support/eventually.ts";
 
 interface WebAppSpec {
@@ -181,9 +181,15 @@ Deno.test("Operator.finalizer() runs the clean-up before the object goes, and no
   const cleaned: string[] = [];
   const gate = Promise.withResolvers<void>();
   await using program = await running((begun) =>
-    begun.owns(Deployment, Service).reconcile(reconcileWebApp).finalizer(FINALIZER, async (app) => {
+    begun.owns(Deployment, Service).reconcile(reconcileWebApp).finalizer(FINALIZER, async (app, context) => {
       cleaned.push(nameOf(app));
       await gate.promise;
+      const labels = { touched: "while being cleaned up" }; // wants another reconcile, which must know what was done
+      const touched = await user.patch(WebApp, app.metadata, [{ op: "add", path: "/metadata/labels", value: labels }]);
+      await eventually("the cache has it", () => {
+        const held = context.store(WebApp).get(keyOf(app));
+        return held?.metadata.resourceVersion === touched.metadata.resourceVersion;
+      });
     })
   );
   const { namespace, app, create, lines } = program;

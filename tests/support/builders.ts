@@ -221,7 +221,7 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     now,
     observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as
       & Partial<Observed>
-      & Pick<Observed, "initJobs" | "jobs" | "jobStates">,
+      & Pick<Observed, "initJobs" | "jobs" | "jobStates" | "jobsWithPods">,
     ...(resolved ? { resolved } : {}),
     ...(problem ? { problem } : {}),
   };
@@ -246,6 +246,7 @@ function everything(
     initJobs: [],
     jobs: [],
     jobStates: new Map(),
+    jobsWithPods: new Set(),
   };
 }
 
@@ -255,5 +256,6 @@ export function oneJob(job: Stored<Job>, state: JobState): Pick<Observed, "jobs"
 }
 
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  return value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Map);
+  return value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Map) &&
+    !(value instanceof Set);
 }

@@ -6,6 +6,9 @@ import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 export const INSTANCE_LABEL = "bemade.org/instance";
 export const ENVIRONMENT_LABEL = "bemade.org/environment";
 
+/** Set by Kubernetes on the pods of a Job. */
+export const JOB_LABEL = "batch.kubernetes.io/job-name";
+
 /** Keeps an instance until its database and role are gone. The name is upstream's: it serves both operators. */
 export const INSTANCE_FINALIZER = "bemade.org/postgres-cleanup";
 

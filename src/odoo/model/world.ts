@@ -38,6 +38,8 @@ export interface Observed {
   readonly jobs: readonly Stored<Job>[];
   /** How each of them stands, by name. */
   readonly jobStates: ReadonlyMap<string, JobState>;
+  /** Names of the Jobs, existing or not, that still have a pod which has not ended. */
+  readonly jobsWithPods: ReadonlySet<string>;
 }
 
 /** Where the database is to be. */

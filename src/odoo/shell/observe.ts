@@ -14,7 +14,7 @@ import {
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 import { chooseCluster, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
-import { objectNames } from "../model/names.ts";
+import { JOB_LABEL, objectNames } from "../model/names.ts";
 import { type Defaults, resolve } from "../model/resolve.ts";
 import type { ChosenCluster, JobState, Observed, SecretFacts, World } from "../model/world.ts";
 import { OdooInitJobKind } from "./kinds.ts";
@@ -69,6 +69,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     route: context.store(HttpRoute).get(key(objectNames.route(name))),
     initJobs: context.store(OdooInitJobKind).byIndex(BY_INSTANCE, instanceKey).sort(byAge),
     jobs,
+    jobsWithPods: jobsWithPods(context.store(Pod).byIndex(BY_INSTANCE, instanceKey)),
     jobStates: new Map(
       jobs.map((job) => [job.metadata.name, jobState(job, context.store(Pod).byIndex(BY_JOB, key(job.metadata.name)))]),
     ),
@@ -84,6 +85,11 @@ export function jobState(job: Stored<Job>, pods: readonly Stored<Pod>[]): JobSta
   const message = terminationMessage(pods);
   if (ended.type === "Complete") return { state: "succeeded", message };
   return { state: "failed", message: [ended.reason ?? "Failed", message || ended.message].filter(Boolean).join(": ") };
+}
+
+function jobsWithPods(pods: readonly Stored<Pod>[]): ReadonlySet<string> {
+  const alive = pods.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
+  return new Set(alive.flatMap(({ metadata }) => metadata.labels?.[JOB_LABEL] ?? []));
 }
 
 function terminationMessage(pods: readonly Stored<Pod>[]): string {

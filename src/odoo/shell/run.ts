@@ -19,7 +19,7 @@ import {
 } from "../../kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
-import { databaseName, INSTANCE_LABEL, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
+import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
 import { ClustersSecret } from "./clusters.ts";
@@ -50,9 +50,9 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(Secret, { ...OURS, metadataOnly: true })
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })
     .watches(Pod, {
-      labelSelector: `${INSTANCE_LABEL},batch.kubernetes.io/job-name`,
+      labelSelector: `${INSTANCE_LABEL},${JOB_LABEL}`,
       map: instanceKeys,
-      indexes: { [BY_JOB]: jobKeys },
+      indexes: { [BY_INSTANCE]: instanceKeys, [BY_JOB]: jobKeys },
       transform: slimPod,
     })
     .watches(OdooInitJobKind, { map: targetKeys, indexes: { [BY_INSTANCE]: targetKeys } })
@@ -91,7 +91,7 @@ function instanceKeys(object: KubeObject): ObjectKey[] {
 }
 
 function jobKeys(pod: KubeObject): ObjectKey[] {
-  return keyFromLabel(pod, "batch.kubernetes.io/job-name");
+  return keyFromLabel(pod, JOB_LABEL);
 }
 
 function targetKeys(cr: OdooInitJob): ObjectKey[] {

@@ -102,8 +102,10 @@ export function planReleases(world: World): Effect[] {
   });
 }
 
-function otherJobActive(world: World, jobName: string): boolean {
-  return [...world.observed.jobStates].some(([name, { state }]) => name !== jobName && state === "active");
+/** Two Jobs must never work on one database: not even the last seconds of a pod whose Job is deleted already. */
+function otherJobActive({ observed }: World, jobName: string): boolean {
+  const active = [...observed.jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
+  return [...active, ...observed.jobsWithPods].some((name) => name !== jobName);
 }
 
 function generationOf(

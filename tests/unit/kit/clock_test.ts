@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { backoffMs, pause, systemClock, timestamp } from "../../../src/kit/clock.ts";
 import { FakeClock, settled } from "../../support/clock.ts";
+import { countListeners } from "../../support/listeners.ts";
 
 Deno.test("backoffMs() doubles per failure up to the maximum, between half and all of it", () => {
   const bounds = (failures: number) => [
@@ -17,23 +18,14 @@ Deno.test("timestamp() writes seconds in UTC as Kubernetes does", () => {
 Deno.test("pause() resolves when the time is over, and takes its listener off the signal", async () => {
   const clock = new FakeClock();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   let over = false;
   const waiting = pause(1_000, { clock, signal }).then(() => over = true);
   await clock.advance(999);
-  assertEquals([over, listeners], [false, 1]);
+  assertEquals([over, listeners()], [false, 1]);
   await clock.advance(1);
   await waiting;
-  assertEquals([listeners, clock.pending], [0, 0]);
+  assertEquals([listeners(), clock.pending], [0, 0]);
 });
 
 Deno.test("pause() resolves at once and cancels its timer when the signal is aborted", async () => {

@@ -11,6 +11,7 @@ import {
   type WatchState,
 } from "../../../src/kit/watch.ts";
 import { FakeClock, settled } from "../../support/clock.ts";
+import { countListeners } from "../../support/listeners.ts";
 import { aBookmark, anErrorEvent, anEvent, aThing, fakeClient, type Thing, THINGS } from "./fake_client.ts";
 
 type Line = RawWatchEvent<Thing> | Error;
@@ -189,6 +190,7 @@ function follow(
 ) {
   const clock = new FakeClock();
   const stop = new AbortController();
+  const listeners = countListeners(stop.signal);
   const rest = [...connections];
   const asked: WatchOptions[] = [];
   const failures: unknown[] = [];
@@ -221,7 +223,7 @@ function follow(
     await ended;
     assertEquals(clock.pending, 0);
   };
-  return { clock, asked, failures, events, end };
+  return { clock, asked, failures, events, listeners, end };
 }
 
 const INITIAL: Line[] = [anEvent("ADDED", a1), aBookmark("5", { initialEventsEnd: true })];
@@ -281,6 +283,14 @@ Deno.test("watchObjects() goes on asking for pages after a 410 when pages were a
   await clock.advance(5_000);
   assertEquals([lists, asked.some(({ sendInitialEvents }) => sendInitialEvents)], [2, false]);
   await end();
+});
+
+Deno.test("watchObjects() leaves no listener on the signal with each connection", async () => {
+  const { clock, asked, listeners, end } = follow(Array.from({ length: 50 }, () => [...INITIAL, new Error("reset")]));
+  await clock.advance(10_000);
+  assert(asked.length > 10 && listeners() <= 2, `${listeners()} listeners after ${asked.length} connections`);
+  await end();
+  assertEquals(listeners(), 0);
 });
 
 Deno.test("watchObjects() ends at once when it is aborted in each of its waits", async () => {

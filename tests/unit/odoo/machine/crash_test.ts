@@ -45,6 +45,7 @@ class ModelCluster {
         initJobs: [...this.#initJobs.values()],
         jobs: [...this.#jobs.values()],
         jobStates: new Map(this.#jobStates),
+        jobsWithPods: new Set(),
       },
       now: NOW,
     };

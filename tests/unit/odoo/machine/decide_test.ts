@@ -10,6 +10,7 @@ import {
   aDeployment,
   anAddress,
   anInitJob,
+  aSecret,
   aWorld,
   emptyFacts,
   oneJob,
@@ -101,6 +102,12 @@ Deno.test("decide() makes everything in the order of the contract when nothing i
     "Service shop",
     "Ingress shop",
   ]);
+});
+
+Deno.test("decide() gives the role its password again, and renders odoo.conf, when the Secret has another version", () => {
+  const changed = decide(aWorld({ observed: { userSecret: aSecret("shop-odoo-user", { version: "uid/99" }) } }));
+  assertEquals(changed.effects.slice(0, 2).map(({ type }) => type), ["ensureRole", "renderConfig"]);
+  assertEquals(decide(aWorld()).effects.filter(({ type }) => type !== "apply").map(({ type }) => type), ["status"]);
 });
 
 Deno.test("decide() records the cluster before it makes anything there", () => {

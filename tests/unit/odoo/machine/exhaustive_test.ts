@@ -58,9 +58,11 @@ const LAWS: Readonly<Record<string, Law>> = {
     plan.effects.every((effect) =>
       [undefined, 0, world.resolved?.webReplicas, 1, world.observed.web?.spec?.replicas].includes(replicasOf(effect))
     ),
-  "remembers an operation while it initialises, and never else": (_world, plan) =>
-    (phaseAfter(plan) === "Initializing") === (statusOf(plan)?.operation !== undefined) ||
-    phaseAfter(plan) === "Initializing", // a lost operation stays lost, and is cancelled
+  "remembers no operation outside Initializing": (_world, plan) =>
+    phaseAfter(plan) === "Initializing" || statusOf(plan)?.operation === undefined,
+  "keeps the operation that it has begun": (world, plan) =>
+    world.phase !== "Initializing" || phaseAfter(plan) !== "Initializing" ||
+    statusOf(plan)?.operation === world.status.operation,
   "enters Initializing with the operation in the same write, and no Job yet": (world, plan) => {
     if (world.phase === "Initializing" || phaseAfter(plan) !== "Initializing") return true;
     const operation = statusOf(plan)?.operation;

@@ -80,6 +80,10 @@ export const INITS: Readonly<Record<string, Init>> = {
     operation: OPERATION,
     observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "active" }) },
   },
+  "its Job works, an older request waits": {
+    operation: OPERATION,
+    observed: { initJobs: [ANOTHER, STARTED], ...oneJob(JOB, { state: "active" }) },
+  },
   "its Job has succeeded": {
     operation: OPERATION,
     observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },

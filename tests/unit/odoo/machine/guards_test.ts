@@ -1,0 +1,102 @@
+import { assertEquals } from "@std/assert";
+import { configurationProblem, type Guard, guards } from "../../../../src/odoo/machine/guards.ts";
+import {
+  aDeployment,
+  anAddress,
+  anInstance,
+  aWorld,
+  emptyFacts,
+  ownedFacts,
+  unknownFacts,
+  type WorldOverrides,
+} from "../../../support/builders.ts";
+import { INITS, OPERATION } from "./worlds.ts";
+
+/** Two pods are wanted and `ready` of them serve. */
+function pods(ready: number, replicas = 2): WorldOverrides {
+  return { instance: { spec: { replicas } }, observed: { web: aDeployment("shop", { replicas: 2, ready }) } };
+}
+
+function init(name: keyof typeof INITS, operation: boolean): WorldOverrides {
+  const { observed = { initJobs: [] } } = INITS[name] ?? {};
+  return { status: { dbInitialized: false, ...(operation ? { operation: OPERATION } : {}) }, observed };
+}
+
+const UNRESOLVED: WorldOverrides = { instance: { spec: { ingress: { hosts: [] } } } };
+const NO_CLUSTER: WorldOverrides = { cluster: { problem: { reason: "ClusterNotFound", message: "no such cluster" } } };
+const DOWN: WorldOverrides = { cluster: { address: anAddress(), facts: unknownFacts() } };
+const LOCKED_OUT: WorldOverrides = { cluster: { address: anAddress(), facts: unknownFacts("DatabaseLoginFailed") } };
+const EMPTY: WorldOverrides = { cluster: { address: anAddress(), facts: emptyFacts() } };
+const FOREIGN: WorldOverrides = {
+  cluster: { address: anAddress(), facts: ownedFacts(anInstance({ metadata: { uid: "somebody-else" } })) },
+};
+const UNSIGNED: WorldOverrides = {
+  cluster: {
+    address: anAddress(),
+    facts: { ...ownedFacts(), roles: new Map([["odoo.blue.shop", { name: "odoo.blue.shop" }]]) },
+  },
+};
+const UNTOUCHED: WorldOverrides = { status: { dbInitialized: false } };
+
+interface Cases {
+  readonly holds: readonly WorldOverrides[];
+  readonly fails: readonly WorldOverrides[];
+}
+
+const CASES = {
+  configurationInvalid: { holds: [UNRESOLVED, NO_CLUSTER, LOCKED_OUT], fails: [{}, DOWN, EMPTY] },
+  configurationValid: { holds: [{}, DOWN, EMPTY], fails: [UNRESOLVED, NO_CLUSTER, LOCKED_OUT] },
+  provisioned: {
+    holds: [{}, UNTOUCHED],
+    fails: [
+      UNRESOLVED,
+      NO_CLUSTER,
+      DOWN,
+      EMPTY,
+      FOREIGN,
+      UNSIGNED,
+      { observed: { userSecret: undefined } },
+      { observed: { configSecret: undefined } },
+      { observed: { filestore: undefined } },
+    ],
+  },
+  provisionedWithData: { holds: [{}], fails: [UNTOUCHED, EMPTY, DOWN] },
+  dbInitialized: { holds: [{}, DOWN], fails: [UNTOUCHED, { status: { dbInitialized: undefined } }] },
+  initRequested: {
+    holds: [init("somebody asks", false), init("one has failed, another asks", false)],
+    fails: [{}, init("somebody asks from elsewhere", false), init("its CR is failed", false)],
+  },
+  initSucceeded: {
+    holds: [init("its Job has succeeded", true), init("its CR is completed", true)],
+    fails: [init("its Job has succeeded", false), init("its Job works", true), init("its Job has failed", true)],
+  },
+  initFailed: {
+    holds: [init("its Job has failed", true), init("its Job is gone", true), init("its CR is failed", true)],
+    fails: [init("its Job is not created", true), init("its CR is gone", true), init("its Job works", true)],
+  },
+  initCancelled: {
+    holds: [init("its CR is gone", true), init("its CR is gone, its Job works", true), init("somebody asks", false)],
+    fails: [init("its Job is not created", true), init("its Job has failed", true)],
+  },
+  wantsZero: { holds: [pods(0, 0), pods(2, 0)], fails: [pods(0), UNRESOLVED] },
+  wantsSome: { holds: [pods(0), pods(2)], fails: [pods(2, 0), UNRESOLVED] },
+  allReady: { holds: [pods(2), pods(2, 1)], fails: [pods(1), pods(0), UNRESOLVED] },
+  someReady: { holds: [pods(1)], fails: [pods(0), pods(2), UNRESOLVED] },
+  noneReady: { holds: [pods(0), { observed: { web: undefined } }], fails: [pods(1), pods(2)] },
+} satisfies Record<Guard, Cases>;
+
+for (const [name, { holds, fails }] of Object.entries(CASES)) {
+  Deno.test(`guards.${name} holds in ${holds.length} worlds and not in ${fails.length} others`, () => {
+    const guard = guards[name as Guard];
+    assertEquals(holds.map((given) => guard(aWorld(given))), holds.map(() => true));
+    assertEquals(fails.map((given) => guard(aWorld(given))), fails.map(() => false));
+  });
+}
+
+Deno.test("configurationProblem() tells of the spec before the cluster, and what to do about a refused login", () => {
+  assertEquals(configurationProblem(aWorld({ ...UNRESOLVED, ...NO_CLUSTER }))?.reason, "HostsMissing");
+  assertEquals(
+    configurationProblem(aWorld(LOCKED_OUT))?.message,
+    "PostgreSQL on cluster 'main' says DatabaseLoginFailed. Correct adminUser and adminPassword of cluster 'main' in the clusters Secret",
+  );
+});
