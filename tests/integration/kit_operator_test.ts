@@ -184,7 +184,7 @@ Deno.test("Operator.finalizer() runs the clean-up before the object goes, and no
     begun.owns(Deployment, Service).reconcile(reconcileWebApp).finalizer(FINALIZER, async (app, context) => {
       cleaned.push(nameOf(app));
       await gate.promise;
-      const labels = { touched: "while being cleaned up" }; // wants another reconcile, which must know what was done
+      const labels = { touched: "yes" }; // wants another reconcile, which must know what was done
       const touched = await user.patch(WebApp, app.metadata, [{ op: "add", path: "/metadata/labels", value: labels }]);
       await eventually("the cache has it", () => {
         const held = context.store(WebApp).get(keyOf(app));

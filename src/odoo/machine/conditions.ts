@@ -54,9 +54,15 @@ function particular(world: World, phase: Phase): Explanation | undefined {
     case "InitFailed":
       return initFailure(world);
     default:
-      return configurationProblem(world) ?? clusterChange(world) ??
+      return standingProblem(world) ?? clusterChange(world) ??
         (phase === "Provisioning" ? unreachable(world) : databaseMissing(world));
   }
+}
+
+/** A refused login of the administrator is no news of an instance that has its database: its pods go on serving. */
+function standingProblem(world: World): Explanation | undefined {
+  const problem = configurationProblem(world);
+  return problem?.reason === "DatabaseLoginFailed" && world.status.dbInitialized ? undefined : problem;
 }
 
 function initFailure(world: World): Explanation | undefined {

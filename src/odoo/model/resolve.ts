@@ -11,6 +11,7 @@ import type {
 } from "@kubernetes/client-node";
 import type { JsonPatchOperation } from "../../kit/types.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
+import { identifierProblem } from "./database.ts";
 import { databaseName, LONGEST_INSTANCE_NAME, roleName } from "./names.ts";
 
 /** What the operator's flags give to instances that do not say. Empty strings mean: no default. */
@@ -86,7 +87,7 @@ export function resolve(
       name,
       namespace,
       uid,
-      image: spec.image ?? defaults.image,
+      image: spec.image || defaults.image,
       adminPassword: spec.adminPassword,
       environment: spec.environment ?? "Staging",
       webReplicas: spec.replicas ?? 1,
@@ -181,6 +182,13 @@ function nameProblem(name: string): Problem | undefined {
 function specProblem(spec: OdooInstanceSpec): Problem | undefined {
   if (!spec.ingress.hosts.length) {
     return { reason: "HostsMissing", message: "spec.ingress.hosts is empty: name at least one host" };
+  }
+  const unusable = spec.database?.name ? identifierProblem(spec.database.name) : undefined;
+  if (unusable) {
+    return {
+      reason: "DatabaseNameInvalid",
+      message: `spec.database.name cannot be used, because ${unusable}: choose another`,
+    };
   }
   const broken = Object.entries(spec.configOptions ?? {}).find(([name, value]) => hasControlCharacter(name + value));
   if (broken) {

@@ -51,7 +51,7 @@ const FLAGS = {
 
 type Flag = keyof typeof FLAGS;
 
-/** Flags whose feature comes with a later version. */
+/** Flags whose feature comes with a later version; the operator's own image is not a wish, so nobody misses its effect. */
 const WITHOUT_EFFECT: readonly Flag[] = [
   "default-staging-smtp-host",
   "default-staging-smtp-port",
@@ -61,7 +61,6 @@ const WITHOUT_EFFECT: readonly Flag[] = [
   "webhook-tls-key",
   "job-history-limit",
   "postgres-client-image",
-  "operator-image",
 ];
 
 /**
@@ -97,7 +96,7 @@ export function readConfig(
     logFormat,
     logLevel,
     podName: env("POD_NAME") || "odoo-operator",
-    ignored: WITHOUT_EFFECT.filter(isGiven).map((flag) => `--${flag}`),
+    ignored: WITHOUT_EFFECT.filter((flag) => isGiven(flag) && value(flag) !== FLAGS[flag]).map((flag) => `--${flag}`),
   };
 }
 

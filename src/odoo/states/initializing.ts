@@ -31,6 +31,7 @@ export function planInitialJob(world: World): Effect[] {
   const cr = operation && requestOf(world, operation);
   if (!cr || !operation?.jobName || isTerminal(cr) || !resolved || !cluster.address) return [];
   const job = jobStateOf(world, operation.jobName);
+  if (job.state === "succeeded" || job.state === "failed") return []; // planOutcome() closes the CR at once
   if (job.state === "absent" && (wasStarted(cr, operation) || otherJobActive(world, operation.jobName))) return [];
   const create: Effect[] = job.state === "absent"
     ? [{ type: "create", object: initJob(operation.jobName, cr, resolved, cluster.address), owner: cr }]
@@ -58,6 +59,7 @@ export function planOutcome(world: World): Effect[] {
   if (outcome.state !== "succeeded" && outcome.state !== "failed") return [];
   const failed = outcome.state === "failed";
   const status: OdooInitJobStatus = {
+    startTime: jobTime(world.now), // unless it is known better: the Job may end before the CR says that it runs
     ...cr.status,
     jobName: operation.jobName ?? null,
     phase: failed ? "Failed" : "Completed",

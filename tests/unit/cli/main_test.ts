@@ -14,18 +14,20 @@ async function odooOperator(args: readonly string[], env: Readonly<Record<string
     args: ["run", "--quiet", "--no-prompt", "-A", "main.ts", ...args],
     cwd: new URL("../../../", import.meta.url),
     clearEnv: true,
-    env: { ...cacheOf(), ...env },
+    env: { DENO_DIR: CACHE, HOME: "/no/such/home", ...env },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** Where this deno has its packages: without it, the child would fetch them again. */
-function cacheOf(): Record<string, string> {
-  const found = ["DENO_DIR", "HOME", "XDG_CACHE_HOME"].map((name) => [name, Deno.env.get(name)] as const);
-  return Object.fromEntries(found.flatMap(([name, value]) => value === undefined ? [] : [[name, value]]));
+/** Where this deno has its packages: without it, the child would fetch them again into the HOME that it is given. */
+async function cacheFolder(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"], stderr: "null" }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }
+
+const CACHE = await cacheFolder();
 
 const USAGE: Readonly<Record<string, { readonly args: readonly string[]; readonly want: string }>> = {
   "a flag is unknown": { args: ["--operator-namespace=odoo", "--defualt-odoo-image=x"], want: "--defualt-odoo-image" },
@@ -47,6 +49,12 @@ for (const [sentence, { args, want }] of Object.entries(USAGE)) {
     assertStringIncludes(stderr, want);
   });
 }
+
+Deno.test("main() ends with 1 and says so in its last line when there is no kubeconfig at all", async () => {
+  const { code, stderr } = await odooOperator(["--operator-namespace=odoo"]);
+  assertEquals(code, 1);
+  assertMatch(stderr.trimEnd().split("\n").at(-1) ?? "", /^Cannot find a cluster: .*KUBECONFIG/);
+});
 
 Deno.test("main() ends with 1 and says so in its last line when the kubeconfig cannot be read", async () => {
   const { code, stderr } = await odooOperator(["--operator-namespace=odoo"], { KUBECONFIG: "/no/such/kubeconfig" });
