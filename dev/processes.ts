@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 
 /**
  * The guard: learns pids from its standard input (`add PID SIGNAL`, `forget PID`) and acts at its end. It asks with
@@ -143,12 +144,25 @@ export interface ProcessGroupOptions {
 
 /** Makes a temporary directory and starts the guard for the processes that will work in it. */
 export async function startProcessGroup(options: ProcessGroupOptions = {}): Promise<ProcessGroup> {
-  const directory = await Deno.makeTempDir({ prefix: "odoo-operator-" });
+  const directory = await Deno.makeTempDir({ prefix: "odoo-operator-", ...await inMemory() });
   await Deno.chmod(directory, 0o711); // a process that runs as another user must get through to its own files
   const logsDirectory = options.logsDirectory ?? `${directory}/logs`;
   await Deno.mkdir(logsDirectory, { recursive: true });
   return new ProcessGroup(directory, logsDirectory);
 }
+
+/** Linux keeps a file system in memory: what is thrown away anyway need not go through a disk. Elsewhere the usual place. */
+async function inMemory(): Promise<{ readonly dir?: string }> {
+  try {
+    const { bavail, bsize } = await statfs(MEMORY_DIRECTORY);
+    return bavail * bsize >= MEMORY_NEEDED_BYTES ? { dir: MEMORY_DIRECTORY } : {};
+  } catch {
+    return {}; // not Linux, or not there: containers may lack it
+  }
+}
+
+const MEMORY_DIRECTORY = "/dev/shm";
+const MEMORY_NEEDED_BYTES = 4 * 2 ** 30;
 
 /** Processes that end together, and their directory. */
 export class ProcessGroup implements AsyncDisposable {
