@@ -158,7 +158,10 @@ Deno.test("spec.replicas is followed up, down, to zero and back", async () => {
   const stopped = await rig.inPhase(namespace, "elastic", "Stopped");
   assertEquals([stopped.status?.ready, stopped.status?.targetReplicas], [false, 0]);
   for (const name of ["elastic", "elastic-cron"]) {
-    assertEquals((await rig.client.get<Deployment>(Deployments, { namespace, name })).spec?.replicas, 0);
+    await eventually(`${name} has no pods`, async () => {
+      const { spec } = await rig.client.get<Deployment>(Deployments, { namespace, name });
+      return spec?.replicas === 0;
+    });
   }
   await scale(1);
   await rig.inPhase(namespace, "elastic", "Running");

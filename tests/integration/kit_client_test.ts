@@ -2,27 +2,15 @@
 import { stringify } from "yaml";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
-import { ConfigMap, container, Deployment, deployment, env, Service, service } from "../../src/kit/builders/mod.ts";
-import { Informer } from "../../src/kit/cache.ts";
-import { type Client, createClient } from "../../src/kit/client.ts";
-import { systemClock } from "../../src/kit/clock.ts";
-import { type ContextParts, ReconcileContext } from "../../src/kit/context.ts";
-import { ApiError, isConflict, isGone, isNotFound, NotOursError } from "../../src/kit/errors.ts";
-import { EventRecorder } from "../../src/kit/events.ts";
-import { addFinalizer } from "../../src/kit/finalizer.ts";
 import { kubeconfigAccess } from "../../src/kit/kubeconfig.ts";
-import { getLogger } from "../../src/kit/log.ts";
-import { keyOf, type KubeObject, type ResourceType, type Stored } from "../../src/kit/types.ts";
-import { type WatchEvent, watchObjects, type WatchObjectsOptions } from "../../src/kit/watch.ts";
+// deno-fmt-ignore
+import {
+  addFinalizer, ApiError, type Client, ConfigMap, container, type ContextParts, createClient, deployment, Deployment, env, EventRecorder, getLogger, Informer, isConflict,
+  isGone, isNotFound, keyOf, type KubeObject, NotOursError, ReconcileContext, type ResourceType, service, Service, type Stored, systemClock, type WatchEvent, watchObjects, type WatchObjectsOptions,
+} from "../../src/kit/mod.ts";
 import { eventually } from "../support/eventually.ts";
 
-const Namespace: ResourceType = {
-  group: "",
-  version: "v1",
-  kind: "Namespace",
-  plural: "namespaces",
-  namespaced: false,
-};
+const Namespace: ResourceType = { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
 interface EventObject extends KubeObject {
   readonly note?: string;
   readonly series?: { readonly count: number };
