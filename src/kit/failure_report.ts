@@ -1,5 +1,6 @@
 /** The condition `Reconciled`, in which an operator tells people about failing reconciles. Pure. */
 import type { Change } from "./cache.ts";
+import { conditionOf } from "./conditions.ts";
 import { NotOursError } from "./errors.ts";
 import { hashOf } from "./hash.ts";
 import type { Condition, KubeObject } from "./types.ts";
@@ -19,7 +20,12 @@ export function reasonOf(error: unknown): string {
 
 /** Whether a change is our own report and nothing else: to react would bring a failing object back before its backoff. */
 export function isOnlyReport({ object, previous, deleted }: Change<KubeObject>): boolean {
-  return !deleted && previous !== undefined && hashOf(withoutReport(object)) === hashOf(withoutReport(previous));
+  if (deleted || !previous || reportOf(object) === reportOf(previous)) return false; // the hashes below are for few
+  return hashOf(withoutReport(object)) === hashOf(withoutReport(previous));
+}
+
+function reportOf(object: KubeObject): string | undefined {
+  return JSON.stringify(conditionOf(conditionsOf(object), RECONCILED));
 }
 
 function withoutReport(object: KubeObject): unknown {
