@@ -92,8 +92,10 @@ export class ReconcileContext {
       annotation,
       owner.metadata.uid,
     );
-    const live = store.get(keyOf(child)) ?? await this.#createByApply(type, store, desired);
-    if (live === undefined) return store.get(keyOf(child)) as Stored<T>;
+    const held = store.get(keyOf(child));
+    const created = held ? undefined : await this.#tryCreateByApply(type, store, desired);
+    if (created) return created;
+    const live = held ?? await this.client.get(type, addressOf(child), { signal: this.signal });
     this.#checkOurs(type, live, owner);
     if (isCurrent(desired, live)) return live;
     this.log.debug("Applying", { kind: type.kind, name: nameOf(child) });
@@ -194,19 +196,20 @@ export class ReconcileContext {
     if (written.metadata.uid === this.#object.metadata.uid) this.#object = written;
   }
 
-  /** Creates by server-side apply, refused if the name is taken; `undefined` if that made it, else what is there. */
-  async #createByApply<T extends KubeObject>(
+  /** Creates by server-side apply, which is refused if the name is taken: then there is no result. */
+  async #tryCreateByApply<T extends KubeObject>(
     type: ResourceType<T>,
     store: Store<T>,
     desired: T,
   ): Promise<Stored<T> | undefined> {
     const onlyNew = { ...desired, metadata: { ...desired.metadata, resourceVersion: NO_SUCH_VERSION } };
     try {
-      store.observe(await this.client.apply(type, onlyNew, { signal: this.signal }));
-      return undefined;
+      const created = await this.client.apply(type, onlyNew, { signal: this.signal });
+      store.observe(created);
+      return created;
     } catch (error) {
       if (!isConflict(error)) throw error;
-      return await this.client.get(type, addressOf(desired), { signal: this.signal });
+      return undefined;
     }
   }
 

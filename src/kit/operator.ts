@@ -157,9 +157,7 @@ export class Operator<Spec, Status> {
   }
 
   /** What to do when something happened to the children of an object that does not exist (any more). */
-  gone(
-    handler: GoneHandler,
-  ): this {
+  gone(handler: GoneHandler): this {
     this.#gone = handler;
     return this;
   }

@@ -205,7 +205,7 @@ const LONGEST_RETRY_MS = 1_000;
  * @example
  * ```ts
  * for await (const event of watchObjects(client, Deployment, { signal })) {
- *   if (event.type === "applied") console.log(event.object.metadata.name);
+ *   if (event.type === "applied") names.add(event.object.metadata.name);
  * }
  * ```
  */

@@ -3,10 +3,30 @@ import { stringify } from "yaml";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
 import { kubeconfigAccess } from "../../src/kit/kubeconfig.ts";
-// deno-fmt-ignore
 import {
-  addFinalizer, ApiError, type Client, ConfigMap, container, type ContextParts, createClient, deployment, Deployment, env, EventRecorder, getLogger, Informer, isConflict,
-  isGone, isNotFound, keyOf, type KubeObject, NotOursError, ReconcileContext, type ResourceType, service, Service, type Stored, systemClock, type WatchEvent, watchObjects, type WatchObjectsOptions,
+  addFinalizer,
+  ApiError,
+  ConfigMap,
+  container,
+  type ContextParts,
+  createClient,
+  Deployment,
+  deployment,
+  env,
+  EventRecorder,
+  getLogger,
+  Informer,
+  isConflict,
+  isNotFound,
+  keyOf,
+  type KubeObject,
+  NotOursError,
+  ReconcileContext,
+  type ResourceType,
+  Service,
+  service,
+  type Stored,
+  systemClock,
 } from "../../src/kit/mod.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -110,55 +130,6 @@ Deno.test("Client.list() gives metadata without bodies when only metadata is ask
   const mine = items.find((item) => item.metadata.name === "a");
   assertEquals([mine?.kind, mine?.apiVersion, mine?.data], ["ConfigMap", "v1", undefined]);
 });
-
-/** The first `count` events of a watch. */
-async function eventsOf(
-  count: number,
-  options: Omit<WatchObjectsOptions, "signal">,
-  act: () => Promise<void>,
-  from: Client = client,
-) {
-  const stop = new AbortController();
-  const events: WatchEvent<ConfigMap>[] = [];
-  const timeout = setTimeout(() => stop.abort(), 20_000);
-  for await (const event of watchObjects(from, ConfigMap, { ...options, signal: stop.signal })) {
-    if (event.type === "bookmark") continue;
-    if (events.push(event) === 1) await act();
-    if (events.length === count) stop.abort();
-  }
-  clearTimeout(timeout);
-  return events;
-}
-
-function summary(event: WatchEvent<ConfigMap>): string {
-  if (event.type === "restarted") return `restarted ${event.objects.map(keyOf).sort().join(" ")}`;
-  return event.type === "bookmark" ? event.type : `${event.type} ${keyOf(event.object)}`;
-}
-
-for (const paged of [false, true]) {
-  Deno.test(`watchObjects() gives all objects and then every change when it ${paged ? "asks for pages" : "streams"}`, async () => {
-    const namespace = await newNamespace();
-    await eventually(
-      "the cluster's own ConfigMap",
-      () => other.get(ConfigMap, { namespace, name: "kube-root-ca.crt" }),
-    );
-    for (const name of ["a", "b", "c", "d"]) await client.create(ConfigMap, aConfigMap(namespace, name));
-    const options = { namespace, paged, pageSize: 2, fieldSelector: "metadata.name!=kube-root-ca.crt" };
-    const events = await eventsOf(5, options, async () => {
-      await client.create(ConfigMap, aConfigMap(namespace, "e"));
-      await client.apply(ConfigMap, aConfigMap(namespace, "a", { x: "1" }));
-      await client.delete(ConfigMap, { namespace, name: "b" });
-      await client.create(ConfigMap, aConfigMap(namespace, "b"));
-    });
-    assertEquals(events.map((event) => summary(event).replaceAll(`${namespace}/`, "")), [
-      "restarted a b c d",
-      "applied e",
-      "applied a",
-      "deleted b",
-      "applied b",
-    ]);
-  });
-}
 
 /** Children with fields that the API server defaults, orders or writes in its own way. */
 function someChildren(namespace: string): KubeObject[] {
@@ -344,52 +315,4 @@ Deno.test("kubeconfigAccess() logs in when the kubeconfig names an exec credenti
     else Deno.env.set("KUBECONFIG", former);
     await Deno.remove(directory, { recursive: true });
   }
-});
-
-// The last ones, because the cluster takes a while to get over them.
-
-Deno.test("watchObjects() lists again when the server no longer serves the version that it resumes from", async () => {
-  const namespace = await newNamespace();
-  await cluster.restartApiServer(); // its memory of changes begins here
-  const failures: unknown[] = [];
-  let resumed = 0;
-  const forgetful: Client = {
-    ...delegate(client),
-    watch: (type, options) => client.watch(type, resumed++ ? options : { ...options, resourceVersion: "1" }),
-  };
-  const options = { namespace, paged: true, onFailure: (failure: unknown) => failures.push(failure) };
-  const events = await eventsOf(2, options, () => Promise.resolve(), forgetful);
-  assertEquals(events.map(({ type }) => type), ["restarted", "restarted"]);
-  assertEquals(failures.map(isGone), [true]);
-});
-
-function delegate(to: Client): Client {
-  return {
-    get: (...args) => to.get(...args),
-    list: (...args) => to.list(...args),
-    watch: (...args) => to.watch(...args),
-    create: (...args) => to.create(...args),
-    apply: (...args) => to.apply(...args),
-    patch: (...args) => to.patch(...args),
-    delete: (...args) => to.delete(...args),
-    serverVersion: (...args) => to.serverVersion(...args),
-  };
-}
-
-Deno.test("Informer goes on, and says so, when the API server was killed and came back", async () => {
-  const namespace = await newNamespace();
-  const stop = new AbortController();
-  const informer = new Informer(client, ConfigMap, { namespace });
-  const running = informer.run(stop.signal);
-  await informer.whenSynced(stop.signal);
-  await other.create(ConfigMap, aConfigMap(namespace, "before"));
-  await eventually("the object", () => informer.store.get(`${namespace}/before`));
-  await cluster.killApiServer();
-  await eventually("the problem", () => informer.problem);
-  await cluster.restartApiServer();
-  await other.create(ConfigMap, aConfigMap(namespace, "after"));
-  await eventually("the new object", () => informer.store.get(`${namespace}/after`));
-  assertEquals([informer.problem, informer.store.get(`${namespace}/before`)?.metadata.name], [undefined, "before"]);
-  stop.abort();
-  await running;
 });

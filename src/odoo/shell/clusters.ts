@@ -5,6 +5,7 @@ import { type Clusters, readClusters, unknownClusters } from "../model/clusters.
 import type { FactsChange } from "../model/database.ts";
 import type { PostgresClusters } from "../ports/postgres_clusters.ts";
 import type { Config } from "./config.ts";
+import { secretText } from "./secrets.ts";
 
 /** Name of the key in the Secret. */
 const KEY = "clusters.yaml";
@@ -72,15 +73,12 @@ export class ClustersSecret implements Part {
     if (!secret) {
       return unknownClusters("ClustersSecretMissing", `Secret ${name} does not exist: create it with a key ${KEY}`);
     }
-    const encoded = secret.data?.[KEY];
-    if (encoded === undefined) {
+    const text = secretText(secret, KEY);
+    if (text === undefined) {
       return unknownClusters("ClustersSecretInvalid", `Secret ${name} has no key ${KEY}: add it`);
     }
     try {
-      return readClusters(
-        parse(new TextDecoder().decode(Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0)))),
-        name,
-      );
+      return readClusters(parse(text), name);
     } catch {
       // The parser's message quotes the text, and with it passwords.
       return unknownClusters("ClustersSecretInvalid", `Secret ${name}: ${KEY} is not YAML: correct it`);

@@ -1,5 +1,8 @@
 /** Carries out a plan, effect by effect, in its order. Every effect may be repeated; none is undone. */
 import {
+  Deployment,
+  HttpRoute,
+  Ingress,
   isNotFound,
   Job,
   type JsonPatchOperation,
@@ -9,7 +12,6 @@ import {
   type ResourceType,
   type Stored,
 } from "../../kit/mod.ts";
-import { Deployment, HttpRoute, Ingress } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import type { Effect, Plan } from "../model/plan.ts";

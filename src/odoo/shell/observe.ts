@@ -18,6 +18,7 @@ import { JOB_LABEL, objectNames } from "../model/names.ts";
 import { type Defaults, resolve } from "../model/resolve.ts";
 import type { ChosenCluster, JobState, Observed, SecretFacts, World } from "../model/world.ts";
 import { OdooInitJobKind } from "./kinds.ts";
+import { versionOf } from "./secrets.ts";
 
 /** Index over objects of an instance: its key. */
 export const BY_INSTANCE = "instance";
@@ -102,8 +103,8 @@ function terminationMessage(pods: readonly Stored<Pod>[]): string {
 
 function secretFacts(secret: Stored<Secret> | undefined): SecretFacts | undefined {
   if (!secret) return undefined;
-  const { name, uid, resourceVersion, annotations = {} } = secret.metadata;
-  return { name, version: `${uid}/${resourceVersion}`, annotations };
+  const { name, annotations = {} } = secret.metadata;
+  return { name, version: versionOf(secret), annotations };
 }
 
 function byAge(a: Stored<OdooInitJob>, b: Stored<OdooInitJob>): number {

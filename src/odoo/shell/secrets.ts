@@ -48,7 +48,7 @@ export class SecretBodies {
   /** The role's password and the version of the Secret that it comes from. */
   async rolePassword(name: string): Promise<{ readonly password: string; readonly secretVersion: string }> {
     const secret = await this.read(name);
-    const password = decoded(secret, "password");
+    const password = secretText(secret, "password");
     if (!secret || !password) throw new Error(`Cannot read the role's password: Secret ${name} has no key password`);
     return { password, secretVersion: versionOf(secret) };
   }
@@ -59,11 +59,8 @@ export class SecretBodies {
   ): Promise<void> {
     const { password, secretVersion } = await this.rolePassword(userSecret);
     const present = this.#context.store(Secret).get(`${this.#namespace}/${name}`) ? await this.read(name) : undefined;
-    const former = decoded(present, "admin_passwd") ?? "";
-    const adminPasswd = !adminPassword || await matches(adminPassword, former)
-      ? former && adminPassword ? former : ""
-      : await hashed(adminPassword);
-    const salt = decoded(present, "salt") ?? randomBytes(SALT_BYTES).toString("hex");
+    const adminPasswd = await hashOfPassword(adminPassword, secretText(present, "admin_passwd") ?? "");
+    const salt = secretText(present, "salt") ?? randomBytes(SALT_BYTES).toString("hex");
     const file = renderConfig(text, adminPasswd || undefined);
     const annotations = {
       [RENDERED_FROM_ANNOTATION]: configInputsHash(text, adminPassword, secretVersion),
@@ -91,6 +88,12 @@ export class SecretBodies {
 
 const SECRET = { apiVersion: "v1", kind: "Secret", type: "Opaque" } as const;
 const derive = promisify(pbkdf2);
+
+/** The hash of a password: the former one if it is still right, so that a new salt rolls no pods; empty for no password. */
+async function hashOfPassword(password: string, former: string): Promise<string> {
+  if (!password) return "";
+  return await matches(password, former) ? former : await hashed(password);
+}
 
 /** `$pbkdf2-sha512$rounds$salt$hash`, with passlib's own Base64. */
 async function hashed(password: string, salt: Uint8Array = randomBytes(SALT_BYTES), rounds = ROUNDS): Promise<string> {
@@ -123,7 +126,8 @@ function encoded(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
-function decoded(secret: Stored<Secret> | undefined, key: string): string | undefined {
+/** The value under a key, as text. */
+export function secretText(secret: Stored<Secret> | undefined, key: string): string | undefined {
   const text = secret?.data?.[key];
   return text === undefined ? undefined : new TextDecoder().decode(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
 }

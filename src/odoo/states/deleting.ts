@@ -10,10 +10,9 @@ import type { World } from "../model/world.ts";
 /** What must be gone before the instance may go, in order; the finalizer comes last, once nothing is left. */
 export function planDeletion(world: World): Effect[] {
   const { observed, instance } = world;
-  const workloads = [observed.web, observed.cron].filter((workload) =>
-    workload !== undefined && !workload.metadata.deletionTimestamp
-  )
-    .flatMap((object): Effect[] => object ? [{ type: "deleteChild", object }] : []);
+  const workloads = [observed.web, observed.cron].flatMap((object): Effect[] =>
+    object && !object.metadata.deletionTimestamp ? [{ type: "deleteChild", object }] : []
+  );
   if (workloads.length) {
     return [{
       type: "event",
