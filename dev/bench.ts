@@ -10,7 +10,10 @@ import {
   Job as Jobs,
   type KubeObject,
   pause,
+  PersistentVolumeClaim as PersistentVolumeClaims,
+  Pod as Pods,
   type ResourceType,
+  Service as Services,
   type Stored,
   watchObjects,
 } from "../src/kit/mod.ts";
@@ -18,8 +21,8 @@ import type { OdooInstance } from "../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../src/odoo/shell/kinds.ts";
 import { build } from "../tools/build.ts";
 import { type LocalCluster, startLocalCluster } from "./control_plane.ts";
-import { AuditLog, memoryOf, occurrences, percentile } from "./measure.ts";
-import { podAccess } from "./pod_access.ts";
+import { AuditLog, calibrationMs, cpuSeconds, cpuSecondsOf, memoryOf, occurrences, percentile } from "./measure.ts";
+import { type PodAccess, podAccess } from "./pod_access.ts";
 import { startOdooJobs } from "./odoo_jobs.ts";
 import {
   adminClient,
@@ -30,18 +33,24 @@ import {
   prepareForOperator,
   startOperator,
 } from "./operator.ts";
+import { startProcessGroup } from "./processes.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const NAMESPACE = "bench";
 
-/** The V8 flags are those that `deno compile` bakes in. */
-const BUNDLE = [
+/** Deno as the compiled program has it: its V8 flags, and no looking for a configuration, packages or caches. */
+const LIKE_COMPILED = [
   Deno.execPath(),
   "run",
   "-A",
   "--v8-flags=--max-semi-space-size=1,--max-old-space-size=128",
-  "dist/main.js",
+  "--no-config",
+  "--no-lock",
+  "--no-npm",
+  "--no-remote",
+  "--no-code-cache",
 ];
+const BUNDLE = [...LIKE_COMPILED, "dist/main.js"];
 
 /** An instance that is not Running after this has not arrived. */
 const ARRIVAL_MS = 60_000;
@@ -127,6 +136,7 @@ async function bench(
     await (await rig.start())[Symbol.asyncDispose](); // deno analyses a new bundle at its first start, and needs memory for it
     await using operator = await rig.start();
     const single = await measureSingle(rig, operator);
+    const floorRssMiB = pod ? await measureFloor(cluster, pod) : undefined;
     const rounds = [];
     for (let round = 1; round <= options.rounds; round++) {
       rounds.push(await measureRound(rig, operator, { round, count: options.perRound }));
@@ -144,6 +154,7 @@ async function bench(
       cores: navigator.hardwareConcurrency,
       login: pod ? "service account" : "kubeconfig",
       single,
+      floorRssMiB,
       rounds,
       latency,
       restart,
@@ -179,6 +190,44 @@ async function measureSingle(rig: Rig, operator: OperatorProcess): Promise<unkno
   };
 }
 
+/** Paths of as many kinds as the operator watches. */
+const FLOOR_WATCHES = [
+  "/apis/bemade.org/v1alpha1/odooinstances",
+  "/apis/bemade.org/v1alpha1/odooinitjobs",
+  ...["secrets", "configmaps", "services", "persistentvolumeclaims", "pods", "namespaces"].map((kind) =>
+    `/api/v1/${kind}`
+  ),
+  "/apis/apps/v1/deployments",
+  "/apis/batch/v1/jobs",
+  "/apis/networking.k8s.io/v1/ingresses",
+  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+];
+
+/** Resident memory of a program that only stands where the operator stands (memory_floor.ts, bundled like it). */
+async function measureFloor(cluster: LocalCluster, pod: PodAccess): Promise<number> {
+  const program = `${cluster.directory}/memory_floor.js`;
+  const args = ["bundle", "--minify", "-o", program, "dev/memory_floor.ts"];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "null", stderr: "null" })
+    .output();
+  if (!success) throw new Error("Cannot measure the floor: deno bundle failed");
+  await using group = await startProcessGroup();
+  const floor = await group.spawn({
+    name: "memory-floor",
+    command: LIKE_COMPILED[0] ?? "",
+    args: [...LIKE_COMPILED.slice(1), program],
+    env: {
+      BASE_URL: cluster.baseUrl,
+      TOKEN: pod.token,
+      CA_CERT: cluster.caPem,
+      WATCHES: FLOOR_WATCHES.join(","),
+      DATABASE_URL: cluster.postgres.adminUrl,
+    },
+  });
+  await pause(10_000);
+  if (floor.exit) throw new Error(`Cannot measure the floor: ${await Deno.readTextFile(floor.logPath)}`);
+  return (await memoryOf(floor.pid)).rssMiB;
+}
+
 /** Many at once: how many arrive, when, at what price. */
 async function measureRound(
   rig: Rig,
@@ -186,9 +235,12 @@ async function measureRound(
   { round, count }: { readonly round: number; readonly count: number },
 ): Promise<unknown> {
   const mark = await rig.audit.mark();
+  const calibration = calibrationMs();
+  const used = await workSoFar(operator);
   const startedMs = performance.now();
   const arrived = await createMany(rig, `r${round}`, count);
   const elapsedMs = performance.now() - startedMs;
+  const work = await workSoFar(operator);
   await untilQuiet(rig);
   const { requests, byKind } = await rig.audit.since(mark);
   const { peakMiB } = await memoryOf(operator.process.pid);
@@ -196,10 +248,18 @@ async function measureRound(
   return {
     arrived: `${arrived} of ${count}`,
     seconds: round1(elapsedMs / 1000),
+    calibrationMs: calibration,
     requestsPerInstance: round1(requests / count),
     peakRssMiB: peakMiB,
+    cpuSeconds: Object.fromEntries(Object.entries(work).map(([name, at]) => [name, round1(at - (used[name] ?? 0))])),
     byKind,
   };
+}
+
+/** CPU seconds of each program so far; of the three that are Deno, the operator is told from the bench and its double. */
+async function workSoFar(operator: OperatorProcess): Promise<Record<string, number>> {
+  const [{ deno = 0, ...programs }, own] = await Promise.all([cpuSeconds(), cpuSecondsOf(operator.process.pid)]);
+  return { ...programs, operator: own, bench: deno - own };
 }
 
 /** Killed and started again beside many that run: it may look, it must not touch. */
@@ -230,7 +290,8 @@ async function createMany({ client, seen }: Rig, prefix: string, count: number):
   return arrived();
 }
 
-async function removeAll({ client, seen }: Rig, prefix: string): Promise<void> {
+async function removeAll(rig: Rig, prefix: string): Promise<void> {
+  const { client, seen } = rig;
   const names = [...seen.current.keys()].filter((name) => name.startsWith(prefix));
   await Promise.all(names.map((name) => client.delete(OdooInstanceKind, { name, namespace: NAMESPACE })));
   const deadline = performance.now() + ARRIVAL_MS;
@@ -241,6 +302,23 @@ async function removeAll({ client, seen }: Rig, prefix: string): Promise<void> {
       );
     }
     await pause(50);
+  }
+  await untilCleared(rig, prefix);
+}
+
+/** Waits until the garbage collector and the volume controller have cleared away, too: their work is not the next round's. */
+async function untilCleared({ client }: Rig, prefix: string): Promise<void> {
+  const deadline = performance.now() + ARRIVAL_MS;
+  for (;;) {
+    const lists = await Promise.all(
+      [Pods, PersistentVolumeClaims, Services].map((type) => client.list<KubeObject>(type, { namespace: NAMESPACE })),
+    );
+    const left = lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name ?? "")).filter((name) =>
+      name.startsWith(prefix)
+    );
+    if (left.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`Cannot go on: ${left.join(", ")} are still there`);
+    await pause(500);
   }
 }
 

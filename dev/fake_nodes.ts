@@ -1,6 +1,6 @@
 /**
  * Nodes without machines: kwok marks pods ready that nobody runs, ends the pods of Jobs and provides volumes. What it
- * does is written in its stages; these are the ones that come with it, with two changes (see {@linkcode kwokConfig}).
+ * does is written in its stages; these are the ones that come with it, with three changes (see {@linkcode kwokConfig}).
  */
 import { parseAllDocuments, stringify } from "yaml";
 import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
@@ -30,25 +30,35 @@ const KWOK_OPTIONS = {
   options: { nodeLeaseDurationSeconds: 0, podPlayStageParallelism: 16, nodePlayStageParallelism: 4 },
 };
 
+/** Stages in which kwok does what the controller manager does as well, so that both run into each other's writes. */
+const DONE_BY_VOLUME_CONTROLLER = ["pv-bind", "pvc-delete"];
+
 interface Stage {
   readonly kind?: string;
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly selector: { matchExpressions: unknown[] } };
+  readonly spec: { readonly selector: { matchExpressions: unknown[] }; steps: readonly unknown[] };
 }
 
 /**
- * kwok's configuration with the stages found in `stageDirectory`. Two changes: volumes belong to {@linkcode STORAGE_CLASS},
- * and Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did.
+ * kwok's configuration with the stages found in `stageDirectory`. Three changes: volumes belong to
+ * {@linkcode STORAGE_CLASS}; kwok provides and deletes them as a provisioner does, the volume controller binds them;
+ * Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did.
  */
 export async function kwokConfig(stageDirectory: string): Promise<string> {
   const stages = await readStages(stageDirectory);
-  const complete = stages.find((stage) => stage.metadata.name === "pod-complete");
-  if (!complete) throw new Error(`Cannot use kwok's stages in ${stageDirectory}: there is no pod-complete`);
-  complete.spec.selector.matchExpressions.push({
+  const named = (name: string) => {
+    const stage = stages.find(({ metadata }) => metadata.name === name);
+    if (!stage) throw new Error(`Cannot use kwok's stages in ${stageDirectory}: there is no ${name}`);
+    return stage;
+  };
+  named("pod-complete").spec.selector.matchExpressions.push({
     key: `.metadata.labels["${INSTANCE_LABEL}"]`,
     operator: "DoesNotExist",
   });
-  return [KWOK_OPTIONS, ...stages].map((document) => stringify(document)).join("---\n");
+  const provision = named("pvc-provision").spec;
+  provision.steps = provision.steps.slice(0, 1); // makes the volume; the others bind it
+  const kept = stages.filter(({ metadata }) => !DONE_BY_VOLUME_CONTROLLER.includes(metadata.name));
+  return [KWOK_OPTIONS, ...kept].map((document) => stringify(document)).join("---\n");
 }
 
 async function readStages(directory: string): Promise<Stage[]> {

@@ -34,8 +34,14 @@ rules:
 const ETCD_CLIENT_URL = "unix://etcd-client:1";
 const ETCD_PEER_URL = "unix://etcd-peer:1";
 
-/** Controllers that have nothing to do without real nodes or a cloud. Without node lifecycle, fake nodes are never tainted. */
+/**
+ * Controllers that have nothing to do without real nodes or a cloud, and the one for the Endpoints that nobody reads
+ * since there are EndpointSlices. Without node lifecycle, fake nodes are never tainted.
+ */
 const CONTROLLERS_OFF = [
+  "endpoints-controller",
+  "endpointslice-mirroring-controller",
+  "persistentvolume-expander-controller",
   "node-lifecycle-controller",
   "node-ipam-controller",
   "node-route-controller",
@@ -50,6 +56,9 @@ const CONTROLLERS_OFF = [
 /** With the defaults of 20 requests a second the controllers, not the operator, would be what a test waits for. */
 const CLIENT_RATE = ["--kube-api-qps=500", "--kube-api-burst=500"];
 
+/** Memory is there; the two cores are what everybody waits for. */
+const GO_ENV = { GOGC: "400" };
+
 /** A process to start: where its program is and in which group it runs. */
 export interface KubeProcessOptions {
   readonly group: ProcessGroup;
@@ -61,6 +70,7 @@ export function spawnEtcd({ group, command }: KubeProcessOptions): Promise<Manag
   return group.spawn({
     name: "etcd",
     command,
+    env: GO_ENV,
     args: [
       "--name=local",
       "--data-dir=etcd",
@@ -82,7 +92,7 @@ export function spawnApiServer(
   return group.spawn({
     name: "kube-apiserver",
     command,
-    env: { GOGC: "400" }, // memory is there, the two cores are what everybody waits for
+    env: GO_ENV,
     args: [
       `--etcd-servers=${ETCD_CLIENT_URL}`,
       "--bind-address=127.0.0.1",
@@ -110,6 +120,7 @@ export function spawnControllerManager({ group, command }: KubeProcessOptions): 
   return group.spawn({
     name: "kube-controller-manager",
     command,
+    env: GO_ENV,
     args: [
       `--kubeconfig=${FILES.kubeconfig("kube-controller-manager")}`,
       ...CLIENT_RATE,
@@ -131,6 +142,7 @@ export function spawnScheduler({ group, command }: KubeProcessOptions): Promise<
   return group.spawn({
     name: "kube-scheduler",
     command,
+    env: GO_ENV,
     args: [
       `--kubeconfig=${FILES.kubeconfig("kube-scheduler")}`,
       ...CLIENT_RATE,
@@ -146,6 +158,6 @@ export function spawnKwok({ group, command }: KubeProcessOptions): Promise<Manag
     name: "kwok",
     command,
     args: [`--config=${FILES.kwokConfig}`, `--kubeconfig=${FILES.kubeconfig("kwok")}`, "--manage-all-nodes"],
-    env: { KWOK_WORKDIR: `${group.directory}/kwok` }, // not ~/.kwok, where a user may have settings of their own
+    env: { ...GO_ENV, KWOK_WORKDIR: `${group.directory}/kwok` }, // not ~/.kwok, where a user may have settings of their own
   });
 }

@@ -10,6 +10,7 @@ import type { LocalCluster } from "./control_plane.ts";
 export interface PodAccess {
   /** The user that the API server sees. */
   readonly user: string;
+  readonly token: string;
   readonly env: Readonly<Record<string, string>>;
   /** The command that starts `command` so. */
   wrap(command: readonly string[]): string[];
@@ -44,6 +45,7 @@ export async function podAccess(
   const { hostname, port } = new URL(cluster.baseUrl);
   return {
     user: `system:serviceaccount:${namespace}:${name}`,
+    token,
     env: { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, KUBECONFIG: "" },
     wrap: (command) => ["unshare", "--mount", "sh", "-c", SCRIPT, directory, SERVICE_ACCOUNT_DIRECTORY, ...command],
   };

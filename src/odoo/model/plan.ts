@@ -1,9 +1,9 @@
 /**
  * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
  *
- * The order of the list is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
- * instance status, events): execute() takes them one by one, and a crash between any two is harmless, because each is
- * derived again from what is there.
+ * The order of the steps is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
+ * instance status, events): execute() takes one after the other, and a crash between any two effects is harmless,
+ * because each is derived again from what is there.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
 import type { Job } from "../../kit/builders/kinds.ts";
@@ -66,7 +66,7 @@ export type Effect =
   /** Lets the instance go. */
   | { readonly type: "removeFinalizer"; readonly finalizer: string };
 
-/** The contract of the order; what has the same place keeps the order in which it was planned. */
+/** The contract of the order. */
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
@@ -85,9 +85,24 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   event: 7,
 };
 
-/** The effects in the order of the contract. */
+/** The effects in the order of the contract; what has the same place keeps the order in which it was planned. */
 export function inOrder(effects: readonly Effect[]): Effect[] {
   return effects.toSorted((a, b) => PLACE[a.type] - PLACE[b.type]);
+}
+
+/** Effects on objects of their own, which need not wait for each other: children and events. */
+const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set(["apply", "create", "deleteChild", "releaseJob", "event"]);
+
+/** Effects in order as steps: those of one step may be carried out at the same time. */
+export function inSteps(effects: readonly Effect[]): Effect[][] {
+  const steps: Effect[][] = [];
+  for (const effect of effects) {
+    const last = steps.at(-1);
+    const together = last?.[0] && INDEPENDENT.has(effect.type) && PLACE[last[0].type] === PLACE[effect.type];
+    if (together) last.push(effect);
+    else steps.push([effect]);
+  }
+  return steps;
 }
 
 /** A decision. */

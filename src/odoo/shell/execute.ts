@@ -1,4 +1,4 @@
-/** Carries out a plan, effect by effect, in its order. Every effect may be repeated; none is undone. */
+/** Carries out a plan, step by step, in its order. Every effect may be repeated; none is undone. */
 import {
   Deployment,
   HttpRoute,
@@ -14,7 +14,7 @@ import {
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
-import type { Effect, Plan } from "../model/plan.ts";
+import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
 import { SecretBodies } from "./secrets.ts";
@@ -22,7 +22,10 @@ import { SecretBodies } from "./secrets.ts";
 /** How long a finished Job stays readable after its outcome is recorded. */
 const JOB_TTL_SECONDS = 900;
 
-/** Executes the effects of `plan` for `instance`. Throws what the first failing one throws; the rest waits for the next time. */
+/**
+ * Executes the effects of `plan` for `instance`. Of a step all effects are tried and ended before it throws what the
+ * first failing one threw; the steps behind it wait for the next time.
+ */
 export async function execute(
   plan: Plan,
   instance: Stored<OdooInstance>,
@@ -30,7 +33,10 @@ export async function execute(
   postgres: PostgresClusters,
 ): Promise<void> {
   const run = new Execution(instance, context, postgres);
-  for (const effect of plan.effects) await run.carryOut(effect);
+  for (const step of inSteps(plan.effects)) {
+    const results = await Promise.allSettled(step.map((effect) => run.carryOut(effect)));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
 }
 
 class Execution {

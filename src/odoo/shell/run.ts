@@ -32,6 +32,9 @@ import { reconcile } from "./reconcile.ts";
 /** Only what belongs to an instance is watched; foreign objects never enter this process. */
 const OURS = { labelSelector: INSTANCE_LABEL };
 
+/** They wait most of the time, for the API server and PostgreSQL; with 8, a burst of finished Jobs waits for them. */
+const WORKERS = 16;
+
 /** Runs the operator until `signal` is aborted. */
 export async function runOperator(config: Config, signal: AbortSignal): Promise<void> {
   const log = getLogger(["odoo"]);
@@ -83,7 +86,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       }
       for (const [name, owner] of instancesBySqlName) if (owner === key) instancesBySqlName.delete(name);
     })
-    .run({ signal, name: FIELD_MANAGER, instance: config.podName, health: config.health });
+    .run({ signal, concurrency: WORKERS, name: FIELD_MANAGER, instance: config.podName, health: config.health });
 }
 
 function instanceKeys(object: KubeObject): ObjectKey[] {
