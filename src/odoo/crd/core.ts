@@ -10,6 +10,9 @@ import type {
   V1EnvVar,
   V1ResourceRequirements,
   V1Toleration,
+  V1TopologySpreadConstraint,
+  V1Volume,
+  V1VolumeMount,
 } from "@kubernetes/client-node";
 import { z } from "zod";
 import { embeddedType, intOrString, kubernetes } from "../../kit/crd.ts";
@@ -154,6 +157,87 @@ export const envFromSource = embeddedType<V1EnvFromSource>(z.object({
   configMapRef: source("ConfigMap"),
   prefix: text("Put before the name of each variable."),
   secretRef: source("Secret"),
+}));
+
+export const topologySpreadConstraint = embeddedType<V1TopologySpreadConstraint>(z.object({
+  labelSelector: labelSelector("Which pods are counted. Absent: none."),
+  matchLabelKeys: texts("Labels whose value is taken from the pod being placed, to count only its like."),
+  maxSkew: z.int32().describe("By how many pods the fullest place may exceed the emptiest, from 1."),
+  minDomains: z.int32().optional().describe("How many places there must be; with fewer, the emptiest counts as 0."),
+  nodeAffinityPolicy: text("Honor (default) or Ignore the pod's node affinity when places are counted."),
+  nodeTaintsPolicy: text("Honor or Ignore (default) taints when places are counted."),
+  topologyKey: z.string().describe("Label of nodes; nodes with the same value are one place."),
+  whenUnsatisfiable: z.string().describe(
+    "DoNotSchedule leaves the pod pending, ScheduleAnyway places it all the same.",
+  ),
+}));
+
+const keyToPath = z.array(z.object({
+  key: z.string().describe("Key that becomes a file."),
+  mode: z.int32().optional().describe("Permission bits of the file, as a decimal number. Default: defaultMode."),
+  path: z.string().describe("Path of the file, below the volume."),
+})).optional().describe("Keys to take, and where to. Absent: all, each under its own name.");
+
+const defaultMode = z.int32().optional().describe(
+  "Permission bits of the files, as a decimal number. Default 420 (0644).",
+);
+
+const configMapFiles = {
+  items: keyToPath,
+  name: z.string().describe("Name of a ConfigMap in the instance's namespace."),
+  optional: z.boolean().optional().describe("True: the pod starts even if the ConfigMap or a key is missing."),
+};
+
+/**
+ * Sources that a tenant may mount: objects of their own namespace and empty space. None of the node's own directories and
+ * devices, which the operator would otherwise open for somebody who may not create such pods.
+ */
+const VOLUME_SOURCES = ["configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected"] as const;
+
+export const volume = embeddedType<V1Volume>(
+  z.object({
+    name: z.string().describe("Name that extraVolumeMounts refer to; not filestore, odoo-conf or tmp."),
+    configMap: z.object({ ...configMapFiles, defaultMode }).optional().describe("Files from a ConfigMap."),
+    secret: z.object({
+      defaultMode,
+      items: keyToPath,
+      optional: z.boolean().optional().describe("True: the pod starts even if the Secret or a key is missing."),
+      secretName: z.string().describe("Name of a Secret in the instance's namespace."),
+    }).optional().describe("Files from a Secret."),
+    emptyDir: z.object({
+      medium: text("Empty for the node's disk, Memory for a tmpfs."),
+      sizeLimit: intOrString().optional().describe("Most that it may hold, such as 1Gi."),
+    }).optional().describe("Empty space that lives as long as the pod."),
+    persistentVolumeClaim: z.object({
+      claimName: z.string().describe("Name of a claim in the instance's namespace."),
+      readOnly: z.boolean().optional().describe("True: mounted read-only."),
+    }).optional().describe("Another volume."),
+    projected: z.object({
+      defaultMode,
+      sources: z.array(z.object({
+        configMap: z.object(configMapFiles).optional().describe("Files from a ConfigMap."),
+        secret: z.object({
+          ...configMapFiles,
+          name: z.string().describe("Name of a Secret in the instance's namespace."),
+        })
+          .optional().describe("Files from a Secret."),
+      })).optional().describe("What is put together."),
+    }).optional().describe("Files from several ConfigMaps and Secrets in one directory."),
+  }).meta(kubernetes({
+    rules: [{
+      rule: `[${VOLUME_SOURCES.map((source) => `has(self.${source})`).join(", ")}].filter(x, x).size() == 1`,
+      message: `a volume needs exactly one source out of ${
+        VOLUME_SOURCES.join(", ")
+      }; others are not open to instances`,
+    }],
+  })),
+);
+
+export const volumeMount = embeddedType<V1VolumeMount>(z.object({
+  mountPath: z.string().describe("Where the container finds the volume."),
+  name: z.string().describe("Name of an entry of extraVolumes."),
+  readOnly: z.boolean().optional().describe("True: mounted read-only."),
+  subPath: text("Directory or file of the volume that is mounted instead of its root."),
 }));
 
 /** Typed as the kit's own Condition: what reads and writes conditions is in the kit. */

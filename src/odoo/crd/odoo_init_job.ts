@@ -22,6 +22,7 @@ const spec = z.object({
   modules: z.array(z.string()).default(["base"])
     .describe("Technical names of the modules to install. Default, also for an empty list: base."),
   demo: z.boolean().default(false).describe("True: demo data is loaded too. Default false."),
+  languages: z.array(z.string()).nullish().describe("Languages to load, such as fr_CA. Default: only English."),
   webhook: webhookConfig.nullish().describe("Who is told when the job has completed or failed."),
 }).describe("What is installed, and where. The job runs once; later changes have no effect.");
 

@@ -2,7 +2,17 @@
 import { z } from "zod";
 import { customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
-import { affinity, condition, envFromSource, envVar, resourceRequirements, toleration } from "./core.ts";
+import {
+  affinity,
+  condition,
+  envFromSource,
+  envVar,
+  resourceRequirements,
+  toleration,
+  topologySpreadConstraint,
+  volume,
+  volumeMount,
+} from "./core.ts";
 import {
   AGE_COLUMN,
   GROUP,
@@ -60,6 +70,8 @@ const ingress = z.object({
   issuer: z.string().nullish()
     .describe("cert-manager ClusterIssuer of the certificate. Default: the operator's default, if any."),
   class: z.string().nullish().describe("Ingress class. Default: the operator's default, else the cluster's."),
+  annotations: z.record(z.string(), z.string()).nullish()
+    .describe("Further annotations of the Ingress or HTTPRoute. They win over the operator's own."),
   gatewayRef: z.object({
     name: z.string().describe("Name of the Gateway."),
     namespace: z.string().describe("Namespace of the Gateway."),
@@ -72,6 +84,8 @@ const filestore = z.object({
   ),
   storageClass: z.string().nullish()
     .describe("Storage class. A change moves the files while the instance is down. Default: the operator's default."),
+  accessModes: z.array(z.enum(["ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"])).nullish()
+    .describe("Access modes of a new volume. Without ReadWriteMany all pods share one node. Default: ReadWriteMany."),
 });
 
 const database = z.object({
@@ -88,6 +102,7 @@ const init = z.object({
   ),
   modules: z.array(z.string()).default(["base"]).describe("Technical names of the modules to install. Default: base."),
   demo: z.boolean().default(false).describe("True: demo data is loaded too. Default false."),
+  languages: z.array(z.string()).nullish().describe("Languages to load, such as fr_CA. Default: only English."),
   webhook: webhookConfig.nullish().describe("Who is told when the initialisation has completed or failed."),
 });
 
@@ -114,13 +129,32 @@ const readOnlySqlAccess = z.object({
   connectionLimit: z.int32().default(5).describe("Connections that the role may hold at once. Default 5."),
 });
 
+const jobDefaults = z.object({
+  resources: resourceRequirements.nullish().describe(
+    "CPU and memory of a job's containers. Default: the web container's.",
+  ),
+  nodeSelector: z.record(z.string(), z.string()).nullish().describe(
+    "Labels of the nodes for jobs. Default: spec.nodeSelector.",
+  ),
+  affinity: affinity.nullish().describe("Which nodes and neighbours jobs want. Default: spec.affinity."),
+  tolerations: z.array(toleration).nullish().describe("Taints that jobs accept. Default: spec.tolerations."),
+});
+
 const spec = z.object({
   image: z.string().nullish().describe("Container image of Odoo. Default: the operator's default image."),
+  imagePullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).nullish()
+    .describe("When the image is pulled. Default IfNotPresent."),
   imagePullSecret: z.string().nullish()
     .describe(
-      "Name of the Secret that the image is pulled with; copied from the operator's namespace if it is missing here.",
+      "Name of the Secret that the image is pulled with; if it is missing here, it is copied from the operator's namespace, where that allows it.",
     ),
-  adminPassword: z.string().describe("Master password of Odoo's database manager (admin_passwd), in plain text."),
+  adminPassword: z.string().nullish().describe(
+    "Master password of Odoo's database manager (admin_passwd), in plain text. Anyone who may read this object reads it: prefer adminPasswordSecretRef.",
+  ),
+  adminPasswordSecretRef: z.object({
+    name: z.string().describe("Name of a Secret in this namespace."),
+    key: z.string().describe("Key in that Secret."),
+  }).nullish().describe("Where the master password is read from, instead of adminPassword."),
   replicas: replicas("Web pods. 0 stops the instance. Default 1.", "replicas must be 0 or more: 0 stops the instance"),
   cron: cron.default({ replicas: 1 }).describe("Pods that run Odoo's scheduled actions, apart from the web pods."),
   ingress: ingress.describe("How the instance is reached from outside."),
@@ -150,6 +184,20 @@ const spec = z.object({
     url: z.string().describe("Address that gets a POST with name, namespace, phase, previousPhase and url as JSON."),
   }).nullish().describe("Who is told of each change of phase."),
   probes: probes.nullish().describe("Where the kubelet asks how the web container is."),
+  nodeSelector: z.record(z.string(), z.string()).nullish().describe("Labels of the nodes that all pods may run on."),
+  topologySpreadConstraints: z.array(topologySpreadConstraint).nullish()
+    .describe("How web pods are spread over nodes and zones."),
+  podAnnotations: z.record(z.string(), z.string()).nullish().describe("Further annotations of web and cron pods."),
+  service: z.object({
+    type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP")
+      .describe("How the Service can be reached. Default ClusterIP."),
+  }).nullish().describe("The Service in front of the web pods."),
+  extraVolumes: z.array(volume).nullish().describe("Further volumes of web, cron and init pods."),
+  extraVolumeMounts: z.array(volumeMount).nullish().describe("Where the Odoo containers mount extraVolumes."),
+  jobDefaults: jobDefaults.nullish().describe("What jobs get, where they are not to be like the web pods."),
+  deletionPolicy: z.enum(["Delete", "Retain"]).default("Delete").describe(
+    "What becomes of role, database, volume and Secrets when this object is deleted. Delete (default): they go with it. Retain: they stay.",
+  ),
   affinity: affinity.nullish().describe(
     "Which nodes and neighbours web and cron pods want. Default: the operator's default.",
   ),
@@ -166,6 +214,9 @@ const spec = z.object({
     rule: "self.environment != 'Production' || !has(self.productionInstanceRef)",
     message:
       "spec.productionInstanceRef is forbidden while spec.environment is Production: a clone would replace its data",
+  }, {
+    rule: "has(self.adminPassword) || has(self.adminPasswordSecretRef)",
+    message: "spec.adminPasswordSecretRef (or spec.adminPassword) is missing: Odoo's own master password is 'admin'",
   }],
 }));
 

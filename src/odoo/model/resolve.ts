@@ -88,7 +88,7 @@ export function resolve(
       namespace,
       uid,
       image: spec.image || defaults.image,
-      adminPassword: spec.adminPassword,
+      adminPassword: spec.adminPassword ?? "",
       environment: spec.environment ?? "Staging",
       webReplicas: spec.replicas ?? 1,
       cronReplicas: cron?.replicas ?? 1,
