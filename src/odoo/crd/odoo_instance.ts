@@ -39,6 +39,9 @@ const HOSTS_RULE = ratcheting(
 const HOSTS_LIMIT = 1000;
 const HOST_NAME_LIMIT = 253;
 
+/** Bounds the cost of the rule that each of them is judged by; a pod with more is none that works. */
+const MOST_VOLUMES = 30;
+
 function replicas(description: string, message: string) {
   return z.int32().default(1).describe(description).meta(kubernetes({ rules: [ratcheting("self >= 0", message)] }));
 }
@@ -192,7 +195,7 @@ const spec = z.object({
     type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP")
       .describe("How the Service can be reached. Default ClusterIP."),
   }).nullish().describe("The Service in front of the web pods."),
-  extraVolumes: z.array(volume).nullish().describe("Further volumes of web, cron and init pods."),
+  extraVolumes: z.array(volume).max(MOST_VOLUMES).nullish().describe("Further volumes of web, cron and init pods."),
   extraVolumeMounts: z.array(volumeMount).nullish().describe("Where the Odoo containers mount extraVolumes."),
   jobDefaults: jobDefaults.nullish().describe("What jobs get, where they are not to be like the web pods."),
   deletionPolicy: z.enum(["Delete", "Retain"]).default("Delete").describe(
