@@ -29,7 +29,7 @@ export interface Change<T extends KubeObject> {
 /** Options of {@linkcode Store}. */
 export interface StoreOptions<T extends KubeObject> {
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
-  /** Reduces an object to what is worth its memory. `metadata.managedFields` is always dropped. */
+  /** Reduces an object to what is worth its memory; may be called again with its result. managedFields are always dropped. */
   readonly transform?: (object: Stored<T>) => Stored<T>;
   /** Keep who wrote an object, without what they wrote: `managedFields` without its fields. @default {false} */
   readonly keepManagers?: boolean;
@@ -42,14 +42,15 @@ export class Store<T extends KubeObject> {
     string,
     { readonly valuesOf: IndexFunction<T>; readonly keys: Map<string, Set<ObjectKey>> }
   >;
-  readonly #transform: (object: Stored<T>) => Stored<T>;
+  /** Reduces an object as this store does when it takes one; doing it twice makes no difference. */
+  readonly reduce: (object: Stored<T>) => Stored<T>;
   readonly #listeners: ((change: Change<T>) => void)[] = [];
   #seenVersion = "0";
 
   constructor(options: StoreOptions<T> = {}) {
     const { indexes = {}, transform = (object) => object, keepManagers = false } = options;
     this.#indexes = new Map(Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map() }]));
-    this.#transform = (object) => transform(withSlimManagedFields(object, keepManagers));
+    this.reduce = (object) => transform(withSlimManagedFields(object, keepManagers));
   }
 
   get size(): number {
@@ -107,7 +108,7 @@ export class Store<T extends KubeObject> {
     this.#saw(object.metadata.resourceVersion);
     const held = this.#objects.get(keyOf(object));
     if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) {
-      this.#drop(keyOf(object), { last: this.#transform(object), initial: false });
+      this.#drop(keyOf(object), { last: this.reduce(object), initial: false });
     }
   }
 
@@ -124,7 +125,7 @@ export class Store<T extends KubeObject> {
     const key = keyOf(raw);
     const previous = this.#objects.get(key);
     if (previous && !isNewer(raw.metadata.resourceVersion, previous.metadata.resourceVersion)) return;
-    const object = this.#transform(raw);
+    const object = this.reduce(raw);
     if (previous) this.#unindex(key, previous);
     this.#objects.set(key, object);
     for (const { valuesOf, keys } of this.#indexes.values()) {
@@ -172,13 +173,14 @@ export function isNewer(a: string, b: string): boolean {
 }
 
 function withSlimManagedFields<T extends KubeObject>(object: Stored<T>, keepManagers: boolean): Stored<T> {
+  if (!object.metadata.managedFields) return object;
   const { managedFields, ...metadata } = object.metadata;
-  const managers = managedFields?.map(({ manager, operation, subresource }) => ({
+  const managers = managedFields.map(({ manager, operation, subresource }) => ({
     ...(manager === undefined ? {} : { manager }),
     ...(operation === undefined ? {} : { operation }),
     ...(subresource === undefined ? {} : { subresource }),
   }));
-  return { ...object, metadata: keepManagers && managers ? { ...metadata, managedFields: managers } : metadata };
+  return { ...object, metadata: keepManagers ? { ...metadata, managedFields: managers } : metadata };
 }
 
 /** Options of {@linkcode Informer}. */
@@ -239,6 +241,7 @@ export class Informer<T extends KubeObject> {
     const events = watchObjects(this.#client, this.type, {
       ...this.#options,
       signal,
+      reduce: this.store.reduce,
       ...(optional ? { absentRetryMs: OPTIONAL_KIND_RETRY_MS } : {}),
       onFailure: (failure) => this.#failed(failure),
       onOpen: () => void (this.#failure = undefined),

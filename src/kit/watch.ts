@@ -178,7 +178,7 @@ function errorOf(event: { readonly object: unknown }): ApiError {
 }
 
 /** Options of {@linkcode watchObjects}. */
-export interface WatchObjectsOptions extends Selection {
+export interface WatchObjectsOptions<T extends KubeObject = KubeObject> extends Selection {
   readonly signal: AbortSignal;
   /** @default {systemClock} */
   readonly clock?: Clock;
@@ -188,6 +188,11 @@ export interface WatchObjectsOptions extends Selection {
   readonly pageSize?: number;
   /** Ask for pages even where the server could stream. @default {false} */
   readonly paged?: boolean;
+  /**
+   * Reduces each object when it is read. A first list holds all objects of a kind at a time, for all kinds at the same
+   * time: as they come, with their managedFields, they would be the program's largest memory. @default {as it comes}
+   */
+  readonly reduce?: (object: Stored<T>) => Stored<T>;
   /** How long to wait after a 404 (the kind is not installed). @default {2_000} */
   readonly absentRetryMs?: number;
   /** Told of each failure before it is retried. */
@@ -212,7 +217,7 @@ const LONGEST_RETRY_MS = 1_000;
 export async function* watchObjects<T extends KubeObject>(
   client: Client,
   type: ResourceType<T>,
-  options: WatchObjectsOptions,
+  options: WatchObjectsOptions<T>,
 ): AsyncGenerator<WatchEvent<T>> {
   const { signal, clock = systemClock, paged = false, absentRetryMs = 2_000, onFailure = () => {} } = options;
   const source = sourceOf(client, type, options);
@@ -250,12 +255,18 @@ function waitMs(failure: unknown, failures: number, absentRetryMs: number): numb
 function sourceOf<T extends KubeObject>(
   client: Client,
   type: ResourceType<T>,
-  options: WatchObjectsOptions,
+  options: WatchObjectsOptions<T>,
 ): WatchSource<T> {
-  const { signal, clock = systemClock, idleTimeoutMs = 100_000, pageSize = 500 } = options;
+  const { signal, clock = systemClock, idleTimeoutMs = 100_000, pageSize = 500, reduce = (object) => object } = options;
   return {
-    list: (continueToken) =>
-      client.list(type, { ...options, limit: pageSize, ...(continueToken ? { continueToken } : {}) }),
+    async list(continueToken) {
+      const page = await client.list(type, {
+        ...options,
+        limit: pageSize,
+        ...(continueToken ? { continueToken } : {}),
+      });
+      return { ...page, items: page.items.map(reduce) };
+    },
     open: (from) => {
       const connection = new AbortController();
       const abort = () => connection.abort();
@@ -278,7 +289,10 @@ function sourceOf<T extends KubeObject>(
           );
           try {
             const { value, done } = await events.next();
-            return done ? undefined : value;
+            if (done) return undefined;
+            return value.type === "ADDED" || value.type === "MODIFIED"
+              ? { ...value, object: reduce(value.object) }
+              : value;
           } finally {
             cancel();
           }
