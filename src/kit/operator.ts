@@ -194,7 +194,7 @@ export class Operator<Spec, Status> {
         lastAppliedAnnotation: `${this.#type.group}/last-applied`,
       };
       const enqueueAll = () => {
-        for (const object of primary.store.list()) queue.add(keyOf(object), "background");
+        for (const key of primary.store.keys()) queue.add(key, "background");
       };
       const further = this.#parts.map((part) =>
         part({ client, log, metrics, clock, enqueue: (key) => queue.add(key), enqueueAll })

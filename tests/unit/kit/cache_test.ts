@@ -164,3 +164,11 @@ Deno.test("Store.get() never sees half a relist when it is read by a listener of
   store.replace([aThing("b", { version: "2" }), aThing("c", { version: "3" })], "4");
   assertEquals(seen.at(-1), ["b", "c"]);
 });
+
+Deno.test("Store.get() gives every reader a copy of its own", () => {
+  const { store } = aStore();
+  store.put(aThing("a", { spec: { big: "x" } }));
+  const read = store.get("ns/a") as { spec: { big: string } } | undefined;
+  if (read) read.spec.big = "scribbled over";
+  assertEquals(store.get("ns/a"), aThing("a", { spec: { big: "x" } }));
+});
