@@ -1,0 +1,178 @@
+/**
+ * Every field of an OdooInstance with values that nobody should write, one at a time, on an instance that runs. Each is
+ * refused by the API server, or acted on, or explained in status; taken back, the instance runs as before. Values that
+ * would be code if anybody ran them leave no mark in PostgreSQL or on the machine.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ApiError, type Client, conditionOf, type JsonPatchOperation, type Stored } from "../../src/kit/mod.ts";
+import type { StructuralSchema } from "../../src/kit/crd.ts";
+import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
+import { ALL_CRDS } from "../../src/odoo/crd/mod.ts";
+import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Rig, startRig } from "../support/rig.ts";
+
+let rig: Rig;
+let namespace: string;
+
+Deno.test.beforeAll(async () => {
+  rig = await startRig();
+  namespace = await rig.namespace();
+  await rig.create(namespace, "victim");
+  await rig.create(namespace, "neighbour");
+  await rig.inPhase(namespace, "victim", "Running");
+  await rig.inPhase(namespace, "neighbour", "Running");
+});
+Deno.test.afterAll(() => rig.stop());
+
+/** A file that exists if somebody has run what is only text. */
+const MARKER = await Deno.makeTempDir({ prefix: "hostile-" });
+
+const TEXTS = [
+  "",
+  " ",
+  "x".repeat(5_000),
+  `'; CREATE ROLE marker; --`,
+  `$(touch ${MARKER}/shell) \`touch ${MARKER}/shell\``,
+  "-c marker",
+  "host=example.com\ndb_name = postgres",
+  "\u0000\u{1F4A9}",
+];
+const NUMBERS = [-1, 0, 2 ** 31 - 1];
+
+/** What is tried at one place of the schema. */
+function hostileValues(schema: StructuralSchema): unknown[] {
+  if (schema["x-kubernetes-int-or-string"]) return [null, -1, 0, "", "1Zi"];
+  switch (schema.type) {
+    case "string":
+      return [null, ...schema.enum ? ["", "Nonsense"] : TEXTS];
+    case "integer":
+      return [null, "7", ...NUMBERS];
+    case "boolean":
+      return [null, "yes"];
+    case "array":
+      return [null, [], [null], {}];
+    default:
+      return [null, {}, "text"];
+  }
+}
+
+interface Trial {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** Every field below `spec`, without the depths of the types that are Kubernetes' own. */
+function trialsOf(schema: StructuralSchema, path = "/spec", depth = 0): Trial[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => {
+    const here = `${path}/${name}`;
+    const own = hostileValues(inner).map((value) => ({ path: here, value }));
+    return [...own, ...depth < 2 && inner.type === "object" ? trialsOf(inner, here, depth + 1) : []];
+  });
+}
+
+function specSchema(): StructuralSchema {
+  const versions = ALL_CRDS["odoo-crd"]?.spec.versions ?? [];
+  const schema = versions.find(({ served }) => served)?.schema.openAPIV3Schema.properties?.spec;
+  assert(schema, "the CRD has a schema");
+  return schema;
+}
+
+/** Makes the objects above a path, which may be absent, and puts the value there. */
+function patchFor({ path, value }: Trial, spec: Readonly<Record<string, unknown>>): JsonPatchOperation[] {
+  const steps = path.split("/").slice(2, -1);
+  let at: unknown = spec;
+  let parent = "/spec";
+  const made: JsonPatchOperation[] = [];
+  for (const step of steps) {
+    parent += `/${step}`;
+    at = (at as Record<string, unknown> | undefined)?.[step];
+    if (at === undefined || at === null) made.push({ op: "add", path: parent, value: {} });
+  }
+  return [...made, { op: "add", path, value }];
+}
+
+async function victim(client: Client): Promise<Stored<OdooInstance>> {
+  return await client.get<OdooInstance>(OdooInstanceKind, { namespace, name: "victim" });
+}
+
+/** Looked at since it became so: either carried out, or said why not. */
+function isAnswered({ metadata, status }: Stored<OdooInstance>): boolean {
+  const report = conditionOf(status?.conditions, "Reconciled");
+  const refused = report?.status === "False" && report.observedGeneration === metadata.generation && report.message;
+  return Boolean(refused) || status?.observedGeneration === metadata.generation;
+}
+
+Deno.test("an instance answers every hostile value of every field, and runs again when it is taken back", async () => {
+  const client = rig.client;
+  const good = (await victim(client)).spec;
+  const trials = trialsOf(specSchema());
+  let refused = 0;
+  for (const trial of trials) {
+    const what = `${trial.path} = ${JSON.stringify(trial.value)?.slice(0, 60)}`;
+    try {
+      await client.patch(OdooInstanceKind, { namespace, name: "victim" }, patchFor(trial, good));
+    } catch (error) {
+      assert(error instanceof ApiError && [400, 422].includes(error.status), `${what}: ${error}`);
+      refused++;
+      continue;
+    }
+    await eventually(`an answer to ${what}`, async () => isAnswered(await victim(client)), { timeoutMs: 15_000 });
+    await client.patch(OdooInstanceKind, { namespace, name: "victim" }, [{
+      op: "replace",
+      path: "/spec",
+      value: good,
+    }]);
+  }
+  assert(refused > 50 && refused < trials.length, `${refused} of ${trials.length} were refused`);
+  const healed = await rig.inPhase(namespace, "victim", "Running", { timeoutMs: 30_000 });
+  assertEquals(conditionOf(healed.status?.conditions, "Ready")?.status, "True");
+});
+
+Deno.test("a neighbour of an instance with hostile values keeps running, and nothing was carried out as code", async () => {
+  const neighbour = await client().get<OdooInstance>(OdooInstanceKind, { namespace, name: "neighbour" });
+  assertEquals(neighbour.status?.phase, "Running");
+  assertEquals(await rig.sql("select rolname from pg_roles where rolname = 'marker'"), []);
+  assertEquals([...Deno.readDirSync(MARKER)], []);
+  await Deno.remove(MARKER);
+});
+
+Deno.test("a mebibyte of configOptions is taken or refused with a reason, and taken back", async () => {
+  const options = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`option_${i}`, "x".repeat(1_000)]));
+  const good = (await victim(client())).spec;
+  await client().patch(OdooInstanceKind, { namespace, name: "victim" }, [
+    { op: "add", path: "/spec/configOptions", value: options },
+  ]);
+  const answered = await eventually("an answer to 1 MiB of options", async () => {
+    const instance = await victim(client());
+    return isAnswered(instance) && instance;
+  });
+  const report = conditionOf(answered.status?.conditions, "Reconciled");
+  assert(report?.status !== "False" || report.message.length > 20, "a refusal has a reason");
+  await client().patch(OdooInstanceKind, { namespace, name: "victim" }, [{
+    op: "replace",
+    path: "/spec",
+    value: good,
+  }]);
+  await rig.inPhase(namespace, "victim", "Running", { timeoutMs: 30_000 });
+});
+
+for (const length of [58, 59, 60, 63, 253]) {
+  Deno.test(`a name of ${length} characters is refused, explained or works, and can be deleted`, async () => {
+    const name = "n".repeat(length);
+    try {
+      await rig.create(namespace, name);
+    } catch (error) {
+      assert(error instanceof ApiError && error.status === 422, String(error));
+      return;
+    }
+    if (length <= 58) await rig.inPhase(namespace, name, "Running", { timeoutMs: 30_000 });
+    else await rig.inPhase(namespace, name, "Error", { reason: "NameInvalid" });
+    await client().delete(OdooInstanceKind, { namespace, name });
+    await rig.gone(OdooInstanceKind, namespace, name);
+  });
+}
+
+function client(): Client {
+  return rig.client;
+}
