@@ -133,7 +133,7 @@ Deno.test("a neighbour of an instance with hostile values keeps running, and not
   const neighbour = await client().get<OdooInstance>(OdooInstanceKind, { namespace, name: "neighbour" });
   assertEquals(neighbour.status?.phase, "Running");
   assertEquals(await rig.sql("select rolname from pg_roles where rolname = 'marker'"), []);
-  assertEquals([...Deno.readDirSync(MARKER)], []);
+  assertEquals(await Array.fromAsync(Deno.readDir(MARKER)), []);
   await Deno.remove(MARKER);
 });
 
