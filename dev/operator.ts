@@ -22,7 +22,14 @@ export const OPERATOR_USER = "odoo-operator";
 export const OPERATOR_NAMESPACE = "odoo-operator";
 
 const ROOT = new URL("..", import.meta.url);
-const CRD_FILES = ["crds/odoo-crd.yaml", "crds/initjob-crd.yaml"];
+const CRD_FILES = [
+  "odoo-crd",
+  "initjob-crd",
+  "backupjob-crd",
+  "restorejob-crd",
+  "upgradejob-crd",
+  "stagingrefreshjob-crd",
+];
 
 const Namespace: ResourceType = { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
 const Binding: ResourceType = {
@@ -50,7 +57,9 @@ export async function ensureNamespace(client: Client, name: string): Promise<voi
 
 /** Installs the CRDs and waits until they are served. */
 export async function installCrds(client: Client): Promise<void> {
-  for (const file of CRD_FILES) await client.apply(Crd, parse(await Deno.readTextFile(new URL(file, ROOT))));
+  for (const file of CRD_FILES) {
+    await client.apply(Crd, parse(await Deno.readTextFile(new URL(`crds/${file}.yaml`, ROOT))));
+  }
   await waitUntilServed(client);
 }
 

@@ -49,6 +49,7 @@ function chapter(crd: CustomResourceDefinition): string[] {
     "",
     `## ${names.kind}`,
     `\`${group}/${name}\`, \`kubectl get ${names.shortNames?.[0] ?? names.plural}\`. ${root.description ?? ""}`,
+    ...rules(root),
     "",
     ...Object.entries(root.properties ?? {}).flatMap((
       [part, schema],

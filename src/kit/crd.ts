@@ -31,6 +31,8 @@ export interface KubernetesHints {
   readonly preserveUnknownFields?: boolean;
   /** As in OpenAPI: `date-time`, `byte`… */
   readonly format?: string;
+  /** Most entries of a map; without it no rule can look at all of them. */
+  readonly maxProperties?: number;
 }
 
 /** A structural schema: the subset of OpenAPI v3 that a CustomResourceDefinition may use. */
@@ -52,6 +54,7 @@ export interface StructuralSchema {
   readonly maxLength?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly maxProperties?: number;
   readonly pattern?: string;
   readonly "x-kubernetes-int-or-string"?: true;
   readonly "x-kubernetes-preserve-unknown-fields"?: true;
@@ -93,6 +96,8 @@ export interface CrdVersion {
   /** Absent: a placeholder that keeps any field, for a version that is only known by name. */
   readonly spec?: z.ZodType;
   readonly status?: z.ZodType;
+  /** Rules about the whole object: the only ones that see `self.metadata.name` and both spec and status. */
+  readonly rules?: readonly CelRule[];
   readonly printerColumns?: readonly PrinterColumn[];
   /** JSON paths that field selectors may use. */
   readonly selectableFields?: readonly string[];
@@ -174,7 +179,7 @@ export function embeddedType<T>(schema: z.ZodType): z.ZodType<Embedded<T>, Embed
 
 /** The argument of zod's `.meta()` for what only Kubernetes knows. */
 export function kubernetes(hints: KubernetesHints): Record<string, unknown> {
-  const { rules, listType, listMapKeys, mapType, preserveUnknownFields, format } = hints;
+  const { rules, listType, listMapKeys, mapType, preserveUnknownFields, format, maxProperties } = hints;
   return withoutUndefined({
     "x-kubernetes-validations": rules,
     "x-kubernetes-list-type": listType,
@@ -182,6 +187,7 @@ export function kubernetes(hints: KubernetesHints): Record<string, unknown> {
     "x-kubernetes-map-type": mapType,
     "x-kubernetes-preserve-unknown-fields": preserveUnknownFields,
     format,
+    maxProperties,
   });
 }
 
@@ -269,10 +275,10 @@ function typedColumn({ name, type = "string", ...rest }: PrinterColumn): Printer
 const ANYTHING: StructuralSchema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
 function rootSchema(version: CrdVersion, spec: z.ZodType): StructuralSchema {
-  const { description, status } = version;
+  const { description, status, rules } = version;
   // An operator may store `status: null`, and must get such an object back in order to repair it.
   const root = structuralSchema(z.object({ spec, ...(status && { status: status.nullish() }) }));
-  return { ...(description && { description }), ...root };
+  return { ...(description && { description }), ...root, ...(rules && { "x-kubernetes-validations": rules }) };
 }
 
 interface OverrideContext {

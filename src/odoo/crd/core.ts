@@ -17,6 +17,7 @@ import type {
 import { z } from "zod";
 import { embeddedType, intOrString, kubernetes } from "../../kit/crd.ts";
 import type { Condition } from "../../kit/types.ts";
+import { ratcheting } from "./shared.ts";
 
 /** A text, absent unless given. */
 function text(description: string): z.ZodOptional<z.ZodString> {
@@ -224,12 +225,12 @@ export const volume = embeddedType<V1Volume>(
       })).optional().describe("What is put together."),
     }).optional().describe("Files from several ConfigMaps and Secrets in one directory."),
   }).meta(kubernetes({
-    rules: [{
-      rule: `[${VOLUME_SOURCES.map((source) => `has(self.${source})`).join(", ")}].filter(x, x).size() == 1`,
-      message: `a volume needs exactly one source out of ${
-        VOLUME_SOURCES.join(", ")
-      }; others are not open to instances`,
-    }],
+    rules: [
+      ratcheting(
+        `[${VOLUME_SOURCES.map((source) => `has(self.${source})`).join(", ")}].filter(x, x).size() == 1`,
+        `a volume needs exactly one source out of ${VOLUME_SOURCES.join(", ")}; others are not open to instances`,
+      ),
+    ],
   })),
 );
 

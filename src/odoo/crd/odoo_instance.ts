@@ -14,6 +14,19 @@ import {
   volumeMount,
 } from "./core.ts";
 import {
+  CONFIG_OPTIONS_RULES,
+  HOST_NAME_LIMIT,
+  HOSTS_LIMIT,
+  HOSTS_RULE,
+  INSTANCE_RULES,
+  OPTION_VALUE_LIMIT,
+  OPTIONS_LIMIT,
+  SPEC_RULES,
+  STORAGE_SIZE_RULES,
+  VOLUMES_LIMIT,
+  VOLUMES_RULES,
+} from "./instance_rules.ts";
+import {
   AGE_COLUMN,
   GROUP,
   KEEP_ON_UNINSTALL,
@@ -23,24 +36,6 @@ import {
   VERSION,
   webhookConfig,
 } from "./shared.ts";
-
-const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
-
-/** What Ingress and HTTPRoute take: a DNS name, perhaps with a wildcard in front, and no IP address. */
-const HOSTS_RULE = ratcheting(
-  String.raw`self.all(h, h.matches(r'^(\*\.)?${DNS_LABEL}(\.${DNS_LABEL})*$') && !h.matches(r'^[0-9.]+$'))`,
-  "ingress.hosts must be lower-case DNS names such as shop.example.com or *.example.com, without scheme, port and path",
-);
-
-/**
- * Bounds without which the API server finds {@linkcode HOSTS_RULE} too costly to admit. Longer names never worked (no
- * Ingress takes them), and a stored list beyond them stays acceptable while it does not change (native ratcheting).
- */
-const HOSTS_LIMIT = 1000;
-const HOST_NAME_LIMIT = 253;
-
-/** Bounds the cost of the rule that each of them is judged by; a pod with more is none that works. */
-const MOST_VOLUMES = 30;
 
 function replicas(description: string, message: string) {
   return z.int32().default(1).describe(description).meta(kubernetes({ rules: [ratcheting("self >= 0", message)] }));
@@ -84,7 +79,7 @@ const ingress = z.object({
 const filestore = z.object({
   storageSize: intOrString().nullish().describe(
     "Size of the volume, such as 10Gi. May only grow. Default: the operator's default, else 2Gi.",
-  ),
+  ).meta(kubernetes({ rules: STORAGE_SIZE_RULES })),
   storageClass: z.string().nullish()
     .describe("Storage class. A change moves the files while the instance is down. Default: the operator's default."),
   accessModes: z.array(z.enum(["ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"])).nullish()
@@ -165,10 +160,10 @@ const spec = z.object({
     "CPU and memory of the web container. Default: the operator's default.",
   ),
   filestore: filestore.nullish().describe("Volume for attachments and sessions, shared by all pods."),
-  configOptions: z.record(z.string(), z.string()).nullish()
+  configOptions: z.record(z.string(), z.string().max(OPTION_VALUE_LIMIT)).nullish()
     .describe(
-      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own. A change restarts pods.',
-    ),
+      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own, but for those that say where the data is. A change restarts pods.',
+    ).meta(kubernetes({ rules: CONFIG_OPTIONS_RULES, maxProperties: OPTIONS_LIMIT })),
   database: database.nullish().describe("Where the database is."),
   init: init.default({ enabled: true, modules: ["base"], demo: false })
     .describe("How a new instance gets its first database, unless it is cloned or restored."),
@@ -195,7 +190,8 @@ const spec = z.object({
     type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP")
       .describe("How the Service can be reached. Default ClusterIP."),
   }).nullish().describe("The Service in front of the web pods."),
-  extraVolumes: z.array(volume).max(MOST_VOLUMES).nullish().describe("Further volumes of web, cron and init pods."),
+  extraVolumes: z.array(volume).max(VOLUMES_LIMIT).nullish().describe("Further volumes of web, cron and init pods.")
+    .meta(kubernetes({ rules: VOLUMES_RULES, listType: "map", listMapKeys: ["name"] })),
   extraVolumeMounts: z.array(volumeMount).nullish().describe("Where the Odoo containers mount extraVolumes."),
   jobDefaults: jobDefaults.nullish().describe("What jobs get, where they are not to be like the web pods."),
   deletionPolicy: z.enum(["Delete", "Retain"]).default("Delete").describe(
@@ -212,16 +208,7 @@ const spec = z.object({
   extraEnvFrom: z.array(envFromSource).optional().describe(
     "ConfigMaps and Secrets whose keys become environment variables of the Odoo containers.",
   ),
-}).describe("What is wanted.").meta(kubernetes({
-  rules: [{
-    rule: "self.environment != 'Production' || !has(self.productionInstanceRef)",
-    message:
-      "spec.productionInstanceRef is forbidden while spec.environment is Production: a clone would replace its data",
-  }, {
-    rule: "has(self.adminPassword) || has(self.adminPasswordSecretRef)",
-    message: "spec.adminPasswordSecretRef (or spec.adminPassword) is missing: Odoo's own master password is 'admin'",
-  }],
-}));
+}).describe("What is wanted.").meta(kubernetes({ rules: SPEC_RULES }));
 
 const phase = z.enum([
   "Provisioning",
@@ -298,6 +285,7 @@ export const ODOO_INSTANCE_CRD = customResourceDefinition({
   versions: [legacyVersion({ printerColumns, scale }), {
     name: VERSION,
     description: "One Odoo: web and cron pods, a database, a filestore and public addresses.",
+    rules: INSTANCE_RULES,
     spec,
     status,
     printerColumns,

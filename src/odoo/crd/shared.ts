@@ -1,5 +1,5 @@
 /**
- * What several kinds of the group have in common: names, references, webhooks, the phases of a job.
+ * What all kinds of the group have in common: names, versions, columns, webhooks, the manner of our rules.
  *
  * Compatibility decides the details: every object that was stored for odoo-operator 2.5.0 stays acceptable, and every
  * manifest that worked with it. Hence `.nullish()`: explicit nulls are stored. Our rules judge new and changed values.
@@ -19,13 +19,7 @@ export const KEEP_ON_UNINSTALL = { "helm.sh/resource-policy": "keep" } as const;
 /** Ends `additionalPrinterColumns` of every kind. */
 export const AGE_COLUMN: PrinterColumn = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" };
 
-/** Begins `additionalPrinterColumns` of every job kind. */
-export const TARGET_COLUMN: PrinterColumn = { name: "Target", jsonPath: ".spec.odooInstanceRef.name" };
-
 export const PHASE_COLUMN: PrinterColumn = { name: "Phase", jsonPath: ".status.phase" };
-
-/** What the operator and its users filter jobs by on the server. */
-export const JOB_SELECTABLE_FIELDS = [".spec.odooInstanceRef.name", ".status.phase"] as const;
 
 /**
  * The version `v1` of former operators, neither served nor stored: a cluster that once stored objects with it keeps it
@@ -43,13 +37,8 @@ export function legacyVersion(current: Pick<CrdVersion, "printerColumns" | "scal
 
 /** A rule that an unchanged value passes: objects older than the rule get their finalizer, status and deletion. */
 export function ratcheting(rule: string, message: string): CelRule {
-  return { rule: `${rule} || (oldSelf.hasValue() && oldSelf.value() == self)`, message, optionalOldSelf: true };
+  return { rule: `(${rule}) || (oldSelf.hasValue() && oldSelf.value() == self)`, message, optionalOldSelf: true };
 }
-
-export const odooInstanceRef = z.object({
-  name: z.string().describe("Name of the OdooInstance."),
-  namespace: z.string().nullish().describe("Namespace of the OdooInstance. Default: the namespace of this object."),
-}).describe("The OdooInstance that this job works on.");
 
 export const webhookConfig = z.object({
   url: z.string().describe("Address that gets a POST with the outcome as JSON."),
@@ -60,9 +49,3 @@ export const webhookConfig = z.object({
     key: z.string().describe("Key in that Secret."),
   }).nullish().describe("Where the bearer token is read from; used if token is empty."),
 });
-
-/** The phases of every job kind. */
-export const jobPhase = z.enum(["Pending", "Running", "Completed", "Failed"]);
-
-/** Where a job stands. */
-export type JobPhase = z.infer<typeof jobPhase>;

@@ -93,6 +93,10 @@ const SCHEMAS: Readonly<Record<string, { readonly given: z.ZodType; readonly wan
       "x-kubernetes-validations": [rule],
     },
   },
+  "writes how many entries a map may have when hinted": {
+    given: z.record(z.string(), z.string()).nullish().meta(kubernetes({ maxProperties: 3 })),
+    want: { type: "object", nullable: true, additionalProperties: { type: "string" }, maxProperties: 3 },
+  },
   "writes list keys, map type and format when hinted": {
     given: z.object({
       list: z.array(z.object({ name: z.string() })).meta(kubernetes({ listType: "map", listMapKeys: ["name"] })),
@@ -203,6 +207,16 @@ Deno.test("customResourceDefinition() writes a placeholder when a version has no
     schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
     subresources: { status: {}, scale },
   }]);
+});
+
+Deno.test("customResourceDefinition() writes rules at the root when they are about the whole object", () => {
+  const { versions } = customResourceDefinition({
+    group: "example.com",
+    kind: "WebApp",
+    plural: "webapps",
+    versions: [{ name: "v1", spec: z.object({ a: z.string() }), rules: [rule] }],
+  }).spec;
+  assertEquals(versions[0]?.schema.openAPIV3Schema["x-kubernetes-validations"], [rule]);
 });
 
 Deno.test("ManifestOf types fields as optional, nullable, read-only or foreign when the schema says so", () => {
