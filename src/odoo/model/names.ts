@@ -40,6 +40,12 @@ export const objectNames = {
   autoInit: (name: string) => `${name}-auto-init`,
 } as const;
 
+/** Names of the containers: upstream's, cut where a long instance name would make them invalid. */
+export const containerNames = {
+  web: (name: string) => fitted(`odoo-${name}`, "-"),
+  cron: (name: string) => fitted(`odoo-cron-${name}`, "-"),
+} as const;
+
 /** Labels of everything that belongs to an instance. */
 export function instanceLabels(name: string, environment: "Staging" | "Production"): Record<string, string> {
   return { [ENVIRONMENT_LABEL]: environment.toLowerCase(), [INSTANCE_LABEL]: name };

@@ -1,7 +1,14 @@
 /** The two Deployments: web pods without cron threads, cron pods without HTTP. */
 import { type Container, type Deployment, deployment, type DeploymentOptions } from "../../kit/builders/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
-import { CONFIG_HASH_ANNOTATION, cronSelector, instanceLabels, objectNames, webSelector } from "../model/names.ts";
+import {
+  CONFIG_HASH_ANNOTATION,
+  containerNames,
+  cronSelector,
+  instanceLabels,
+  objectNames,
+  webSelector,
+} from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { CONFIG_FILE, odooContainer, odooPod } from "./pod.ts";
 
@@ -19,7 +26,7 @@ export interface WorkloadInput {
 /** Serves HTTP and websockets. */
 export function webDeployment(resolved: Resolved, input: WorkloadInput): Deployment {
   const { name, webResources } = resolved;
-  const web = odooContainer(`odoo-${name}`, resolved, input.cluster, {
+  const web = odooContainer(containerNames.web(name), resolved, input.cluster, {
     command: ["odoo", "-c", CONFIG_FILE, "--max-cron-threads=0"],
     ports: [
       { name: "http", containerPort: HTTP_PORT, protocol: "TCP" },
@@ -34,7 +41,7 @@ export function webDeployment(resolved: Resolved, input: WorkloadInput): Deploym
 /** Runs scheduled actions. */
 export function cronDeployment(resolved: Resolved, input: WorkloadInput): Deployment {
   const { name, cronResources } = resolved;
-  const cron = odooContainer(`odoo-cron-${name}`, resolved, input.cluster, {
+  const cron = odooContainer(containerNames.cron(name), resolved, input.cluster, {
     command: ["odoo", "-c", CONFIG_FILE, "--workers=0", "--no-http"],
     ...(cronResources ? { resources: cronResources as NonNullable<Container["resources"]> } : {}),
   });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
+  containerNames,
   cronSelector,
   databaseName,
   instanceLabels,
@@ -75,4 +76,11 @@ Deno.test("instanceLabels() and the selectors are upstream's", () => {
     "bemade.org/instance": "shop",
   });
   assertEquals([webSelector("shop"), cronSelector("shop")], [{ app: "shop" }, { app: "shop-cron" }]);
+});
+
+Deno.test("containerNames are upstream's, and valid for the longest instance name", () => {
+  assertEquals([containerNames.web("shop"), containerNames.cron("shop")], ["odoo-shop", "odoo-cron-shop"]);
+  for (const make of Object.values(containerNames)) {
+    assertMatch(make("n".repeat(LONGEST_INSTANCE_NAME)), /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/);
+  }
 });
