@@ -11,7 +11,7 @@ import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
 import { resolve } from "../src/odoo/model/resolve.ts";
-import { cronDeployment, initJob, steadyChildren, webDeployment } from "../src/odoo/resources/mod.ts";
+import { cronDeployment, filestoreClaim, initJob, steadyChildren, webDeployment } from "../src/odoo/resources/mod.ts";
 import { anAddress, anInitJob, anInstance, type Overrides, someDefaults } from "../tests/support/builders.ts";
 import { emitGenerated, type GeneratedFile } from "./generated_file.ts";
 
@@ -65,6 +65,36 @@ const GATEWAY: Overrides<OdooInstance["spec"]> = {
   configOptions: { workers: "2" },
 };
 
+/** Every optional field that is not in the others. */
+const OPTIONAL: Overrides<OdooInstance["spec"]> = {
+  imagePullPolicy: "Always",
+  ingress: {
+    hosts: ["shop.example.com"],
+    annotations: {
+      "nginx.ingress.kubernetes.io/proxy-body-size": "2g",
+      "external-dns.alpha.kubernetes.io/target": "edge.example.com",
+    },
+  },
+  service: { type: "NodePort" },
+  filestore: { accessModes: ["ReadWriteOnce"] },
+  configOptions: { limit_time_real: "600", limit_time_real_cron: "0" },
+  strategy: { type: "RollingUpdate" },
+  nodeSelector: { pool: "odoo" },
+  podAnnotations: { "backup.example.com/volumes": "filestore" },
+  topologySpreadConstraints: [{
+    maxSkew: 1,
+    topologyKey: "topology.kubernetes.io/zone",
+    whenUnsatisfiable: "ScheduleAnyway",
+  }],
+  extraVolumes: [{ name: "fonts", configMap: { name: "shop-fonts" } }],
+  extraVolumeMounts: [{ name: "fonts", mountPath: "/usr/share/fonts/shop", readOnly: true }],
+  jobDefaults: {
+    resources: { requests: { cpu: "2" } },
+    nodeSelector: { pool: "batch" },
+    tolerations: [{ key: "batch", operator: "Exists" }],
+  },
+};
+
 /** What is rendered, by the name of its folder. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   minimal: { instance: anInstance({ spec: MINIMAL }), initJob: anInitJob({ spec: { modules: [], demo: undefined } }) },
@@ -73,6 +103,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
+  optional: { instance: anInstance({ spec: OPTIONAL }), initJob: anInitJob() },
 };
 
 /** Every object that the operator makes for a scenario. */
@@ -85,7 +116,8 @@ export function renderedObjects(
   const { webReplicas, cronReplicas } = resolved;
   const configHash = "hash-of-odoo-conf";
   return [
-    ...steadyChildren(resolved, cluster, { initJobs: [], jobs: [], jobStates: new Map(), jobsWithPods: new Set() }),
+    filestoreClaim(resolved, undefined),
+    ...steadyChildren(resolved, cluster),
     webDeployment(resolved, { cluster, configHash, replicas: webReplicas }),
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
     initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),

@@ -82,6 +82,18 @@ const UNDERSTOOD: Readonly<Record<string, { readonly values: Values; readonly wa
       },
     }),
   },
+  "instances may have the operator's own pull secrets": {
+    values: { imagePullSecrets: [{ name: "hub" }, { domain: "example.com", username: "me", password: "secret" }] },
+    want: (config) => ({ ...config, allowedPullSecrets: ["hub", "example.com"] }),
+  },
+  "instances may have other pull secrets": {
+    values: { imagePullSecrets: [{ name: "hub" }], operator: { allowedPullSecrets: ["registry"] } },
+    want: (config) => ({ ...config, allowedPullSecrets: ["registry"] }),
+  },
+  "instances may have no pull secret": {
+    values: { imagePullSecrets: [{ name: "hub" }], operator: { allowedPullSecrets: [] } },
+    want: (config) => ({ ...config, allowedPullSecrets: [] }),
+  },
   "logs are for machines": {
     values: { operator: { logFormat: "json", logLevel: "debug" } },
     want: (config) => ({ ...config, logFormat: "json", logLevel: "debug" }),
@@ -258,6 +270,7 @@ const GRANTED: readonly string[] = [
   "create jobs.batch",
   "patch jobs.batch",
   "patch ingresses.networking.k8s.io",
+  "delete poddisruptionbudgets.policy",
   "patch httproutes.gateway.networking.k8s.io",
   "create events.events.k8s.io",
 ];

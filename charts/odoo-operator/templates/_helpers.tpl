@@ -29,3 +29,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s:v%s" .Values.operator.image .Chart.AppVersion -}}
 {{- end -}}
 {{- end -}}
+
+{{- /* The pull secrets that instances may have a copy of: those named, else the operator's own. */ -}}
+{{- define "odoo-operator.allowedPullSecrets" -}}
+{{- $names := list -}}
+{{- range .Values.imagePullSecrets }}{{ $names = append $names (.name | default .domain) }}{{ end -}}
+{{- if kindIs "slice" .Values.operator.allowedPullSecrets }}{{ $names = .Values.operator.allowedPullSecrets }}{{ end -}}
+{{- join "," $names -}}
+{{- end -}}

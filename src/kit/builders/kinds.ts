@@ -9,6 +9,7 @@ import type {
   V1Job,
   V1PersistentVolumeClaim,
   V1Pod,
+  V1PodDisruptionBudget,
   V1Secret,
   V1Service,
 } from "@kubernetes/client-node";
@@ -30,6 +31,7 @@ export type Secret = Kind<V1Secret>;
 export type PersistentVolumeClaim = Kind<V1PersistentVolumeClaim>;
 export type Job = Kind<V1Job>;
 export type Pod = Kind<V1Pod>;
+export type PodDisruptionBudget = Kind<V1PodDisruptionBudget>;
 
 /** `gateway.networking.k8s.io/v1`; client-node has no type for it. */
 export interface HttpRoute extends KubeObject {
@@ -63,6 +65,12 @@ export const PersistentVolumeClaim: ResourceType<PersistentVolumeClaim> = {
 };
 export const Job: ResourceType<Job> = { group: "batch", version: "v1", kind: "Job", plural: "jobs" };
 export const Pod: ResourceType<Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods" };
+export const PodDisruptionBudget: ResourceType<PodDisruptionBudget> = {
+  group: "policy",
+  version: "v1",
+  kind: "PodDisruptionBudget",
+  plural: "poddisruptionbudgets",
+};
 export const HttpRoute: ResourceType<HttpRoute> = {
   group: "gateway.networking.k8s.io",
   version: "v1",

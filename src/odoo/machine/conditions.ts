@@ -7,8 +7,11 @@ import type { Phase } from "../crd/mod.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import type { World } from "../model/world.ts";
 import { deletionObstacle } from "../states/deleting.ts";
+import { filestoreProblem } from "../states/filestore.ts";
+import { pullSecretProblem } from "../states/pull_secret.ts";
 import { configurationProblem } from "./guards.ts";
 import { PHASES } from "./phases.ts";
+import { sideConditions } from "./side_conditions.ts";
 
 /** A PascalCase constant and a sentence that says what to do. */
 export interface Explanation {
@@ -37,6 +40,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       observedGeneration,
     },
     { ...databaseReachable(world), observedGeneration },
+    ...sideConditions(world).map((condition) => ({ ...condition, observedGeneration })),
   ];
 }
 
@@ -55,7 +59,8 @@ function particular(world: World, phase: Phase): Explanation | undefined {
       return initFailure(world);
     default:
       return standingProblem(world) ?? clusterChange(world) ??
-        (phase === "Provisioning" ? unreachable(world) : databaseMissing(world));
+        (phase === "Provisioning" ? unreachable(world) : databaseMissing(world)) ?? filestoreProblem(world) ??
+        (phase === "Starting" || phase === "Initializing" ? pullSecretProblem(world) : undefined);
   }
 }
 

@@ -21,7 +21,9 @@ import {
   type WorkloadInput,
 } from "../resources/mod.ts";
 import { planDeletion } from "../states/deleting.ts";
+import { planFilestore } from "../states/filestore.ts";
 import { planOutcome, planRefusals, planReleases } from "../states/initializing.ts";
+import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
@@ -49,6 +51,7 @@ export function decide(world: World): Plan {
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planFoundations(world),
+      ...planPullSecret(world),
       ...planChildren(world, row),
       ...row.plan?.(world) ?? [],
       ...planReleases(world),
@@ -68,10 +71,10 @@ export function transitionOf(world: World): Transition | undefined {
 function planChildren(world: World, row: PhaseRow): Effect[] {
   const { resolved, cluster, observed, status } = world;
   if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
-  const children: Effect[] = steadyChildren(resolved, cluster.address, observed).map((object) => ({
-    type: "apply",
-    object,
-  }));
+  const children: Effect[] = [
+    planFilestore(world, resolved),
+    ...steadyChildren(resolved, cluster.address).map((object): Effect => ({ type: "apply", object })),
+  ];
   const removed: Effect[] = obsoleteChildren(resolved, observed).map((object) => ({ type: "deleteChild", object }));
   const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];
   if (!configHash) return [...children, ...removed];

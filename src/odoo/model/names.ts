@@ -22,6 +22,12 @@ export const CONFIG_HASH_ANNOTATION = "bemade.org/odoo-conf-hash";
 export const RENDERED_FROM_ANNOTATION = "bemade.org/rendered-from";
 export const CONTENT_HASH_ANNOTATION = "bemade.org/content-hash";
 
+/** On everything that we apply, as the kit writes it: for whom, and what. */
+export const LAST_APPLIED_ANNOTATION = "bemade.org/last-applied";
+
+/** On the copy of a pull secret: which version of which Secret it is a copy of. */
+export const COPIED_FROM_ANNOTATION = "bemade.org/copied-from";
+
 /** Longest name for which every derived label and Service name is valid (63 for a label, less `-cron`). */
 export const LONGEST_INSTANCE_NAME = 58;
 
@@ -38,6 +44,8 @@ export const objectNames = {
   filestore: (name: string) => `${name}-filestore-pvc`,
   tlsSecret: (name: string) => `${name}-tls`,
   autoInit: (name: string) => `${name}-auto-init`,
+  blocked: (name: string) => fitted(`${name}-blocked`, "-"),
+  disruptionBudget: (name: string) => name,
 } as const;
 
 /** Names of the containers: upstream's, cut where a long instance name would make them invalid. */
@@ -45,6 +53,22 @@ export const containerNames = {
   web: (name: string) => fitted(`odoo-${name}`, "-"),
   cron: (name: string) => fitted(`odoo-cron-${name}`, "-"),
 } as const;
+
+/**
+ * Names of instances that cannot live beside the instance `name`: each of them would have a Deployment or Service of the
+ * same name. The other kinds of children never meet: nothing of theirs is called as its instance is.
+ */
+export function rivalNames(name: string): string[] {
+  const suffixes = ["-cron", "-blocked"];
+  const shorter = suffixes.filter((suffix) => name.endsWith(suffix)).map((suffix) => name.slice(0, -suffix.length));
+  return [objectNames.cron(name), objectNames.blocked(name), ...shorter].filter(Boolean);
+}
+
+/** Of two instances, the one that has the older right to a name; of equal age, the one whose uid sorts first. */
+export function isOlder(a: OdooInstance, b: OdooInstance): boolean {
+  const rank = ({ metadata }: OdooInstance) => `${metadata?.creationTimestamp} ${metadata?.uid}`;
+  return rank(a) < rank(b);
+}
 
 /** Labels of everything that belongs to an instance. */
 export function instanceLabels(name: string, environment: "Staging" | "Production"): Record<string, string> {

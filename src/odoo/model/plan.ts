@@ -14,6 +14,13 @@ import type { ConfigText } from "./config_text.ts";
 export type Effect =
   /** Patches the instance itself (finalizers, defaults). */
   | { readonly type: "patchInstance"; readonly operations: readonly JsonPatchOperation[] }
+  /** Copies a pull secret from the operator's namespace, or renews the copy. */
+  | {
+    readonly type: "copyPullSecret";
+    readonly name: string;
+    readonly version: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }
   /** Makes the Secret with the role's name and a fresh password, unless it exists. */
   | {
     readonly type: "ensureUserSecret";
@@ -49,6 +56,8 @@ export type Effect =
   }
   /** Makes a child so. */
   | { readonly type: "apply"; readonly object: KubeObject }
+  /** Makes a child so, if it exists. */
+  | { readonly type: "applyIfPresent"; readonly object: KubeObject }
   /** Creates an object once; what exists is left. */
   | { readonly type: "create"; readonly object: KubeObject; readonly owner: Stored<KubeObject> }
   | { readonly type: "deleteChild"; readonly object: Stored<KubeObject> }
@@ -70,12 +79,14 @@ export type Effect =
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  copyPullSecret: 1,
   ensureRole: 2,
   ensureDatabase: 2,
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
   apply: 4,
+  applyIfPresent: 4,
   create: 4,
   deleteChild: 4,
   releaseJob: 4,
@@ -91,7 +102,14 @@ export function inOrder(effects: readonly Effect[]): Effect[] {
 }
 
 /** Effects on objects of their own, which need not wait for each other: children and events. */
-const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set(["apply", "create", "deleteChild", "releaseJob", "event"]);
+const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
+  "apply",
+  "applyIfPresent",
+  "create",
+  "deleteChild",
+  "releaseJob",
+  "event",
+]);
 
 /** Effects in order as steps: those of one step may be carried out at the same time. */
 export function inSteps(effects: readonly Effect[]): Effect[][] {

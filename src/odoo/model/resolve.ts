@@ -8,7 +8,11 @@ import type {
   V1EnvVar,
   V1ResourceRequirements,
   V1Toleration,
+  V1TopologySpreadConstraint,
+  V1Volume,
+  V1VolumeMount,
 } from "@kubernetes/client-node";
+import type { PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
 import type { JsonPatchOperation } from "../../kit/types.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
 import { identifierProblem } from "./database.ts";
@@ -39,6 +43,7 @@ export interface Resolved {
   readonly namespace: string;
   readonly uid: string;
   readonly image: string;
+  readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
   readonly imagePullSecret?: string;
   readonly adminPassword: string;
   readonly environment: "Staging" | "Production";
@@ -47,11 +52,15 @@ export interface Resolved {
   readonly hosts: readonly string[];
   readonly ingressIssuer?: string;
   readonly ingressClass?: string;
+  readonly ingressAnnotations: Readonly<Record<string, string>>;
+  readonly serviceType: "ClusterIP" | "NodePort" | "LoadBalancer";
   readonly gatewayRef?: { readonly name: string; readonly namespace: string };
   readonly webResources?: V1ResourceRequirements;
   readonly cronResources?: V1ResourceRequirements;
   readonly storageSize: string;
   readonly storageClass?: string;
+  /** As the volume has them; those of the spec while there is none. */
+  readonly accessModes: readonly string[];
   readonly configOptions: Readonly<Record<string, string>>;
   readonly roleName: string;
   readonly databaseName: string;
@@ -63,6 +72,20 @@ export interface Resolved {
   readonly tolerations: readonly V1Toleration[];
   readonly extraEnv: readonly V1EnvVar[];
   readonly extraEnvFrom: readonly V1EnvFromSource[];
+  readonly extraVolumes: readonly Omit<V1Volume, "ephemeral">[];
+  readonly extraVolumeMounts: readonly V1VolumeMount[];
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly podAnnotations: Readonly<Record<string, string>>;
+  readonly topologySpreadConstraints: readonly V1TopologySpreadConstraint[];
+  readonly jobs: JobSettings;
+}
+
+/** Where the pods of Jobs run, and what they may use: as the web pods, unless spec.jobDefaults says otherwise. */
+export interface JobSettings {
+  readonly resources?: V1ResourceRequirements;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly affinity?: V1Affinity;
+  readonly tolerations: readonly V1Toleration[];
 }
 
 const SERVICE_NAME = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -82,18 +105,26 @@ export function resolve(
   const spec = instance.spec;
   const { cron, ingress, init, probes, strategy } = spec;
   const storageClass = spec.filestore?.storageClass ?? defaults.storageClass;
+  const webResources = spec.resources ?? defaults.resources;
+  const affinity = spec.affinity ?? defaults.affinity;
+  const tolerations = spec.tolerations?.length ? spec.tolerations : defaults.tolerations ?? [];
+  const { jobDefaults } = spec;
   return {
     resolved: {
       name,
       namespace,
       uid,
       image: spec.image || defaults.image,
+      imagePullPolicy: spec.imagePullPolicy ?? "IfNotPresent",
       adminPassword: spec.adminPassword ?? "",
       environment: spec.environment ?? "Staging",
       webReplicas: spec.replicas ?? 1,
       cronReplicas: cron?.replicas ?? 1,
       hosts: ingress.hosts,
+      ingressAnnotations: ingress.annotations ?? {},
+      serviceType: spec.service?.type ?? "ClusterIP",
       storageSize: String(spec.filestore?.storageSize ?? defaults.storageSize),
+      accessModes: spec.filestore?.accessModes?.length ? spec.filestore.accessModes : ["ReadWriteMany"],
       configOptions: spec.configOptions ?? {},
       roleName: roleName({ name, namespace }),
       databaseName: databaseName(instance, uid),
@@ -104,18 +135,31 @@ export function resolve(
         livenessPath: probes?.livenessPath ?? HEALTH_PATH,
         readinessPath: probes?.readinessPath ?? HEALTH_PATH,
       },
-      tolerations: spec.tolerations?.length ? spec.tolerations : defaults.tolerations ?? [],
+      tolerations,
       extraEnv: spec.extraEnv ?? [],
       extraEnvFrom: spec.extraEnvFrom ?? [],
+      extraVolumes: spec.extraVolumes ?? [],
+      extraVolumeMounts: spec.extraVolumeMounts ?? [],
+      podAnnotations: spec.podAnnotations ?? {},
+      topologySpreadConstraints: spec.topologySpreadConstraints ?? [],
+      jobs: {
+        tolerations: jobDefaults?.tolerations ?? tolerations,
+        ...given({
+          resources: jobDefaults?.resources ?? webResources,
+          nodeSelector: jobDefaults?.nodeSelector ?? spec.nodeSelector,
+          affinity: jobDefaults?.affinity ?? affinity,
+        }),
+      },
       ...given({
         imagePullSecret: spec.imagePullSecret || undefined,
         ingressIssuer: (ingress.issuer ?? defaults.ingressIssuer) || undefined,
         ingressClass: (ingress.class ?? defaults.ingressClass) || undefined,
         gatewayRef: ingress.gatewayRef ?? defaults.gatewayRef,
-        webResources: spec.resources ?? defaults.resources,
+        webResources,
         cronResources: cron?.resources ?? defaults.resources,
         storageClass: storageClass || undefined,
-        affinity: spec.affinity ?? defaults.affinity,
+        nodeSelector: spec.nodeSelector ?? undefined,
+        affinity,
         rollingUpdate: strategy?.type === "RollingUpdate"
           ? {
             maxUnavailable: strategy.rollingUpdate?.maxUnavailable ?? "25%",
@@ -125,6 +169,26 @@ export function resolve(
       }),
     },
   };
+}
+
+/** The wish with what is decided by the volume that there is: its access modes can never change. */
+export function withClaim(resolved: Resolved, claim: PersistentVolumeClaim | undefined): Resolved {
+  const accessModes = claim?.spec?.accessModes;
+  return accessModes ? { ...resolved, accessModes } : resolved;
+}
+
+/** Why an instance must give way to an older one. */
+export function nameConflict({ metadata }: OdooInstance): Problem {
+  return {
+    reason: "NameConflict",
+    message:
+      `The older instance ${metadata?.name} has children with the names that this one needs: delete one of the two, and create it anew under another name`,
+  };
+}
+
+/** Whether all pods must be on one node, because the volume cannot be on two. */
+export function sharesNode({ accessModes }: Pick<Resolved, "accessModes">): boolean {
+  return !accessModes.includes("ReadWriteMany");
 }
 
 /** The modules to install: an empty list means `base`, as upstream has it. */
@@ -197,7 +261,30 @@ function specProblem(spec: OdooInstanceSpec): Problem | undefined {
       message: `spec.configOptions.${JSON.stringify(broken[0])} contains a line break or control character: remove it`,
     };
   }
-  return undefined;
+  return volumesProblem(spec);
+}
+
+/** Names of the volumes that are ours. */
+const OWN_VOLUMES: readonly string[] = ["filestore", "odoo-conf", "tmp"];
+const OWN_PATHS: readonly string[] = ["/etc/odoo", "/var/lib/odoo"];
+
+function volumesProblem({ extraVolumes, extraVolumeMounts }: OdooInstanceSpec): Problem | undefined {
+  const reason = "ExtraVolumeInvalid";
+  const names = (extraVolumes ?? []).map(({ name }) => name);
+  const unusable = names.find((name, index) => OWN_VOLUMES.includes(name) || names.indexOf(name) !== index);
+  if (unusable !== undefined) {
+    return { reason, message: `spec.extraVolumes: the name '${unusable}' is taken: choose another` };
+  }
+  const paths = (extraVolumeMounts ?? []).map(({ mountPath }) => mountPath.replace(/\/+$/, ""));
+  const taken = paths.find((path, index) => OWN_PATHS.includes(path) || paths.indexOf(path) !== index);
+  if (taken !== undefined) {
+    return { reason, message: `spec.extraVolumeMounts: the path '${taken}' is taken: choose another` };
+  }
+  const missing = extraVolumeMounts?.find(({ name }) => !names.includes(name));
+  return missing && {
+    reason,
+    message: `spec.extraVolumeMounts names '${missing.name}', which is not in spec.extraVolumes: add it there`,
+  };
 }
 
 function hasControlCharacter(text: string): boolean {

@@ -2,7 +2,14 @@
  * All that a decision may look at: the wish, what is there, and the time. Made by observe(), read by guards and planners.
  * A field that is absent here does not exist; what could not be found out says `known: false`.
  */
-import type { Deployment, HttpRoute, Ingress, Job, PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
+import type {
+  Deployment,
+  HttpRoute,
+  Ingress,
+  Job,
+  PersistentVolumeClaim,
+  PodDisruptionBudget,
+} from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ClusterAddress, ClusterFacts } from "./database.ts";
@@ -16,6 +23,17 @@ export interface SecretFacts {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** How it stands with the Secret that images are pulled with. */
+export interface PullSecretFacts {
+  readonly name: string;
+  /** Whether the administrator lets it leave the operator's namespace. */
+  readonly allowed: boolean;
+  /** The one beside the instance; `copiedFrom` if it is our copy. */
+  readonly local?: { readonly copiedFrom?: string };
+  /** The one in the operator's namespace. */
+  readonly source?: { readonly version: string };
+}
+
 /** How a batch/v1 Job stands. */
 export type JobState =
   | { readonly state: "absent" }
@@ -27,11 +45,14 @@ export type JobState =
 export interface Observed {
   readonly userSecret?: SecretFacts;
   readonly configSecret?: SecretFacts;
+  /** Absent if the instance pulls without a Secret. */
+  readonly pullSecret?: PullSecretFacts;
   readonly web?: Stored<Deployment>;
   readonly cron?: Stored<Deployment>;
   readonly filestore?: Stored<PersistentVolumeClaim>;
   readonly ingress?: Stored<Ingress>;
   readonly route?: Stored<HttpRoute>;
+  readonly disruptionBudget?: Stored<PodDisruptionBudget>;
   /** Job CRs that name this instance, oldest first. */
   readonly initJobs: readonly Stored<OdooInitJob>[];
   /** batch/v1 Jobs of this instance. */

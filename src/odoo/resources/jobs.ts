@@ -4,6 +4,7 @@ import type { OdooInitJob } from "../crd/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
 import { instanceLabels, OUTCOME_FINALIZER } from "../model/names.ts";
 import { orBase, type Resolved } from "../model/resolve.ts";
+import { jobPlacement } from "./placement.ts";
 import { odooContainer, odooPod } from "./pod.ts";
 import { SCRIPTS } from "./scripts.ts";
 
@@ -17,13 +18,13 @@ export function initJob(name: string, cr: OdooInitJob, resolved: Resolved, clust
     command: ["/bin/sh", "-c", SCRIPTS.init],
     env: env({ ODOO_MODULES: modules.join(","), ODOO_DEMO: String(cr.spec.demo ?? false) }),
     terminationMessagePolicy: "FallbackToLogsOnError",
-    ...(resolved.webResources
-      ? { resources: resolved.webResources as NonNullable<ReturnType<typeof odooContainer>["resources"]> }
+    ...(resolved.jobs.resources
+      ? { resources: resolved.jobs.resources as NonNullable<ReturnType<typeof odooContainer>["resources"]> }
       : {}),
   });
   return job({ name, namespace: resolved.namespace, labels, finalizers: [OUTCOME_FINALIZER] }, {
     podLabels: labels,
-    pod: odooPod(resolved, [init]),
+    pod: odooPod(resolved, [init], jobPlacement(resolved)),
     spec: { backoffLimit: 0, activeDeadlineSeconds: INIT_DEADLINE_SECONDS },
   });
 }

@@ -23,11 +23,12 @@ export function odooContainer(
 ): Container {
   const own = [...databaseEnv(resolved, cluster), ...(fields.env ?? [])];
   return container(name, resolved.image, {
-    imagePullPolicy: "IfNotPresent",
+    imagePullPolicy: resolved.imagePullPolicy,
     securityContext: restrictedContainer(),
     volumeMounts: [
       { name: "filestore", mountPath: DATA_DIRECTORY },
       { name: "odoo-conf", mountPath: CONFIG_DIRECTORY },
+      ...resolved.extraVolumeMounts,
     ],
     ...fields,
     env: withExtraEnv(own, resolved.extraEnv as readonly EnvVar[]),
@@ -35,9 +36,9 @@ export function odooContainer(
   });
 }
 
-/** A pod around Odoo containers. */
+/** A pod around Odoo containers; `fields` say where it runs, and what else is particular. */
 export function odooPod(resolved: Resolved, containers: Container[], fields: Partial<PodSpec> = {}): PodSpec {
-  const { name, imagePullSecret, affinity, tolerations } = resolved;
+  const { name, imagePullSecret } = resolved;
   return {
     automountServiceAccountToken: false, // Odoo never talks to Kubernetes
     enableServiceLinks: false, // from 19 on Odoo reads ODOO_*: a Service odoo-http would set its port to tcp://…
@@ -49,10 +50,9 @@ export function odooPod(resolved: Resolved, containers: Container[], fields: Par
         name: "odoo-conf",
         secret: { secretName: objectNames.config(name), items: [{ key: "odoo.conf", path: "odoo.conf" }] },
       },
+      ...resolved.extraVolumes,
     ],
     ...(imagePullSecret ? { imagePullSecrets: [{ name: imagePullSecret }] } : {}),
-    ...(affinity ? { affinity: affinity as NonNullable<PodSpec["affinity"]> } : {}),
-    ...(tolerations.length ? { tolerations: [...tolerations] } : {}),
     ...fields,
   };
 }

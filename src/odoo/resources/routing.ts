@@ -1,22 +1,52 @@
-/** How requests come in: the Service, and an Ingress or, where a Gateway is named, an HTTPRoute. */
+/**
+ * How requests come in: the Service, and an Ingress or, where a Gateway is named, an HTTPRoute.
+ *
+ * `/web/database`, Odoo's database manager, lists, copies and drops databases for whoever has the master password. It is
+ * for nobody outside: its path leads to a Service without endpoints, which every Ingress controller and Gateway answers
+ * with a 5xx, without the rules of their own that such a refusal would need in each of them.
+ */
 import { type HttpRoute, type Ingress, type Service, service } from "../../kit/builders/mod.ts";
 import { instanceLabels, objectNames, webSelector } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 
 const HTTP_PORT = 8069;
 const WEBSOCKET_PORT = 8072;
+const DATABASE_MANAGER = "/web/database";
 
-/** The Service of the web pods. */
+/** Reports and imports take minutes; Odoo's own documentation asks for so much. */
+const TIMEOUT_SECONDS = 720;
+
+/**
+ * What ingress-nginx must know of Odoo; other controllers ignore it. X-Forwarded-Host, without which Odoo believes none
+ * of the X-Forwarded-* headers, is set by ingress-nginx anyway.
+ */
+const NGINX_ANNOTATIONS: Readonly<Record<string, string>> = {
+  "nginx.ingress.kubernetes.io/proxy-body-size": "512m", // attachments; Odoo itself refuses more than 128 MB by default
+  "nginx.ingress.kubernetes.io/proxy-read-timeout": String(TIMEOUT_SECONDS),
+  "nginx.ingress.kubernetes.io/proxy-send-timeout": String(TIMEOUT_SECONDS),
+};
+
+/** The Service of the web pods. It has both ports in either mode: other routes may name them. */
 export function webService(resolved: Resolved): Service {
-  const { name } = resolved;
+  const { name, serviceType } = resolved;
   return service({
     ...metadataOf(resolved, objectNames.service(name)),
     labels: { ...webSelector(name), ...labelsOf(resolved) },
   }, {
     selector: webSelector(name),
     ports: { http: HTTP_PORT, websocket: WEBSOCKET_PORT },
-    spec: { type: "ClusterIP" },
+    spec: { type: serviceType },
   });
+}
+
+/** A Service that selects nothing: what is sent here is refused. */
+export function blockedService(resolved: Resolved): Service {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { ...metadataOf(resolved, objectNames.blocked(resolved.name)), labels: labelsOf(resolved) },
+    spec: { type: "ClusterIP", ports: [{ name: "http", port: HTTP_PORT, targetPort: HTTP_PORT, protocol: "TCP" }] },
+  };
 }
 
 /**
@@ -27,22 +57,35 @@ export function websocketPort({ configOptions }: Resolved): number {
   return Number(configOptions.workers ?? 0) > 0 ? WEBSOCKET_PORT : HTTP_PORT;
 }
 
-/** The Ingress of all hosts, with TLS from cert-manager if an issuer is named. */
+/** Where each path leads, the most particular first. */
+function backendsOf(resolved: Resolved): readonly { path: string; service: string; port: number }[] {
+  const web = objectNames.service(resolved.name);
+  return [
+    { path: "/websocket", service: web, port: websocketPort(resolved) },
+    { path: DATABASE_MANAGER, service: objectNames.blocked(resolved.name), port: HTTP_PORT },
+    { path: "/", service: web, port: HTTP_PORT },
+  ];
+}
+
+/** The Ingress of all hosts, with TLS from cert-manager if an issuer is named. The user's annotations win. */
 export function ingress(resolved: Resolved): Ingress {
-  const { name, hosts, ingressIssuer, ingressClass } = resolved;
-  const path = (prefix: string, port: number) => ({
-    path: prefix,
+  const { name, hosts, ingressIssuer, ingressClass, ingressAnnotations } = resolved;
+  const paths = backendsOf(resolved).map(({ path, service, port }) => ({
+    path,
     pathType: "Prefix",
-    backend: { service: { name: objectNames.service(name), port: { number: port } } },
-  });
-  const paths = [path("/websocket", websocketPort(resolved)), path("/", HTTP_PORT)];
+    backend: { service: { name: service, port: { number: port } } },
+  }));
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
     metadata: {
       ...metadataOf(resolved, objectNames.route(name)),
       labels: labelsOf(resolved),
-      ...(ingressIssuer ? { annotations: { "cert-manager.io/cluster-issuer": ingressIssuer } } : {}),
+      annotations: {
+        ...NGINX_ANNOTATIONS,
+        ...(ingressIssuer ? { "cert-manager.io/cluster-issuer": ingressIssuer } : {}),
+        ...ingressAnnotations,
+      },
     },
     spec: {
       ...(ingressClass ? { ingressClassName: ingressClass } : {}),
@@ -57,15 +100,22 @@ export function httpRoute(
   resolved: Resolved,
   gateway: { readonly name: string; readonly namespace: string },
 ): HttpRoute {
-  const { name, hosts } = resolved;
-  const rule = (prefix: string, port: number) => ({
-    matches: [{ path: { type: "PathPrefix", value: prefix } }],
-    backendRefs: [{ kind: "Service", name: objectNames.service(name), port }],
-  });
+  const { name, hosts, ingressAnnotations } = resolved;
+  const filters = forwardedHost(hosts);
+  const rules = backendsOf(resolved).map(({ path, service, port }) => ({
+    matches: [{ path: { type: "PathPrefix", value: path } }],
+    ...(filters.length ? { filters } : {}),
+    backendRefs: [{ kind: "Service", name: service, port }],
+    timeouts: { request: `${TIMEOUT_SECONDS}s` },
+  }));
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "HTTPRoute",
-    metadata: { ...metadataOf(resolved, objectNames.route(name)), labels: labelsOf(resolved) },
+    metadata: {
+      ...metadataOf(resolved, objectNames.route(name)),
+      labels: labelsOf(resolved),
+      ...(Object.keys(ingressAnnotations).length ? { annotations: ingressAnnotations } : {}),
+    },
     spec: {
       parentRefs: [{
         group: "gateway.networking.k8s.io",
@@ -74,9 +124,23 @@ export function httpRoute(
         name: gateway.name,
       }],
       hostnames: hosts,
-      rules: [rule("/websocket", websocketPort(resolved)), rule("/", HTTP_PORT)],
+      rules,
     },
   };
+}
+
+/**
+ * Gateways tell the scheme (X-Forwarded-Proto), which only they know; those on Envoy do not tell the host, and without
+ * it Odoo ignores the rest. A filter can set a fixed value only, so this is for the one case where it is known: one
+ * host, no wildcard. With several hosts the Gateway must be told to send X-Forwarded-Host.
+ */
+function forwardedHost(hosts: readonly string[]): readonly Readonly<Record<string, unknown>>[] {
+  const [host, ...others] = hosts;
+  if (!host || others.length || host.startsWith("*")) return [];
+  return [{
+    type: "RequestHeaderModifier",
+    requestHeaderModifier: { set: [{ name: "X-Forwarded-Host", value: host }] },
+  }];
 }
 
 function metadataOf({ namespace }: Resolved, name: string) {

@@ -1,4 +1,13 @@
-/** The job scripts, embedded as text; `scripts/` says what each needs and does. */
+/** The scripts of jobs and probes, embedded as text; `scripts/` says what each needs and does. */
+import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: "text" };
+import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
 
 export const SCRIPTS = { init } as const;
+
+/** What the kubelet runs in cron pods, without the comments at the top: every Deployment carries the text. */
+export const PROBES = { cronStartup: codeOf(cronStartup), cronLiveness: codeOf(cronLiveness) } as const;
+
+function codeOf(script: string): string {
+  return script.replace(/^(#.*\n)+/, "");
+}

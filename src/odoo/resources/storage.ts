@@ -21,7 +21,7 @@ export function filestoreClaim(
     kind: "PersistentVolumeClaim",
     metadata: { name: objectNames.filestore(name), namespace, labels: instanceLabels(name, environment) },
     spec: {
-      accessModes: live?.spec?.accessModes ?? ["ReadWriteMany"],
+      accessModes: live?.spec?.accessModes ?? [...resolved.accessModes],
       resources: { requests: { storage: present ? largerQuantity(present, storageSize) : storageSize } },
       ...(storageClass ? { storageClassName: storageClass } : {}),
     },

@@ -9,8 +9,10 @@ import {
   objectNames,
   webSelector,
 } from "../model/names.ts";
-import type { Resolved } from "../model/resolve.ts";
+import { type Resolved, sharesNode } from "../model/resolve.ts";
+import { cronPlacement, type Placement, webPlacement } from "./placement.ts";
 import { CONFIG_FILE, odooContainer, odooPod } from "./pod.ts";
+import { PROBES } from "./scripts.ts";
 
 const HTTP_PORT = 8069;
 const WEBSOCKET_PORT = 8072;
@@ -35,7 +37,13 @@ export function webDeployment(resolved: Resolved, input: WorkloadInput): Deploym
     ...webProbes(resolved),
     ...(webResources ? { resources: webResources as NonNullable<Container["resources"]> } : {}),
   });
-  return odooDeployment(resolved, input, { name: objectNames.web(name), selector: webSelector(name), container: web });
+  return odooDeployment(resolved, input, {
+    name: objectNames.web(name),
+    selector: webSelector(name),
+    container: web,
+    placement: webPlacement(resolved),
+    graceSeconds: webGraceSeconds(resolved),
+  });
 }
 
 /** Runs scheduled actions. */
@@ -43,12 +51,15 @@ export function cronDeployment(resolved: Resolved, input: WorkloadInput): Deploy
   const { name, cronResources } = resolved;
   const cron = odooContainer(containerNames.cron(name), resolved, input.cluster, {
     command: ["odoo", "-c", CONFIG_FILE, "--workers=0", "--no-http"],
+    ...cronProbes(),
     ...(cronResources ? { resources: cronResources as NonNullable<Container["resources"]> } : {}),
   });
   return odooDeployment(resolved, input, {
     name: objectNames.cron(name),
     selector: cronSelector(name),
     container: cron,
+    placement: cronPlacement(resolved),
+    graceSeconds: cronGraceSeconds(resolved),
   });
 }
 
@@ -56,6 +67,8 @@ interface Part {
   readonly name: string;
   readonly selector: Readonly<Record<string, string>>;
   readonly container: Container;
+  readonly placement: Placement;
+  readonly graceSeconds: number;
 }
 
 function odooDeployment(resolved: Resolved, { replicas, configHash }: WorkloadInput, part: Part): Deployment {
@@ -65,13 +78,18 @@ function odooDeployment(resolved: Resolved, { replicas, configHash }: WorkloadIn
     replicas,
     selector: part.selector,
     podLabels: labels,
-    podAnnotations: { [CONFIG_HASH_ANNOTATION]: configHash },
+    podAnnotations: { ...resolved.podAnnotations, [CONFIG_HASH_ANNOTATION]: configHash },
     strategy: strategyOf(resolved),
-    pod: odooPod(resolved, [part.container]),
+    pod: odooPod(resolved, [part.container], {
+      ...part.placement,
+      terminationGracePeriodSeconds: part.graceSeconds,
+    }),
   });
 }
 
-function strategyOf({ strategy, rollingUpdate }: Resolved): NonNullable<DeploymentOptions["strategy"]> {
+function strategyOf(resolved: Resolved): NonNullable<DeploymentOptions["strategy"]> {
+  const { strategy, rollingUpdate } = resolved;
+  if (sharesNode(resolved)) return { type: "Recreate" }; // a new pod on another node would wait for the volume for ever
   if (!rollingUpdate) return { type: strategy };
   return {
     type: strategy,
@@ -84,6 +102,39 @@ function strategyOf({ strategy, rollingUpdate }: Resolved): NonNullable<Deployme
 
 function intOrPercent(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** Odoo's own defaults, what a pod needs beyond its longest request, and the end of patience where there is no limit. */
+const LIMIT_TIME_REAL = 120;
+const GRACE_MARGIN_SECONDS = 15;
+const UNLIMITED_GRACE_SECONDS = 3600;
+
+/** After SIGTERM Odoo finishes the requests that it has begun, each of which may take limit_time_real; 0 is no limit. */
+export function webGraceSeconds({ configOptions }: Pick<Resolved, "configOptions">): number {
+  return graceSeconds(limitOf(configOptions.limit_time_real) ?? LIMIT_TIME_REAL);
+}
+
+/** The same for scheduled actions: limit_time_real_cron, where a negative value means that of requests. */
+export function cronGraceSeconds(resolved: Pick<Resolved, "configOptions">): number {
+  const limit = limitOf(resolved.configOptions.limit_time_real_cron) ?? -1;
+  return limit < 0 ? webGraceSeconds(resolved) : graceSeconds(limit);
+}
+
+function graceSeconds(limit: number): number {
+  return (limit > 0 ? limit : UNLIMITED_GRACE_SECONDS) + GRACE_MARGIN_SECONDS;
+}
+
+function limitOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\s*-?\d{1,9}\s*$/.test(text) ? Number(text) : undefined;
+}
+
+/** There is no HTTP to ask: the probes look at the database, as the scripts say. */
+function cronProbes(): Pick<Container, "startupProbe" | "livenessProbe"> {
+  const run = (script: string) => ({ exec: { command: ["python3", "-c", script] }, timeoutSeconds: 5 });
+  return {
+    startupProbe: { ...run(PROBES.cronStartup), initialDelaySeconds: 5, periodSeconds: 10, failureThreshold: 30 },
+    livenessProbe: { ...run(PROBES.cronLiveness), initialDelaySeconds: 300, periodSeconds: 30, failureThreshold: 3 },
+  };
 }
 
 function webProbes({ probes }: Resolved): Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe"> {

@@ -7,6 +7,8 @@ export interface Config {
   readonly operatorNamespace: string;
   readonly clustersSecret: string;
   readonly defaults: Defaults;
+  /** Names of the pull secrets that may be copied to instances' namespaces. */
+  readonly allowedPullSecrets: readonly string[];
   readonly health: { readonly hostname: string; readonly port: number };
   readonly logFormat: "text" | "json";
   readonly logLevel: "debug" | "info" | "warning" | "error";
@@ -47,6 +49,7 @@ const FLAGS = {
   "job-history-limit": "10",
   "postgres-client-image": "",
   "operator-image": "",
+  "allowed-pull-secrets": "",
 } as const;
 
 type Flag = keyof typeof FLAGS;
@@ -92,6 +95,7 @@ export function readConfig(
     operatorNamespace,
     clustersSecret: value("postgres-clusters-secret") || FLAGS["postgres-clusters-secret"],
     defaults: readDefaults(value),
+    allowedPullSecrets: value("allowed-pull-secrets").split(",").map((name) => name.trim()).filter(Boolean),
     health: readAddress(value("health-probe-bind-address")),
     logFormat,
     logLevel,

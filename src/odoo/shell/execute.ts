@@ -7,6 +7,8 @@ import {
   Job,
   type JsonPatchOperation,
   type KubeObject,
+  PersistentVolumeClaim,
+  PodDisruptionBudget,
   type ReconcileContext,
   removeFinalizerPatch,
   type ResourceType,
@@ -17,10 +19,17 @@ import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
+import type { PullSecrets } from "./pull_secrets.ts";
 import { SecretBodies } from "./secrets.ts";
 
 /** How long a finished Job stays readable after its outcome is recorded. */
 const JOB_TTL_SECONDS = 900;
+
+/** What effects need beside the context. */
+export interface ExecutionParts {
+  readonly postgres: PostgresClusters;
+  readonly pullSecrets: PullSecrets;
+}
 
 /**
  * Executes the effects of `plan` for `instance`. Of a step all effects are tried and ended before it throws what the
@@ -30,9 +39,9 @@ export async function execute(
   plan: Plan,
   instance: Stored<OdooInstance>,
   context: ReconcileContext,
-  postgres: PostgresClusters,
+  parts: ExecutionParts,
 ): Promise<void> {
-  const run = new Execution(instance, context, postgres);
+  const run = new Execution(instance, context, parts);
   for (const step of inSteps(plan.effects)) {
     const results = await Promise.allSettled(step.map((effect) => run.carryOut(effect)));
     for (const result of results) if (result.status === "rejected") throw result.reason;
@@ -41,19 +50,19 @@ export async function execute(
 
 class Execution {
   readonly #context: ReconcileContext;
-  readonly #postgres: PostgresClusters;
+  readonly #parts: ExecutionParts;
   readonly #secrets: SecretBodies;
   #instance: Stored<OdooInstance>;
 
-  constructor(instance: Stored<OdooInstance>, context: ReconcileContext, postgres: PostgresClusters) {
+  constructor(instance: Stored<OdooInstance>, context: ReconcileContext, parts: ExecutionParts) {
     this.#instance = instance;
     this.#context = context;
-    this.#postgres = postgres;
+    this.#parts = parts;
     this.#secrets = new SecretBodies(context, instance.metadata.namespace ?? "");
   }
 
   #cluster(name: string): PostgresCluster {
-    const cluster = this.#postgres.get(name);
+    const cluster = this.#parts.postgres.get(name);
     if (!cluster) {
       throw new Error(`Cannot write to PostgreSQL cluster '${name}': it is not in the clusters Secret any more`);
     }
@@ -96,6 +105,10 @@ class Execution {
       case "apply":
         await context.apply(effect.object);
         return;
+      case "applyIfPresent":
+        return await applyIfPresent(effect.object, context);
+      case "copyPullSecret":
+        return await this.#parts.pullSecrets.copy(effect, this.#instance.metadata.namespace ?? "", context.signal);
       case "create":
         await context.createOnce(effect.object, { owner: effect.owner });
         return;
@@ -118,6 +131,23 @@ class Execution {
   }
 }
 
+/**
+ * Applies a child that may be out of the cache's sight, and makes none. What was read goes into the cache first: from
+ * there its uid goes into the request, which the API server refuses if that very object has gone meanwhile.
+ */
+async function applyIfPresent(object: KubeObject, context: ReconcileContext): Promise<void> {
+  const type = PersistentVolumeClaim;
+  try {
+    context.store(type).observe(
+      await context.client.get(type, object.metadata as { name: string }, { signal: context.signal }),
+    );
+  } catch (error) {
+    if (isNotFound(error)) return;
+    throw error;
+  }
+  await context.apply(object);
+}
+
 /** Lets a Job go: without our finalizer, and with a time to live. A Job that is gone already is fine. */
 export async function releaseJob(
   job: Stored<Job>,
@@ -134,7 +164,7 @@ export async function releaseJob(
   }
 }
 
-const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute];
+const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute, PodDisruptionBudget];
 
 function kindOf(object: KubeObject): ResourceType {
   const type = DELETABLE.find(({ kind }) => kind === object.kind);

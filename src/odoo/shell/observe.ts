@@ -1,23 +1,27 @@
 /** Reads the caches into a World. No requests: what a cache does not hold does not exist. */
 import {
+  controllerOf,
   Deployment,
   HttpRoute,
   Ingress,
   Job,
+  type KubeObject,
   type ObjectKey,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
   type ReconcileContext,
+  type ResourceType,
   Secret,
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 import { chooseCluster, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
-import { JOB_LABEL, objectNames } from "../model/names.ts";
-import { type Defaults, resolve } from "../model/resolve.ts";
-import type { ChosenCluster, JobState, Observed, SecretFacts, World } from "../model/world.ts";
-import { OdooInitJobKind } from "./kinds.ts";
+import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
+import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
+import type { ChosenCluster, JobState, Observed, PullSecretFacts, SecretFacts, World } from "../model/world.ts";
+import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
 
 /** Index over objects of an instance: its key. */
@@ -30,20 +34,23 @@ export interface Sights {
   readonly clusters: Clusters;
   readonly facts: (cluster: string) => ClusterFacts;
   readonly defaults: Defaults;
+  readonly pullSecret: (instance: OdooInstance) => PullSecretFacts | undefined;
 }
 
 /** The world as it is now. */
 export function observe(instance: Stored<OdooInstance>, context: ReconcileContext, sights: Sights): World {
-  const { resolved, problem } = resolve(instance, sights.defaults);
   const status = instance.status ?? {};
+  const observed = observeObjects(instance, context, sights);
+  const rival = olderRival(instance, context);
+  const { resolved, problem } = rival ? { problem: nameConflict(rival) } : resolve(instance, sights.defaults);
   return {
     instance,
     status,
     phase: status.phase ?? "Provisioning",
     defaults: sights.defaults,
-    ...(resolved ? { resolved } : { problem }),
+    ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
-    observed: observeObjects(instance, context),
+    observed,
     now: context.clock.now(),
   };
 }
@@ -54,20 +61,34 @@ function observeCluster(instance: Stored<OdooInstance>, sights: Sights): ChosenC
   return { address: chosen.address, facts: sights.facts(chosen.address.name) };
 }
 
-function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContext): Observed {
-  const { name, namespace = "" } = instance.metadata;
+/** An older instance some of whose children are called as some of ours would be. */
+function olderRival(instance: Stored<OdooInstance>, context: ReconcileContext): Stored<OdooInstance> | undefined {
+  const { name, namespace } = instance.metadata;
+  return rivalNames(name).map((rival) => context.store(OdooInstanceKind).get(`${namespace}/${rival}`))
+    .find((rival) => rival && isOlder(rival, instance));
+}
+
+function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContext, sights: Sights): Observed {
+  const { name, namespace = "", uid } = instance.metadata;
   const key = (child: string): ObjectKey => `${namespace}/${child}`;
   const instanceKey = key(name);
   const jobs = context.store(Job).byIndex(BY_INSTANCE, instanceKey);
+  // What another instance controls is not ours to look at: its Deployment must not be ended with us.
+  const child = <T extends KubeObject>(type: ResourceType<T>, called: string): Stored<T> | undefined => {
+    const object = context.store(type).get(key(called));
+    return object && (controllerOf(object)?.uid ?? uid) === uid ? object : undefined;
+  };
   const secret = (child: string) => secretFacts(context.store(Secret).get(key(child)));
   return given({
     userSecret: secret(objectNames.userSecret(name)),
     configSecret: secret(objectNames.config(name)),
-    web: context.store(Deployment).get(key(objectNames.web(name))),
-    cron: context.store(Deployment).get(key(objectNames.cron(name))),
-    filestore: context.store(PersistentVolumeClaim).get(key(objectNames.filestore(name))),
-    ingress: context.store(Ingress).get(key(objectNames.route(name))),
-    route: context.store(HttpRoute).get(key(objectNames.route(name))),
+    pullSecret: sights.pullSecret(instance),
+    web: child(Deployment, objectNames.web(name)),
+    cron: child(Deployment, objectNames.cron(name)),
+    filestore: child(PersistentVolumeClaim, objectNames.filestore(name)),
+    ingress: child(Ingress, objectNames.route(name)),
+    route: child(HttpRoute, objectNames.route(name)),
+    disruptionBudget: child(PodDisruptionBudget, objectNames.disruptionBudget(name)),
     initJobs: context.store(OdooInitJobKind).byIndex(BY_INSTANCE, instanceKey).sort(byAge),
     jobs,
     jobsWithPods: jobsWithPods(context.store(Pod).byIndex(BY_INSTANCE, instanceKey)),

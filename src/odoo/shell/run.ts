@@ -9,17 +9,19 @@ import {
   keyFromLabel,
   keyOf,
   type KubeObject,
+  nameOfKey,
   type ObjectKey,
   operator,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
   Secret,
   Service,
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
-import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
+import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER, rivalNames, roleName } from "../model/names.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
 import { ClustersSecret } from "./clusters.ts";
@@ -27,6 +29,7 @@ import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
 import { OdooInitJobKind, OdooInstanceKind, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
+import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
 
 /** Only what belongs to an instance is watched; foreign objects never enter this process. */
@@ -42,6 +45,8 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   const postgres = new PostgresClusters((address) => new PostgresPool(address));
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;
+  let pullSecrets: PullSecrets;
+  let enqueue: (key: ObjectKey) => void = () => {};
 
   await operator(OdooInstanceKind)
     .watches(Deployment, OURS)
@@ -50,6 +55,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(HttpRoute, { ...OURS, optional: true })
     .watches(ConfigMap, OURS)
     .watches(PersistentVolumeClaim, OURS)
+    .watches(PodDisruptionBudget, OURS)
     .watches(Secret, { ...OURS, metadataOnly: true })
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })
     .watches(Pod, {
@@ -68,16 +74,26 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         }
       })
     )
+    .uses((tools) => {
+      enqueue = tools.enqueue;
+      return pullSecrets = new PullSecrets(tools, config);
+    })
     .reconcile((instance, context) => {
       for (const name of sqlNamesOf(instance)) instancesBySqlName.set(name, keyOf(instance));
       const sights = {
         clusters: secret.clusters,
         facts: (cluster: string) => postgres.facts(cluster),
         defaults: config.defaults,
+        pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
       };
-      return reconcile(instance, context, { sights, postgres });
+      return reconcile(instance, context, { sights, postgres, pullSecrets });
     })
     .gone(async (key, { client, store }) => {
+      pullSecrets.forget(key);
+      const { name, namespace } = nameOfKey(key);
+      for (const rival of rivalNames(name)) { // its names are free now
+        if (store(OdooInstanceKind).get(`${namespace}/${rival}`)) enqueue(`${namespace}/${rival}`);
+      }
       // Nobody will read the outcome of its Jobs any more: without this they could never be deleted.
       for (const job of store(Job).byIndex(BY_INSTANCE, key)) {
         if (job.metadata.finalizers?.includes(OUTCOME_FINALIZER)) {

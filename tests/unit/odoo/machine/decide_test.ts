@@ -94,12 +94,14 @@ Deno.test("decide() makes everything in the order of the contract when nothing i
     "apply",
     "apply",
     "apply",
+    "apply",
     "status",
   ]);
   assertEquals(applied(plan), [
-    "ConfigMap shop-odoo-conf",
     "PersistentVolumeClaim shop-filestore-pvc",
+    "ConfigMap shop-odoo-conf",
     "Service shop",
+    "Service shop-blocked",
     "Ingress shop",
   ]);
 });

@@ -4,12 +4,15 @@ import {
   cronSelector,
   databaseName,
   instanceLabels,
+  isOlder,
   LONGEST_INSTANCE_NAME,
   objectNames,
   operationJobName,
+  rivalNames,
   roleName,
   webSelector,
 } from "../../../../src/odoo/model/names.ts";
+import { renderedObjects, SCENARIOS } from "../../../../tools/golden.ts";
 import { anInitJob, anInstance, INIT_JOB_UID, INSTANCE_UID } from "../../../support/builders.ts";
 
 const LONG = "a".repeat(LONGEST_INSTANCE_NAME);
@@ -83,4 +86,41 @@ Deno.test("containerNames are upstream's, and valid for the longest instance nam
   for (const make of Object.values(containerNames)) {
     assertMatch(make("n".repeat(LONGEST_INSTANCE_NAME)), /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/);
   }
+});
+
+const RIVALS: Readonly<Record<string, readonly string[]>> = {
+  "shop": ["shop-cron", "shop-blocked"],
+  "shop-cron": ["shop-cron-cron", "shop-cron-blocked", "shop"],
+  "shop-blocked": ["shop-blocked-cron", "shop-blocked-blocked", "shop"],
+};
+
+for (const [name, want] of Object.entries(RIVALS)) {
+  Deno.test(`rivalNames() of ${name} are those whose children meet its own`, () => {
+    assertEquals(rivalNames(name), want);
+  });
+}
+
+Deno.test("rivalNames() names every instance with a child of the same kind and name, and no other", () => {
+  const children = (name: string) =>
+    Object.values(SCENARIOS).flatMap(({ instance, initJob }) =>
+      renderedObjects({ instance: { ...instance, metadata: { ...instance.metadata, name } }, initJob })
+    ).map(({ kind, metadata }) => `${kind} ${metadata?.name}`).filter((child) => !child.startsWith("Job "));
+  const ours = new Set(children("shop"));
+  for (const suffix of new Set(Object.values(objectNames).map((nameOf) => nameOf("")))) {
+    const rival = `shop${suffix}`;
+    const meets = rival !== "shop" && children(rival).some((child) => ours.has(child));
+    assertEquals([rivalNames("shop").includes(rival), rivalNames(rival).includes("shop")], [meets, meets], rival);
+  }
+});
+
+Deno.test("isOlder() goes by the time of creation, then by uid", () => {
+  const at = (creationTimestamp: string, uid: string) => anInstance({ metadata: { creationTimestamp, uid } });
+  const [first, second] = [at("2026-11-21T04:00:00Z", "b"), at("2026-11-21T04:00:01Z", "a")];
+  assertEquals([isOlder(first, second), isOlder(second, first), isOlder(first, first)], [true, false, false]);
+  assertEquals(isOlder(at("2026-11-21T04:00:00Z", "a"), first), true);
+});
+
+Deno.test("objectNames.blocked() is a Service name however long the instance's name is", () => {
+  const name = objectNames.blocked("s".repeat(LONGEST_INSTANCE_NAME));
+  assertEquals([name.length <= 63, /^[a-z][-a-z0-9]*$/.test(name)], [true, true]);
 });

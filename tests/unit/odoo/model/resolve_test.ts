@@ -59,11 +59,15 @@ for (const [sentence, wish] of Object.entries({ "nothing": BARE, "null everywher
       namespace: "blue",
       uid: anInstance().metadata.uid,
       image: "odoo:18.0",
+      imagePullPolicy: "IfNotPresent",
       adminPassword: "master-secret",
       environment: "Staging",
       webReplicas: 1,
       cronReplicas: 1,
       hosts: ["shop.example.com"],
+      ingressAnnotations: {},
+      serviceType: "ClusterIP",
+      accessModes: ["ReadWriteMany"],
       storageSize: "2Gi",
       storageClass: "standard",
       configOptions: {},
@@ -75,6 +79,11 @@ for (const [sentence, wish] of Object.entries({ "nothing": BARE, "null everywher
       tolerations: [],
       extraEnv: [],
       extraEnvFrom: [],
+      extraVolumes: [],
+      extraVolumeMounts: [],
+      podAnnotations: {},
+      topologySpreadConstraints: [],
+      jobs: { tolerations: [] },
     };
     assertEquals(aResolved(wish), want);
   });
@@ -235,3 +244,61 @@ Deno.test("defaultsPatch() is empty once its operations are in the spec", () => 
   });
   assertEquals(defaultsPatch(filled.spec, EVERY_DEFAULT), []);
 });
+
+Deno.test("resolve() gives Jobs what the web pods have, but for what spec.jobDefaults says", () => {
+  const web = {
+    resources: { limits: { cpu: "1" } },
+    affinity: { nodeAffinity: {} },
+    nodeSelector: { pool: "odoo" },
+    tolerations: [{ key: "odoo" }],
+  };
+  assertEquals(aResolved({ spec: web }).jobs, web);
+  const own = {
+    resources: { limits: { cpu: "4" } },
+    affinity: { podAffinity: {} },
+    nodeSelector: {},
+    tolerations: [],
+  };
+  assertEquals(aResolved({ spec: { ...web, jobDefaults: own } }).jobs, own);
+  assertEquals(aResolved({ spec: { nodeSelector: null } }).nodeSelector, undefined);
+});
+
+const VOLUMES: Readonly<
+  Record<string, { readonly given: Parameters<typeof aResolved>[0]; readonly want: string | undefined }>
+> = {
+  "a volume is called as one of ours": {
+    given: { spec: { extraVolumes: [{ name: "odoo-conf", emptyDir: {} }] } },
+    want: "the name 'odoo-conf' is taken",
+  },
+  "two volumes have one name": {
+    given: { spec: { extraVolumes: [{ name: "a", emptyDir: {} }, { name: "a", emptyDir: {} }] } },
+    want: "the name 'a' is taken",
+  },
+  "a mount hides odoo.conf": {
+    given: {
+      spec: {
+        extraVolumes: [{ name: "a", emptyDir: {} }],
+        extraVolumeMounts: [{ name: "a", mountPath: "/etc/odoo/" }],
+      },
+    },
+    want: "the path '/etc/odoo' is taken",
+  },
+  "a mount names no volume": {
+    given: { spec: { extraVolumeMounts: [{ name: "filestore", mountPath: "/elsewhere" }] } },
+    want: "names 'filestore', which is not in spec.extraVolumes",
+  },
+  "a volume is mounted beside ours": {
+    given: {
+      spec: { extraVolumes: [{ name: "a", emptyDir: {} }], extraVolumeMounts: [{ name: "a", mountPath: "/mnt/a" }] },
+    },
+    want: undefined,
+  },
+};
+
+for (const [sentence, { given, want }] of Object.entries(VOLUMES)) {
+  Deno.test(`resolve() ${want ? "refuses" : "takes"} extra volumes when ${sentence}`, () => {
+    const { problem } = resolve(anInstance(given), someDefaults());
+    assertEquals(problem?.reason, want && "ExtraVolumeInvalid");
+    assert(!want || problem?.message.includes(want), problem?.message);
+  });
+}

@@ -212,3 +212,15 @@ Deno.test("readConfig() refuses a variable as it refuses a flag", () => {
   assertThrows(() => read([], { DEFAULT_ODOO_RESOURCES: "{" }), UsageError, "--default-odoo-resources");
   assertThrows(() => read([], { WEBHOOK_PORT: "x" }), UsageError, "--webhook-port");
 });
+
+Deno.test("readConfig() lets no pull secret be copied unless it is named", () => {
+  assertEquals(read([]).allowedPullSecrets, []);
+  assertEquals(read([], { ALLOWED_PULL_SECRETS: "registry, hub,,registry" }).allowedPullSecrets, [
+    "registry",
+    "hub",
+    "registry",
+  ]);
+  assertEquals(read(["--allowed-pull-secrets=mine"], { ALLOWED_PULL_SECRETS: "registry" }).allowedPullSecrets, [
+    "mine",
+  ]);
+});

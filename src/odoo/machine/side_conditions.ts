@@ -1,0 +1,40 @@
+/** Conditions that most instances never have: said where something is so, and taken back where it was so. */
+import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
+import { sharesNode } from "../model/resolve.ts";
+import type { World } from "../model/world.ts";
+import { pullSecretProblem } from "../states/pull_secret.ts";
+
+type SideCondition = Omit<ConditionState, "observedGeneration">;
+
+/** Those that are to be said of this world. */
+export function sideConditions(world: World): SideCondition[] {
+  return [filestoreShared(world), pullSecretAvailable(world)].filter((condition) => condition !== undefined);
+}
+
+/** Whether the volume can be on many nodes. */
+function filestoreShared({ resolved, status }: World): SideCondition | undefined {
+  const type = "FilestoreShared";
+  if (!resolved) return undefined;
+  if (!sharesNode(resolved)) {
+    if (!conditionOf(status.conditions, type)) return undefined;
+    return { type, status: "True", reason: "ManyNodes", message: "The volume can be on many nodes" };
+  }
+  const alone = resolved.accessModes.every((mode) => mode === "ReadWriteOncePod");
+  return {
+    type,
+    status: "False",
+    reason: alone ? "OnePod" : "OneNode",
+    message: alone
+      ? "The volume can be in one pod only: further pods wait. Set replicas or cron.replicas to 0, or use ReadWriteMany"
+      : "The volume can be on one node only: all pods share a node, and old ones end before new ones start. For more, use ReadWriteMany",
+  };
+}
+
+/** Whether there is something to pull with; a pod may have its image all the same, so this is not Ready. */
+function pullSecretAvailable(world: World): SideCondition | undefined {
+  const type = "PullSecretAvailable";
+  const problem = pullSecretProblem(world);
+  if (problem) return { type, status: "False", ...problem };
+  if (!conditionOf(world.status.conditions, type)) return undefined;
+  return { type, status: "True", reason: "Available", message: "There is a Secret to pull the image with" };
+}
