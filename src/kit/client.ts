@@ -67,7 +67,7 @@ export interface WriteOptions {
 export interface ApplyOptions extends WriteOptions {
   /** Take fields over from other managers. @default {true} */
   readonly force?: boolean;
-  readonly subresource?: "status";
+  readonly subresource?: "status" | "scale";
 }
 
 /** Options of {@linkcode Client.delete}. */

@@ -1,5 +1,5 @@
 /** Children on a real API server: accepted, restored whatever is done to them, and never somebody else's. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   conditionOf,
   ConfigMap,
@@ -126,7 +126,7 @@ Deno.test("an instance with every option becomes Running under the restricted Po
 /** Every child that is made for an instance with two web pods, and an edit that the operator must take back. */
 const CHILDREN: readonly (readonly [ResourceType, string, JsonPatchOperation])[] = [
   [Service, "", { op: "replace", path: "/spec/selector", value: { app: "evil" } }],
-  [Service, "-blocked", { op: "replace", path: "/spec/ports/0/port", value: 80 }],
+  [Service, "-blocked", { op: "replace", path: "/spec/selector", value: { app: "firm" } }],
   [Ingress, "", { op: "replace", path: "/spec/rules/0/http/paths/0/path", value: "/evil" }],
   [ConfigMap, "-odoo-conf", { op: "replace", path: "/data/db_host", value: "evil.example.com" }],
   [PodDisruptionBudget, "", { op: "replace", path: "/spec/maxUnavailable", value: 2 }],
@@ -162,6 +162,21 @@ Deno.test("every child that is edited, label-stomped, owner-stripped or deleted 
     });
   }
   await rig.inPhase(namespace, "firm", "Running");
+});
+
+Deno.test("the Secrets get their labels back, and the role keeps its password", async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "kept");
+  await rig.inPhase(namespace, "kept", "Running");
+  for (const name of ["kept-odoo-user", "kept-odoo-conf"]) {
+    const { data } = await rig.client.get(Secret, { namespace, name });
+    await patch(Secret, namespace, name, [{ op: "remove", path: "/metadata/labels" }]);
+    const now = await eventually(`Secret ${name} has its label`, async () => {
+      const secret = await rig.client.get(Secret, { namespace, name });
+      return secret.metadata.labels?.["bemade.org/instance"] === "kept" && secret;
+    });
+    assertEquals(now.data?.password, data?.password);
+  }
 });
 
 Deno.test("the budget goes when one web pod is enough, and comes back", async () => {
@@ -279,13 +294,19 @@ Deno.test("a foreign object of a child's name is left byte for byte", async () =
   assertEquals(await rig.client.get(Service, { namespace, name: "taken" }), mine);
 });
 
-Deno.test("the volume grows, never shrinks, and is never replaced by an empty one", async () => {
+Deno.test("the volume grows, and is never replaced by an empty one", async () => {
   const namespace = await rig.namespace();
   const { metadata: { uid } } = await rig.create(namespace, "files", { filestore: { storageSize: "1Gi" } });
   await rig.inPhase(namespace, "files", "Running");
   const at = { namespace, name: "files-filestore-pvc" };
-  const claim = await rig.client.get(PersistentVolumeClaim, at);
-  assert(!claim.metadata.deletionTimestamp);
+  await patch(OdooInstanceKind, namespace, "files", [
+    { op: "replace", path: "/spec/filestore/storageSize", value: "1.5Gi" },
+  ]);
+  await eventually("the claim asks for more", async () => {
+    const { spec } = await rig.client.get(PersistentVolumeClaim, at);
+    assertEquals(spec?.resources?.requests?.storage, "1536Mi");
+    return true;
+  });
   await patch(OdooInstanceKind, namespace, "files", [{ op: "replace", path: "/spec/replicas", value: 0 }, {
     op: "add",
     path: "/spec/cron",

@@ -79,6 +79,10 @@ export function instanceLabels(name: string, environment: "Staging" | "Productio
 export function webSelector(name: string): Record<string, string> {
   return { app: objectNames.web(name) };
 }
+/** Selects no pod: none of ours bears that label. */
+export function blockedSelector(name: string): Record<string, string> {
+  return { "bemade.org/blocked": name };
+}
 export function cronSelector(name: string): Record<string, string> {
   return { app: objectNames.cron(name) };
 }

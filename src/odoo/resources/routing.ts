@@ -6,7 +6,7 @@
  * with a 5xx, without the rules of their own that such a refusal would need in each of them.
  */
 import { type HttpRoute, type Ingress, type Service, service } from "../../kit/builders/mod.ts";
-import { instanceLabels, objectNames, webSelector } from "../model/names.ts";
+import { blockedSelector, instanceLabels, objectNames, webSelector } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 
 const HTTP_PORT = 8069;
@@ -39,14 +39,16 @@ export function webService(resolved: Resolved): Service {
   });
 }
 
-/** A Service that selects nothing: what is sent here is refused. */
+/**
+ * A Service that no pod is selected by: what is sent here is refused. Without any selector somebody could give it
+ * endpoints by hand.
+ */
 export function blockedService(resolved: Resolved): Service {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { ...metadataOf(resolved, objectNames.blocked(resolved.name)), labels: labelsOf(resolved) },
-    spec: { type: "ClusterIP", ports: [{ name: "http", port: HTTP_PORT, targetPort: HTTP_PORT, protocol: "TCP" }] },
-  };
+  return service({ ...metadataOf(resolved, objectNames.blocked(resolved.name)), labels: labelsOf(resolved) }, {
+    selector: blockedSelector(resolved.name),
+    ports: { http: HTTP_PORT },
+    spec: { type: "ClusterIP" },
+  });
 }
 
 /**

@@ -54,7 +54,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(Ingress, OURS)
     .watches(HttpRoute, { ...OURS, optional: true })
     .watches(ConfigMap, OURS)
-    .watches(PersistentVolumeClaim, OURS)
+    .watches(PersistentVolumeClaim, { ...OURS, map: instanceKeys }) // one that a person puts back has no owner yet
     .watches(PodDisruptionBudget, OURS)
     .watches(Secret, { ...OURS, metadataOnly: true })
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })

@@ -37,12 +37,17 @@ export class SecretBodies {
   /** Makes the role's Secret, unless it exists. */
   async ensureUserSecret({ name, role, labels }: Effect & { type: "ensureUserSecret" }): Promise<void> {
     const stringData = { username: role, password: randomBytes(24).toString("hex") };
-    const created = await this.#context.createOnce<Secret>({
+    const secret = await this.#context.createOnce<Secret>({
       ...SECRET,
       metadata: { name, namespace: this.#namespace, labels },
       stringData,
     });
-    if (created.data) this.#keep(created);
+    const seen = Object.entries(labels).every(([label, value]) => secret.metadata.labels?.[label] === value);
+    const kept = seen ? secret : await this.#context.patch(Secret, secret, [ // else no cache would ever see it
+      { op: "test", path: "/metadata/resourceVersion", value: secret.metadata.resourceVersion },
+      { op: "add", path: "/metadata/labels", value: { ...secret.metadata.labels, ...labels } },
+    ]);
+    if (kept.data) this.#keep(kept);
   }
 
   /** The role's password and the version of the Secret that it comes from. */

@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { HttpRoute } from "../../../../src/kit/builders/kinds.ts";
+import type { Deployment, HttpRoute } from "../../../../src/kit/builders/kinds.ts";
+import type { KubeObject } from "../../../../src/kit/types.ts";
 import { obsoleteChildren, steadyChildren } from "../../../../src/odoo/resources/mod.ts";
 import { blockedService, httpRoute, ingress, webService } from "../../../../src/odoo/resources/routing.ts";
+import { renderedObjects, SCENARIOS } from "../../../../tools/golden.ts";
 import { anAddress, aResolved, aWorld } from "../../../support/builders.ts";
 
 const GATEWAY = { name: "edge", namespace: "net" };
@@ -42,9 +44,15 @@ Deno.test("webService() keeps both ports and takes its type from the spec", () =
   assertEquals(webService(aResolved()).spec?.type, "ClusterIP");
 });
 
-Deno.test("blockedService() selects nothing, so nothing ever answers there", () => {
+Deno.test("blockedService() selects by a label that no pod bears, so nothing ever answers there", () => {
   const { spec } = blockedService(aResolved());
-  assertEquals([spec?.selector, spec?.externalName, spec?.type], [undefined, undefined, "ClusterIP"]);
+  const [[label = "", ...none] = [], ...further] = [Object.keys(spec?.selector ?? {})];
+  assertEquals([label, none, further, spec?.type], ["bemade.org/blocked", [], [], "ClusterIP"]);
+  const objects = Object.values(SCENARIOS).flatMap((scenario) => renderedObjects(scenario));
+  for (const { kind, metadata, spec } of objects as readonly (KubeObject & { spec?: Deployment["spec"] })[]) {
+    const labels = kind === "Deployment" || kind === "Job" ? spec?.template.metadata?.labels : {};
+    assert(labels && !(label in labels), `${kind} ${metadata?.name}`);
+  }
 });
 
 Deno.test("ingress() lets the user's annotations win, and keeps the others", () => {
