@@ -13,7 +13,7 @@ import { pause } from "../src/kit/clock.ts";
 import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
 import { isNotFound, messageOf } from "../src/kit/errors.ts";
 import type { ObjectName, Stored } from "../src/kit/types.ts";
-import { type Environment, initializeDatabase } from "./odoo_init.ts";
+import { type Environment, type Image, initializeDatabase } from "./odoo_init.ts";
 
 /** Pod annotation with an {@linkcode Outcome} as JSON. */
 export const OUTCOME_ANNOTATION = "bemade.org/test-outcome";
@@ -30,6 +30,10 @@ export interface Outcome {
   readonly exitCode?: number;
   /** The termination message. @default {what the work returned} */
   readonly message?: string;
+  /** What the kubelet calls the end. @default {"Completed" or "Error"} */
+  readonly reason?: string;
+  /** What the image makes of the modules. @default {it has them all} */
+  readonly image?: Image;
   /** @default {the `delayMs` of all pods} */
   readonly delayMs?: number;
 }
@@ -37,10 +41,11 @@ export interface Outcome {
 interface End {
   readonly exitCode: number;
   readonly message: string;
+  readonly reason?: string | undefined;
 }
 
 /** What a container does: the termination message, or an error that becomes one. */
-export type Work = (environment: Environment, pod: Stored<Pod>) => Promise<string>;
+export type Work = (environment: Environment, image: Image) => Promise<string>;
 
 /** Options of {@linkcode startOdooJobs}. */
 export interface OdooJobsOptions {
@@ -121,18 +126,18 @@ class OdooJobsDouble implements OdooJobs {
   /** Waits and works as the container would, and tells how it ended. */
   async #endOf(pod: Stored<Pod>): Promise<End> {
     const outcome = this.#options.outcomeOf?.(pod) ?? annotatedOutcome(pod);
-    const { exitCode = 0, message, delayMs = this.#options.delayMs ?? 200 } = outcome;
+    const { exitCode = 0, message, reason, delayMs = this.#options.delayMs ?? 200 } = outcome;
     await this.#pause(delayMs);
-    if (exitCode !== 0 || this.#ending.signal.aborted) return { exitCode, message: message ?? "" };
-    const done = await this.#slots.use(() => this.#workOf(pod));
-    return { exitCode, message: message ?? done };
+    if (exitCode !== 0 || this.#ending.signal.aborted) return { exitCode, message: message ?? "", reason };
+    const done = await this.#slots.use(() => this.#workOf(pod, outcome.image ?? {}));
+    return { exitCode, message: message ?? done, reason };
   }
 
-  async #workOf(pod: Stored<Pod>): Promise<string> {
+  async #workOf(pod: Stored<Pod>, image: Image): Promise<string> {
     const container = pod.spec?.containers[0];
     const work = this.#work[container?.name ?? ""];
     if (!work) throw new Error(`dev/odoo_jobs.ts has no double for a container named ${container?.name}`);
-    return await work(await this.#environmentOf(pod), pod);
+    return await work(await this.#environmentOf(pod), image);
   }
 
   /** The first container's variables: plain values and those from Secrets, as the kubelet resolves them. */
@@ -221,7 +226,7 @@ function annotatedOutcome(pod: Stored<Pod>): Outcome {
   return text ? JSON.parse(text) as Outcome : {};
 }
 
-function terminatedStatuses(pod: Stored<Pod>, { exitCode, message }: End) {
+function terminatedStatuses(pod: Stored<Pod>, { exitCode, message, reason }: End) {
   const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   return (pod.status?.containerStatuses ?? []).map((container) => ({
     ...container,
@@ -231,7 +236,7 @@ function terminatedStatuses(pod: Stored<Pod>, { exitCode, message }: End) {
       terminated: {
         exitCode,
         message,
-        reason: exitCode === 0 ? "Completed" : "Error",
+        reason: reason ?? (exitCode === 0 ? "Completed" : "Error"),
         startedAt: container.state?.running?.startedAt ?? finishedAt,
         finishedAt,
       },

@@ -1,28 +1,56 @@
 #!/bin/sh
-# Installs the first modules into an empty database. The operator has created the database and its role.
+# Installs the first modules into the instance's database, and says whether they are there. The operator has created the
+# database and its role. What looks at the database before and after is init_check.py, whose text is the first argument.
 #
-# Image: the instance's (needs odoo).
-# Environment: ODOO_MODULES  comma-separated technical names
-#              ODOO_DEMO     true or false
+# Image: the instance's: odoo, and the python3 with psycopg2 that Odoo itself needs.
+# Environment: INIT_MODULES         comma-separated technical names
+#              INIT_LANGUAGES       comma-separated codes such as fr_CA; may be empty
+#              INIT_DEMO            true or false
+#              INIT_OWNER           uid of the OdooInstance
+#              INIT_REPORT_URL      where the pods reach the web pods
+#              INIT_BASE_URL        where people reach the instance
+#              INIT_ADMIN_PASSWORD  for the login admin
 #              PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
-#              TERMINATION_LOG  where the result goes; default: where the kubelet looks
-# Result: exit code, and {"ok":true,"modules":[...]} as termination message; after a failure the kubelet takes the last
-#         lines of the log instead (terminationMessagePolicy).
+#              TERMINATION_LOG      where the result goes; default: where the kubelet looks
+#              (Nothing is named ODOO_*: from 19 on Odoo takes such variables for its own options.)
+# Result: exit code 0 only if all is installed, and a JSON object as termination message (see init_check.py). If Odoo itself
+#         fails there is no message: the kubelet takes the last lines of the log instead (terminationMessagePolicy).
 set -eu
 
-: "${ODOO_MODULES:?}" "${ODOO_DEMO:?}" "${PGDATABASE:?}"
+: "${INIT_MODULES:?}" "${INIT_DEMO:?}" "${INIT_OWNER:?}" "${INIT_REPORT_URL:?}" "${INIT_BASE_URL:?}"
+: "${INIT_ADMIN_PASSWORD:?}" "${INIT_LANGUAGES?}" "${PGDATABASE:?}"
+check=${1:?the text of init_check.py}
+started=$(date +%s)
+
+# The modules' code has no business with it.
+admin_password=$INIT_ADMIN_PASSWORD
+unset INIT_ADMIN_PASSWORD
+
+# "Odoo Server 18.0-20260101", "Odoo Server saas~17.4+e-20260101"
+version=$(odoo --version)
+version=${version##*Odoo Server }
+major=${version#saas~}
+major=${major%%[!0-9]*}
+if [ -z "$major" ]; then
+  echo "The image has no version of Odoo that can be read: odoo --version says $version" >&2
+  exit 1
+fi
 
 # Odoo up to 18 loads demo data unless told not to; from 19 on it is the other way round.
-version=$(odoo --version)
-major=$(printf '%s\n' "$version" | sed -n 's/[^0-9]*\([0-9][0-9]*\).*/\1/p')
-case "${major:-0}:$ODOO_DEMO" in
-  1[0-8]:false) set -- --without-demo=all ;;
-  1[0-8]:true) set -- ;;
-  *:true) set -- --with-demo ;;
-  *) set -- ;;
-esac
+if [ "$major" -le 18 ] && [ "$INIT_DEMO" != true ]; then
+  set -- --without-demo=all
+elif [ "$major" -ge 19 ] && [ "$INIT_DEMO" = true ]; then
+  set -- --with-demo
+else
+  set --
+fi
+if [ -n "$INIT_LANGUAGES" ]; then
+  set -- "$@" "--load-language=$INIT_LANGUAGES"
+fi
 
-odoo -c /etc/odoo/odoo.conf -d "$PGDATABASE" -i "$ODOO_MODULES" --stop-after-init --no-http \
+python3 -c "$check" prepare
+
+odoo -c /etc/odoo/odoo.conf -d "$PGDATABASE" -i "$INIT_MODULES" --stop-after-init --no-http \
   --limit-memory-hard=0 --limit-time-real=0 --limit-time-cpu=0 "$@"
 
-printf '{"ok":true,"modules":["%s"]}\n' "$(printf '%s' "$ODOO_MODULES" | sed 's/,/","/g')" >"${TERMINATION_LOG:-/dev/termination-log}"
+INIT_ADMIN_PASSWORD=$admin_password python3 -c "$check" verify "$version" "$started"

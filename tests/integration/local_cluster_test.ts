@@ -2,6 +2,7 @@
 import pg from "pg";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
+import { parseInitReport } from "../../src/odoo/model/init_report.ts";
 import { type OdooJobsOptions, OUTCOME_ANNOTATION, startOdooJobs } from "../../dev/odoo_jobs.ts";
 import {
   container,
@@ -85,8 +86,12 @@ async function createInit(
         PGPORT: String(port),
         PGUSER: name,
         PGDATABASE: name,
-        ODOO_MODULES: "base,sale",
-        ODOO_DEMO: "false",
+        INIT_MODULES: "base,sale",
+        INIT_DEMO: "false",
+        INIT_OWNER: name,
+        INIT_REPORT_URL: `http://${name}:8069`,
+        INIT_BASE_URL: `https://${name}.example.com`,
+        INIT_ADMIN_PASSWORD: "for-the-login",
       }),
       envFromSecret("PGPASSWORD", { name, key: "password" }),
     ],
@@ -187,10 +192,8 @@ Deno.test("startOdooJobs() ends the Job pods of an instance, which run until the
   await createInit("shop", { namespace });
   await podIn("Running", "shop", namespace);
   await withJobs({ delayMs: 0 }, async () => {
-    assertEquals(
-      terminationMessage(await podIn("Succeeded", "shop", namespace)),
-      '{"ok":true,"modules":["base","sale"]}',
-    );
+    const report = parseInitReport(terminationMessage(await podIn("Succeeded", "shop", namespace)) ?? "");
+    assertEquals([report?.ok, report?.modules.map(({ name }) => name)], [true, ["base", "sale"]]);
   });
   await eventually(
     "the Job is complete",

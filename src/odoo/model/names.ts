@@ -40,6 +40,7 @@ export const objectNames = {
   service: (name: string) => name,
   route: (name: string) => name,
   userSecret: (name: string) => `${name}-odoo-user`,
+  adminSecret: (name: string) => `${name}-admin`,
   config: (name: string) => `${name}-odoo-conf`,
   filestore: (name: string) => `${name}-filestore-pvc`,
   tlsSecret: (name: string) => `${name}-tls`,

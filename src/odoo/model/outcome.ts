@@ -4,13 +4,16 @@
  */
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInitJob, OperationStatus } from "../crd/mod.ts";
+import { describeInit, describeInitFailure, parseInitReport, unbelievable } from "./init_report.ts";
+import { orBase } from "./resolve.ts";
 import { jobStateOf, type World } from "./world.ts";
 
 /** How the operation in progress stands. */
 export type OperationOutcome =
   | { readonly state: "none" }
   | { readonly state: "running" }
-  | { readonly state: "succeeded" }
+  /** With what it did, if the Job left a summary. */
+  | { readonly state: "succeeded"; readonly summary?: string }
   | { readonly state: "failed"; readonly message: string }
   /** The object that asked for it was deleted before its end. */
   | { readonly state: "cancelled" };
@@ -28,10 +31,14 @@ export function operationOutcome(world: World): OperationOutcome {
   }
   const job = jobStateOf(world, operation.jobName);
   switch (job.state) {
-    case "succeeded":
-      return { state: "succeeded" };
+    case "succeeded": {
+      const doubt = unbelievable(job.message);
+      if (doubt) return { state: "failed", message: doubt };
+      const report = parseInitReport(job.message);
+      return report ? { state: "succeeded", summary: describeInit(report) } : { state: "succeeded" };
+    }
     case "failed":
-      return { state: "failed", message: job.message };
+      return { state: "failed", message: describeInitFailure(job.message, orBase(cr?.spec.modules)) };
     case "active":
       return { state: cr ? "running" : "cancelled" };
     case "absent":

@@ -21,11 +21,11 @@ export type Effect =
     readonly version: string;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Makes the Secret with the role's name and a fresh password, unless it exists. */
+  /** Makes a Secret with the name of a user (a role, a login) and a fresh password, unless it exists. */
   | {
     readonly type: "ensureUserSecret";
     readonly name: string;
-    readonly role: string;
+    readonly username: string;
     readonly labels: Readonly<Record<string, string>>;
   }
   /** Makes or mends the role; its password is that of the Secret. */

@@ -44,6 +44,8 @@ export type JobState =
 /** What is there. */
 export interface Observed {
   readonly userSecret?: SecretFacts;
+  /** Of Odoo's login admin. */
+  readonly adminSecret?: SecretFacts;
   readonly configSecret?: SecretFacts;
   /** Absent if the instance pulls without a Secret. */
   readonly pullSecret?: PullSecretFacts;

@@ -81,6 +81,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
   const secret = (child: string) => secretFacts(context.store(Secret).get(key(child)));
   return given({
     userSecret: secret(objectNames.userSecret(name)),
+    adminSecret: secret(objectNames.adminSecret(name)),
     configSecret: secret(objectNames.config(name)),
     pullSecret: sights.pullSecret(instance),
     web: child(Deployment, objectNames.web(name)),
@@ -104,9 +105,12 @@ export function jobState(job: Stored<Job>, pods: readonly Stored<Pod>[]): JobSta
     status === "True" && (type === "Complete" || type === "Failed")
   );
   if (!ended) return { state: "active" };
-  const message = terminationMessage(pods);
+  const end = endOf(pods);
+  const message = end?.message?.trim() ?? "";
   if (ended.type === "Complete") return { state: "succeeded", message };
-  return { state: "failed", message: [ended.reason ?? "Failed", message || ended.message].filter(Boolean).join(": ") };
+  const reason = ended.reason ?? "Failed";
+  if (reason !== "BackoffLimitExceeded") return { state: "failed", message: `${reason}: ${message || ended.message}` };
+  return { state: "failed", message: message || wordlessEnd(end) || `${reason}: ${ended.message}` };
 }
 
 function jobsWithPods(pods: readonly Stored<Pod>[]): ReadonlySet<string> {
@@ -114,12 +118,20 @@ function jobsWithPods(pods: readonly Stored<Pod>[]): ReadonlySet<string> {
   return new Set(alive.flatMap(({ metadata }) => metadata.labels?.[JOB_LABEL] ?? []));
 }
 
-function terminationMessage(pods: readonly Stored<Pod>[]): string {
+function endOf(pods: readonly Stored<Pod>[]) {
   const ends = pods.flatMap((pod) => pod.status?.containerStatuses ?? []).flatMap(({ state }) =>
     state?.terminated ?? []
   );
-  const failed = ends.find(({ exitCode }) => exitCode !== 0) ?? ends[0];
-  return failed?.message?.trim() ?? "";
+  return ends.find(({ exitCode }) => exitCode !== 0) ?? ends[0];
+}
+
+/** Of a container that was ended before it could say anything. */
+function wordlessEnd(end: ReturnType<typeof endOf>): string {
+  if (!end) return "";
+  const advice = end.reason === "OOMKilled"
+    ? ": it used more memory than its limit, raise spec.resources.limits.memory"
+    : "";
+  return `${end.reason ?? "Error"} (exit code ${end.exitCode})${advice}`;
 }
 
 function secretFacts(secret: Stored<Secret> | undefined): SecretFacts | undefined {

@@ -34,9 +34,9 @@ export class SecretBodies {
     }
   }
 
-  /** Makes the role's Secret, unless it exists. */
-  async ensureUserSecret({ name, role, labels }: Effect & { type: "ensureUserSecret" }): Promise<void> {
-    const stringData = { username: role, password: randomBytes(24).toString("hex") };
+  /** Makes the Secret of a role or login, unless it exists. */
+  async ensureUserSecret({ name, username, labels }: Effect & { type: "ensureUserSecret" }): Promise<void> {
+    const stringData = { username, password: randomBytes(24).toString("hex") };
     const secret = await this.#context.createOnce<Secret>({
       ...SECRET,
       metadata: { name, namespace: this.#namespace, labels },

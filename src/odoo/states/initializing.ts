@@ -3,6 +3,7 @@ import type { OdooInitJobStatus } from "../crd/mod.ts";
 import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { isStray, isTerminal, operationOutcome, pendingInitJobs, requestOf, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
+import type { Resolved } from "../model/resolve.ts";
 import { jobTime } from "../model/times.ts";
 import { jobStateOf, type World } from "../model/world.ts";
 import { initJob } from "../resources/mod.ts";
@@ -14,17 +15,24 @@ export function planInitRequest(world: World): Effect[] {
   const name = objectNames.autoInit(resolved.name);
   if (pendingInitJobs(world).length || observed.initJobs.some((cr) => cr.metadata.name === name)) return [];
   const { modules, demo } = resolved.init;
+  const languages = instance.spec.init?.languages;
   const webhook = instance.spec.init?.webhook;
   const object = {
     apiVersion: "bemade.org/v1alpha1",
     kind: "OdooInitJob",
     metadata: { name, namespace: resolved.namespace, labels: instanceLabels(resolved.name, resolved.environment) },
-    spec: { odooInstanceRef: { name: resolved.name }, modules, demo, ...(webhook ? { webhook } : {}) },
+    spec: {
+      odooInstanceRef: { name: resolved.name },
+      modules,
+      demo,
+      ...(languages?.length ? { languages } : {}),
+      ...(webhook ? { webhook } : {}),
+    },
   };
   return [{ type: "create", object, owner: instance }];
 }
 
-/** Initializing: creates the Job of the operation, once; the CR says so as soon as it exists. */
+/** Initializing: creates the Job of the operation, once, and the Secret that it reads; the CR says so as soon as it exists. */
 export function planInitialJob(world: World): Effect[] {
   const { operation } = world.status;
   const { resolved, cluster } = world;
@@ -33,9 +41,12 @@ export function planInitialJob(world: World): Effect[] {
   const job = jobStateOf(world, operation.jobName);
   if (job.state === "succeeded" || job.state === "failed") return []; // planOutcome() closes the CR at once
   if (job.state === "absent" && (wasStarted(cr, operation) || otherJobActive(world, operation.jobName))) return [];
-  const create: Effect[] = job.state === "absent"
-    ? [{ type: "create", object: initJob(operation.jobName, cr, resolved, cluster.address), owner: cr }]
-    : [];
+  const create: Effect[] = [
+    ...(world.observed.adminSecret ? [] : [adminSecret(resolved)]),
+    ...(job.state === "absent"
+      ? [{ type: "create", object: initJob(operation.jobName, cr, resolved, cluster.address), owner: cr } as const]
+      : []),
+  ];
   if (wasStarted(cr, operation)) return create;
   const status: OdooInitJobStatus = {
     phase: "Running",
@@ -58,16 +69,17 @@ export function planOutcome(world: World): Effect[] {
   const outcome = operationOutcome(world);
   if (outcome.state !== "succeeded" && outcome.state !== "failed") return [];
   const failed = outcome.state === "failed";
+  const message = outcome.state === "failed" ? outcome.message : outcome.summary;
   const status: OdooInitJobStatus = {
     startTime: jobTime(world.now), // unless it is known better: the Job may end before the CR says that it runs
     ...cr.status,
     jobName: operation.jobName ?? null,
     phase: failed ? "Failed" : "Completed",
     completionTime: jobTime(world.now),
-    ...(failed ? { message: outcome.message } : {}),
+    ...(message === undefined ? {} : { message }),
     ...generationOf(cr),
   };
-  const note = failed ? `The initialisation failed: ${outcome.message}` : "The database is initialised";
+  const note = failed ? `The initialisation failed: ${message}` : message ?? "The database is initialised";
   return [
     { type: "jobStatus", cr, status },
     { type: "event", about: cr, warning: failed, reason: failed ? "InitFailed" : "InitCompleted", note },
@@ -102,6 +114,12 @@ export function planReleases(world: World): Effect[] {
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
     return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
+}
+
+/** The password that Odoo's first user gets instead of the one that all the world knows. */
+function adminSecret({ name, environment }: Resolved): Effect {
+  const labels = instanceLabels(name, environment);
+  return { type: "ensureUserSecret", name: objectNames.adminSecret(name), username: "admin", labels };
 }
 
 /** Two Jobs must never work on one database: not even the last seconds of a pod whose Job is deleted already. */

@@ -53,7 +53,7 @@ export function planFoundations(world: World): Effect[] {
   const labels = instanceLabels(name, environment);
   const secret = objectNames.userSecret(name);
   const effects: Effect[] = [];
-  if (!observed.userSecret) effects.push({ type: "ensureUserSecret", name: secret, role, labels });
+  if (!observed.userSecret) effects.push({ type: "ensureUserSecret", name: secret, username: role, labels });
   if (cluster.facts.known) {
     const present = cluster.facts.roles.get(role);
     const current = present?.ownership?.uid === uid && !!observed.userSecret &&

@@ -4,9 +4,9 @@ import { SCRIPTS } from "../../../src/odoo/resources/scripts.ts";
 
 const FOLDER = new URL("../../../scripts/", import.meta.url);
 
-async function scripts(): Promise<string[]> {
+async function scripts(ending = ".sh"): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(FOLDER)) if (name.endsWith(".sh")) names.push(name);
+  for await (const { isFile, name } of Deno.readDir(FOLDER)) if (isFile && name.endsWith(ending)) names.push(name);
   return names.toSorted();
 }
 
@@ -27,6 +27,6 @@ Deno.test("scripts/*.sh are POSIX shell, stop at the first failure, and say what
 });
 
 Deno.test("SCRIPTS embeds every script, as it is in the folder", async () => {
-  const texts = await Promise.all((await scripts()).map((name) => Deno.readTextFile(new URL(name, FOLDER))));
+  const texts = await Promise.all((await scripts("")).map((name) => Deno.readTextFile(new URL(name, FOLDER))));
   assertEquals(Object.values(SCRIPTS).toSorted(), texts.toSorted());
 });

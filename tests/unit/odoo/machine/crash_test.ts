@@ -60,7 +60,8 @@ class ModelCluster {
     const { roles, databases } = this.facts;
     switch (effect.type) {
       case "ensureUserSecret":
-        this.#observed.userSecret ??= aSecret(effect.name);
+        if (effect.username === "admin") this.#observed.adminSecret ??= aSecret(effect.name);
+        else this.#observed.userSecret ??= aSecret(effect.name);
         return;
       case "ensureRole": {
         const secretVersion = this.#observed.userSecret?.version;

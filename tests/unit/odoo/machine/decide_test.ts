@@ -161,7 +161,9 @@ Deno.test("decide() exchanges the Ingress for an HTTPRoute when a Gateway is nam
 Deno.test("decide() asks for an initialisation once, with what the spec says", () => {
   const uninitialized = { phase: "Uninitialized", status: { dbInitialized: false } } as const;
   const instance = {
-    spec: { init: { modules: ["sale", "crm"], demo: true, webhook: { url: "https://x.example.com" } } },
+    spec: {
+      init: { modules: ["sale", "crm"], demo: true, languages: ["fr_CA"], webhook: { url: "https://x.example.com" } },
+    },
   };
   const [request] = only(decide(aWorld({ ...uninitialized, instance })), "create");
   assertEquals(request?.object.metadata?.name, "shop-auto-init");
@@ -169,6 +171,7 @@ Deno.test("decide() asks for an initialisation once, with what the spec says", (
     odooInstanceRef: { name: "shop" },
     modules: ["sale", "crm"],
     demo: true,
+    languages: ["fr_CA"],
     webhook: { url: "https://x.example.com" },
   });
   const former = anInitJob({ metadata: { name: "shop-auto-init" }, status: { phase: "Failed" } });
@@ -210,6 +213,22 @@ Deno.test("decide() creates the Job with its finalizer and without a time to liv
   assertEquals(only(plan, "jobStatus").map(({ status }) => status), [
     { phase: "Running", jobName: JOB_NAME, startTime: "2026-11-21 04:00:00", observedGeneration: 1 },
   ]);
+});
+
+Deno.test("decide() makes the Secret of the login admin before the Job that reads it, and never again", () => {
+  const given = { phase: "Initializing", status: { dbInitialized: false, operation: OPERATION } } as const;
+  const initJobs = [anInitJob()];
+  const plan = decide(aWorld({ ...given, observed: { initJobs } }));
+  assertEquals(only(plan, "ensureUserSecret"), [{
+    type: "ensureUserSecret",
+    name: "shop-admin",
+    username: "admin",
+    labels: { "bemade.org/environment": "staging", "bemade.org/instance": "shop" },
+  }]);
+  const types = plan.effects.map(({ type }) => type);
+  assert(types.indexOf("ensureUserSecret") < types.indexOf("create"));
+  const present = { initJobs, adminSecret: aSecret("shop-admin") };
+  assertEquals(only(decide(aWorld({ ...given, observed: present })), "ensureUserSecret"), []);
 });
 
 Deno.test("decide() waits with the Job while another one works in the same database", () => {
@@ -255,7 +274,7 @@ Deno.test("decide() tells of the failure at hand, not of an earlier one", () => 
   assertEquals(statusOf(plan).phase, "InitFailed");
   assertEquals(
     statusOf(plan).message,
-    "OdooInitJob first failed: out of memory. Create a new OdooInitJob to try again",
+    "OdooInitJob first failed: The Job ended before sale could be installed: out of memory. Create a new OdooInitJob to try again",
   );
   assertStringIncludes(only(plan, "event").at(-1)?.note ?? "", "out of memory");
 });

@@ -16,6 +16,15 @@ const ASKED = anInitJob();
 const STARTED = anInitJob({ status: { phase: "Running", jobName: JOB_NAME } });
 const JOB = aBatchJob(JOB_NAME);
 
+const REPORT = JSON.stringify({
+  ok: true,
+  odoo: "18.0",
+  seconds: 42,
+  installed: 87,
+  languages: ["en_US", "fr_CA"],
+  modules: [{ name: "sale", state: "installed", version: "18.0.1.0" }],
+});
+
 interface Case {
   readonly given: Partial<Observed>;
   readonly want: OperationOutcome;
@@ -37,7 +46,26 @@ const OUTCOMES: Readonly<Record<string, Case>> = {
   },
   "failed by the Job, with its message": {
     given: { initJobs: [STARTED], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
-    want: { state: "failed", message: "out of memory" },
+    want: { state: "failed", message: "The Job ended before sale could be installed: out of memory" },
+  },
+  "succeeded by the Job, with what it did": {
+    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: REPORT }) },
+    want: {
+      state: "succeeded",
+      summary: "Installed sale 18.0.1.0 (87 modules in all) with Odoo 18.0 in 42 s; languages: en_US, fr_CA",
+    },
+  },
+  "failed by a Job that ended well and says that nothing is well": {
+    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":false,"error":"no"}' }) },
+    want: { state: "failed", message: "no" },
+  },
+  "failed by a Job that ended well with words that nobody can read": {
+    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":true' }) },
+    want: { state: "failed", message: 'The Job ended without a result that can be read; it left: {"ok":true' },
+  },
+  "failed by the Job, in its own words": {
+    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "failed", message: '{"ok":false,"error":"no"}' }) },
+    want: { state: "failed", message: "no" },
   },
   "failed when a Job that was seen is gone": {
     given: { initJobs: [STARTED] },
