@@ -7,6 +7,7 @@ import { pbkdf2Sync } from "node:crypto";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
 import { parseInitReport } from "../../src/odoo/model/init_report.ts";
 import { formatOwnership, parseOwnership } from "../../src/odoo/model/database.ts";
+import { lets } from "../support/odoo_hash.ts";
 import { pythonWithPsycopg2 } from "../support/python.ts";
 import { query } from "../support/sql.ts";
 
@@ -163,14 +164,6 @@ function reportOf({ message = "", log }: Ending) {
   assert(report, `no report: ${message}\n${log}`);
   assert(new TextEncoder().encode(message).length <= 4096, "the kubelet would cut it");
   return report;
-}
-
-/** Whether Odoo would let somebody in with this password. */
-function lets(hash: unknown, password: string): boolean {
-  const [, scheme, rounds, salt = "", key = ""] = String(hash).split("$");
-  const bytes = (text: string) => Uint8Array.from(atob(text.replaceAll(".", "+")), (c) => c.charCodeAt(0));
-  const again = pbkdf2Sync(password, bytes(salt), Number(rounds), 64, "sha512");
-  return scheme === "pbkdf2-sha512" && again.equals(bytes(key));
 }
 
 /** `admin`, as Odoo hashes it. */

@@ -1,4 +1,5 @@
 /** The facts that decide about phases, by the names that tables, diagrams and logs show. */
+import { adminPasswordProblem } from "../model/admin_password.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
 import { readyReplicas, type World } from "../model/world.ts";
@@ -30,6 +31,8 @@ export type Guard = keyof typeof guards;
 /** What is wrong with the spec, the clusters Secret, or the login that it gives. */
 export function configurationProblem(world: World) {
   if (world.problem) return world.problem;
+  const passwordProblem = adminPasswordProblem(world);
+  if (passwordProblem) return passwordProblem;
   if (world.cluster.problem) return world.cluster.problem;
   const { facts, address } = world.cluster;
   if (facts.known || facts.reason !== "DatabaseLoginFailed") return undefined;

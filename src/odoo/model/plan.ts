@@ -9,6 +9,7 @@ import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts"
 import type { Job } from "../../kit/builders/kinds.ts";
 import type { OdooInitJob, OdooInitJobStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
+import type { SecretKeyRef } from "./resolve.ts";
 
 /** One thing to do. */
 export type Effect =
@@ -50,7 +51,8 @@ export type Effect =
     readonly type: "renderConfig";
     readonly name: string;
     readonly text: ConfigText;
-    readonly adminPassword: string;
+    /** The text, or where to read it. */
+    readonly adminPassword: string | SecretKeyRef;
     readonly userSecret: string;
     readonly labels: Readonly<Record<string, string>>;
   }

@@ -31,6 +31,12 @@ export interface Defaults {
   readonly tolerations?: readonly V1Toleration[];
 }
 
+/** A key in a Secret of the instance's namespace. */
+export interface SecretKeyRef {
+  readonly name: string;
+  readonly key: string;
+}
+
 /** Why an instance cannot work as it is written; `message` says what to do. */
 export interface Problem {
   readonly reason: string;
@@ -46,6 +52,8 @@ export interface Resolved {
   readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
   readonly imagePullSecret?: string;
   readonly adminPassword: string;
+  /** Goes before `adminPassword`. */
+  readonly adminPasswordRef?: SecretKeyRef;
   readonly environment: "Staging" | "Production";
   readonly webReplicas: number;
   readonly cronReplicas: number;
@@ -151,6 +159,7 @@ export function resolve(
         }),
       },
       ...given({
+        adminPasswordRef: spec.adminPasswordSecretRef,
         imagePullSecret: spec.imagePullSecret || undefined,
         ingressIssuer: (ingress.issuer ?? defaults.ingressIssuer) || undefined,
         ingressClass: (ingress.class ?? defaults.ingressClass) || undefined,

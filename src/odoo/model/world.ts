@@ -34,6 +34,14 @@ export interface PullSecretFacts {
   readonly source?: { readonly version: string };
 }
 
+/** Why a reference leads to no password. */
+export type MissingPassword = "incomplete" | "noSecret" | "noKey";
+
+/** The Secret that spec.adminPasswordSecretRef names. */
+export type AdminPasswordFacts =
+  | { readonly version: string; readonly missing?: undefined }
+  | { readonly missing: MissingPassword; readonly version?: string };
+
 /** How a batch/v1 Job stands. */
 export type JobState =
   | { readonly state: "absent" }
@@ -49,6 +57,8 @@ export interface Observed {
   readonly configSecret?: SecretFacts;
   /** Absent if the instance pulls without a Secret. */
   readonly pullSecret?: PullSecretFacts;
+  /** Absent if the spec names no Secret. */
+  readonly adminPassword?: AdminPasswordFacts;
   readonly web?: Stored<Deployment>;
   readonly cron?: Stored<Deployment>;
   readonly filestore?: Stored<PersistentVolumeClaim>;

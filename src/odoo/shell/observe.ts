@@ -20,7 +20,15 @@ import { chooseCluster, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
-import type { ChosenCluster, JobState, Observed, PullSecretFacts, SecretFacts, World } from "../model/world.ts";
+import type {
+  AdminPasswordFacts,
+  ChosenCluster,
+  JobState,
+  Observed,
+  PullSecretFacts,
+  SecretFacts,
+  World,
+} from "../model/world.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
 
@@ -35,6 +43,8 @@ export interface Sights {
   readonly facts: (cluster: string) => ClusterFacts;
   readonly defaults: Defaults;
   readonly pullSecret: (instance: OdooInstance) => PullSecretFacts | undefined;
+  /** Of the Secret that the spec names, if it names one. */
+  readonly adminPassword?: AdminPasswordFacts | undefined;
 }
 
 /** The world as it is now. */
@@ -50,7 +60,7 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     defaults: sights.defaults,
     ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
-    observed,
+    observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },
     now: context.clock.now(),
   };
 }

@@ -1,18 +1,33 @@
 /** The story: look, decide, act. */
-import { done, type Outcome, type ReconcileContext, requeue, type Stored } from "../../kit/mod.ts";
+import { done, type Outcome, type ReconcileContext, requeue, Secret, type Stored } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
+import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
 import { observe, type Sights } from "./observe.ts";
+import { SecretBodies } from "./secrets.ts";
+
+/** What a reconcile works with, beside the caches. */
+export interface ReconcileTools extends ExecutionParts {
+  readonly sights: Sights;
+  readonly adminPasswords: AdminPasswordSecrets;
+}
 
 /** The only function that sees both the cluster and the plan. */
 export async function reconcile(
   instance: Stored<OdooInstance>,
   context: ReconcileContext,
-  { sights, ...parts }: ExecutionParts & { readonly sights: Sights },
+  { sights, adminPasswords, ...parts }: ReconcileTools,
 ): Promise<Outcome> {
-  const world = observe(instance, context, sights);
+  const { namespace = "" } = instance.metadata;
+  const adminPassword = await adminPasswords.look(instance, {
+    cached: (name) => context.store(Secret).get(`${namespace}/${name}`),
+    read: (name) => new SecretBodies(context, namespace).read(name),
+    now: context.clock.now(),
+  });
+  const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts });
   const plan = decide(world);
   await execute(plan, instance, context, parts);
-  return plan.requeueAfterMs ? requeue(plan.requeueAfterMs) : done();
+  const afterMs = Math.min(plan.requeueAfterMs ?? Infinity, adminPassword?.againAfterMs ?? Infinity);
+  return afterMs < Infinity ? requeue(afterMs) : done();
 }

@@ -24,6 +24,7 @@ import { FIELD_MANAGER } from "../machine/decide.ts";
 import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER, rivalNames, roleName } from "../model/names.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
+import { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
@@ -43,6 +44,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   const log = getLogger(["odoo"]);
   if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
   const postgres = new PostgresClusters((address) => new PostgresPool(address));
+  const adminPasswords = new AdminPasswordSecrets();
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;
   let pullSecrets: PullSecrets;
@@ -56,7 +58,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(ConfigMap, OURS)
     .watches(PersistentVolumeClaim, { ...OURS, map: instanceKeys }) // one that a person puts back has no owner yet
     .watches(PodDisruptionBudget, OURS)
-    .watches(Secret, { ...OURS, metadataOnly: true })
+    .watches(Secret, { ...OURS, map: instanceKeys, metadataOnly: true }) // by label: it may be on a user's Secret, too
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })
     .watches(Pod, {
       labelSelector: `${INSTANCE_LABEL},${JOB_LABEL}`,
@@ -86,10 +88,11 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         defaults: config.defaults,
         pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
       };
-      return reconcile(instance, context, { sights, postgres, pullSecrets });
+      return reconcile(instance, context, { sights, postgres, pullSecrets, adminPasswords });
     })
     .gone(async (key, { client, store }) => {
       pullSecrets.forget(key);
+      adminPasswords.forget(key);
       const { name, namespace } = nameOfKey(key);
       for (const rival of rivalNames(name)) { // its names are free now
         if (store(OdooInstanceKind).get(`${namespace}/${rival}`)) enqueue(`${namespace}/${rival}`);

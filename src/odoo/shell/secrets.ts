@@ -2,9 +2,11 @@
 import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
+import { secretMark } from "../model/admin_password.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
 import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { SecretKeyRef } from "../model/resolve.ts";
 
 /** passlib's `pbkdf2_sha512`, as Odoo reads it: rounds and salt are in the text. */
 const ROUNDS = 25_000;
@@ -60,15 +62,16 @@ export class SecretBodies {
 
   /** Renders odoo.conf. The hash of an unchanged admin password is kept, so that its salt does not roll the pods. */
   async renderConfig(
-    { name, text, adminPassword, userSecret, labels }: Effect & { type: "renderConfig" },
+    { name, text, adminPassword: source, userSecret, labels }: Effect & { type: "renderConfig" },
   ): Promise<void> {
     const { password, secretVersion } = await this.rolePassword(userSecret);
+    const { password: adminPassword, mark } = await this.#adminPassword(source);
     const present = this.#context.store(Secret).get(`${this.#namespace}/${name}`) ? await this.read(name) : undefined;
     const adminPasswd = await hashOfPassword(adminPassword, secretText(present, "admin_passwd") ?? "");
     const salt = secretText(present, "salt") ?? randomBytes(SALT_BYTES).toString("hex");
     const file = renderConfig(text, adminPasswd || undefined);
     const annotations = {
-      [RENDERED_FROM_ANNOTATION]: configInputsHash(text, adminPassword, secretVersion),
+      [RENDERED_FROM_ANNOTATION]: configInputsHash(text, mark, secretVersion),
       [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt].join("\n")),
     };
     const data = Object.fromEntries(
@@ -83,6 +86,16 @@ export class SecretBodies {
         data,
       }),
     );
+  }
+
+  /** The text of the admin password, and what it is known by in the hash of what was rendered. */
+  async #adminPassword(source: string | SecretKeyRef): Promise<{ readonly password: string; readonly mark: string }> {
+    if (typeof source === "string") return { password: source, mark: source };
+    const { name, key } = source;
+    const secret = await this.read(name);
+    const password = secretText(secret, key);
+    if (!secret || !password) throw new Error(`Cannot render odoo.conf: Secret ${name} has no key ${key} any more`);
+    return { password, mark: secretMark(versionOf(secret), key) };
   }
 
   #keep(secret: Stored<Secret>): Stored<Secret> {

@@ -1,5 +1,6 @@
 /** In every phase but deletion: what an instance needs before and beside its pods. Empty when all is there. */
 import { defaultsPatch } from "../model/resolve.ts";
+import { adminPasswordMark } from "../model/admin_password.ts";
 import { configInputsHash, configText } from "../model/config_text.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import { INSTANCE_FINALIZER, instanceLabels, objectNames, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
@@ -68,14 +69,14 @@ export function planFoundations(world: World): Effect[] {
   }
   const text = configText(resolved, cluster.address);
   const rendered = observed.configSecret?.annotations[RENDERED_FROM_ANNOTATION];
-  if (
-    !observed.userSecret || rendered !== configInputsHash(text, resolved.adminPassword, observed.userSecret.version)
-  ) {
+  const mark = adminPasswordMark(world);
+  if (mark === undefined) return effects;
+  if (!observed.userSecret || rendered !== configInputsHash(text, mark, observed.userSecret.version)) {
     effects.push({
       type: "renderConfig",
       name: objectNames.config(name),
       text,
-      adminPassword: resolved.adminPassword,
+      adminPassword: resolved.adminPasswordRef ?? resolved.adminPassword,
       userSecret: secret,
       labels,
     });

@@ -79,7 +79,7 @@ class ModelCluster {
       case "renderConfig": {
         const version = this.#observed.userSecret?.version;
         if (!version) throw new Error("Cannot render odoo.conf: the role's Secret does not exist");
-        const from = configInputsHash(effect.text, effect.adminPassword, version);
+        const from = configInputsHash(effect.text, "master-secret", version);
         const annotations = { [RENDERED_FROM_ANNOTATION]: from, [CONTENT_HASH_ANNOTATION]: "c0ffee" };
         this.#observed.configSecret = aSecret(effect.name, { annotations });
         return;
