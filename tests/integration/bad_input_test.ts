@@ -10,6 +10,14 @@ import {
   writeClustersSecret,
 } from "../../dev/operator.ts";
 import { Secret } from "../../src/kit/mod.ts";
+import {
+  committedCrds,
+  createOnceTaken,
+  establish,
+  type Manifest,
+  untilRefused,
+  withoutRules,
+} from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
@@ -123,12 +131,26 @@ Deno.test("a deletion waits for a PostgreSQL that is down, and says how to give 
   assertEquals(await rig.sql("select 1 from pg_roles where rolname = $1", [`odoo.${namespace}.leaving`]), []);
 });
 
-const BROKEN_SPECS: Record<
-  string,
-  { readonly name?: string; readonly spec: Parameters<Rig["create"]>[2]; readonly reason: string }
-> = {
+const BROKEN_SPECS: Record<string, { readonly spec: Parameters<Rig["create"]>[2]; readonly reason: string }> = {
   "no host": { spec: { ingress: { hosts: [] } }, reason: "HostsMissing" },
   "a cluster that nobody has": { spec: { database: { cluster: "atlantis" } }, reason: "ClusterNotFound" },
+};
+
+for (const [what, { spec, reason }] of Object.entries(BROKEN_SPECS)) {
+  Deno.test(`an instance with ${what} is in Error (${reason}) and can be deleted`, async () => {
+    const namespace = await rig.namespace();
+    await rig.create(namespace, "odd", spec ?? {});
+    await rig.inPhase(namespace, "odd", "Error", { reason });
+    await rig.client.delete(OdooInstanceKind, { namespace, name: "odd" });
+    await rig.gone(OdooInstanceKind, namespace, "odd");
+  });
+}
+
+/** What the API server refuses today, but may have in store from former times. */
+const STORED_BEFORE: Record<
+  string,
+  { readonly name?: string; readonly spec: Manifest["spec"]; readonly reason: string }
+> = {
   "a line break in an option": {
     spec: { configOptions: { log_level: "info\nadmin_passwd = x" } },
     reason: "ConfigOptionInvalid",
@@ -136,10 +158,17 @@ const BROKEN_SPECS: Record<
   "a name too long for a Service": { name: "a".repeat(59), spec: {}, reason: "NameInvalid" },
 };
 
-for (const [what, { name = "odd", spec, reason }] of Object.entries(BROKEN_SPECS)) {
-  Deno.test(`an instance with ${what} is in Error (${reason}) and can be deleted`, async () => {
+for (const [what, { name = "odd", spec, reason }] of Object.entries(STORED_BEFORE)) {
+  Deno.test(`an instance with ${what}, older than our rules, is in Error (${reason}) and can be deleted`, async () => {
     const namespace = await rig.namespace();
-    await rig.create(namespace, name, spec ?? {});
+    const [rules] = await committedCrds();
+    assert(rules);
+    await establish(rig.client, withoutRules(rules));
+    const valid = { adminPassword: "admin", ingress: { hosts: ["odd.example.com"] } };
+    const object = { kind: "OdooInstance", metadata: { name, namespace }, spec: { ...valid, ...spec } };
+    await createOnceTaken(rig.client, object);
+    await establish(rig.client, rules);
+    await untilRefused(rig.client, { ...object, metadata: { name: `${name}-2`, namespace } });
     await rig.inPhase(namespace, name, "Error", { reason });
     await rig.client.delete(OdooInstanceKind, { namespace, name });
     await rig.gone(OdooInstanceKind, namespace, name);

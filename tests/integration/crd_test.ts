@@ -1,43 +1,40 @@
 /** The generated CRDs on a real API server: what it accepts, what it refuses and with which words. */
 import { parse } from "yaml";
 import { assertEquals, assertRejects } from "@std/assert";
-import { startLocalCluster } from "../../dev/control_plane.ts";
 import { type Client, createClient } from "../../src/kit/client.ts";
-import type { CustomResourceDefinition } from "../../src/kit/crd.ts";
-import { ApiError, isInvalid } from "../../src/kit/errors.ts";
-import type { KubeObject, ResourceType } from "../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceSpec } from "../../src/odoo/crd/mod.ts";
+import { ApiError } from "../../src/kit/errors.ts";
+import { startBareApiServer } from "../support/api_server.ts";
+import { committedCrds, establish, type Manifest, typeOf } from "../support/crds.ts";
 
-interface InstalledCrd extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null };
+type Spec = Manifest["spec"];
+
+const NAMESPACE = "default";
+const INSTANCES = typeOf("OdooInstance");
+
+const S3 = { bucket: "backups", objectKey: "shop.zip", endpoint: "https://s3.example.com" };
+
+/** A spec of each kind that has rules, to which a case adds. */
+const MINIMAL: Readonly<Record<string, Spec>> = {
+  OdooInstance: { adminPassword: "admin", ingress: { hosts: ["shop.example.com"] } },
+  OdooRestoreJob: { odooInstanceRef: { name: "shop" }, source: { type: "s3", s3: S3 } },
+};
+
+interface Refusal {
+  /** @default {"OdooInstance"} */
+  readonly kind?: string;
+  /** Laid over {@linkcode MINIMAL}; undefined takes a field away. */
+  readonly spec: Spec;
+  readonly message: string;
 }
 
-const CRDS: ResourceType<InstalledCrd> = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
-const INSTANCES: ResourceType<OdooInstance> = {
-  group: "bemade.org",
-  version: "v1alpha1",
-  kind: "OdooInstance",
-  plural: "odooinstances",
-};
-const INIT_JOBS: ResourceType<OdooInitJob> = {
-  group: "bemade.org",
-  version: "v1alpha1",
-  kind: "OdooInitJob",
-  plural: "odooinitjobs",
-};
-const FILES = ["odoo-crd", "initjob-crd"] as const;
-const NAMESPACE = "default";
-const ESTABLISHED_TIMEOUT_MS = 30_000;
+const OPTION_FORM = "values without line breaks and control characters: each is one line of odoo.conf";
+const MANAGED_OPTION = "which the operator sets: remove it";
+const OWN_VOLUME = "extraVolumes must not be named filestore, odoo-conf, tmp";
+const NOT_A_SIZE = "storageSize must be a quantity above 0, such as 10Gi";
+const NO_PASSWORD = "spec.adminPasswordSecretRef (or spec.adminPassword) is missing";
+const NOT_A_HOST = "must be lower-case DNS names";
 
-const MINIMAL: OdooInstanceSpec = { adminPassword: "admin", ingress: { hosts: ["shop.example.com"] } };
-
-const REFUSED: Readonly<Record<string, { readonly spec: Partial<OdooInstanceSpec>; readonly message: string }>> = {
+const REFUSED: Readonly<Record<string, Refusal>> = {
   "replicas are negative": { spec: { replicas: -1 }, message: "replicas must be 0 or more: 0 stops the instance" },
   "cron.replicas are negative": {
     spec: { cron: { replicas: -1 } },
@@ -48,34 +45,118 @@ const REFUSED: Readonly<Record<string, { readonly spec: Partial<OdooInstanceSpec
     spec: { ingress: { hosts: ["ok.example.com", "Shop.example.com"] } },
     message: "lower-case",
   },
-  "a host has a line break": {
-    spec: { ingress: { hosts: ["a.example.com\nb"] } },
-    message: "must be lower-case DNS names",
-  },
-  "a host is empty": { spec: { ingress: { hosts: [""] } }, message: "must be lower-case DNS names" },
-  "a host is an IP address": { spec: { ingress: { hosts: ["10.0.0.1"] } }, message: "must be lower-case DNS names" },
+  "a host has a line break": { spec: { ingress: { hosts: ["a.example.com\nb"] } }, message: NOT_A_HOST },
+  "a host is empty": { spec: { ingress: { hosts: [""] } }, message: NOT_A_HOST },
+  "a host is an IP address": { spec: { ingress: { hosts: ["10.0.0.1"] } }, message: NOT_A_HOST },
   "production has a clone source": {
     spec: { environment: "Production", productionInstanceRef: { name: "other" } },
     message: "spec.productionInstanceRef is forbidden while spec.environment is Production",
   },
+  "there is no admin password": { spec: { adminPassword: undefined }, message: NO_PASSWORD },
+  "both admin passwords are null": {
+    spec: { adminPassword: null, adminPasswordSecretRef: null },
+    message: NO_PASSWORD,
+  },
+  "the storage size is a word": { spec: { filestore: { storageSize: "big" } }, message: NOT_A_SIZE },
+  "the storage size has a unit that nobody knows": {
+    spec: { filestore: { storageSize: "10 GB" } },
+    message: NOT_A_SIZE,
+  },
+  "the storage size is empty": { spec: { filestore: { storageSize: "" } }, message: NOT_A_SIZE },
+  "the storage size is the number 0": { spec: { filestore: { storageSize: 0 } }, message: NOT_A_SIZE },
+  "the storage size is negative": { spec: { filestore: { storageSize: "-1Gi" } }, message: NOT_A_SIZE },
+  "an option has a line break": {
+    spec: { configOptions: { log_level: "info\nadmin_passwd = x" } },
+    message: OPTION_FORM,
+  },
+  "an option has a NUL": { spec: { configOptions: { log_level: "\u0000" } }, message: OPTION_FORM },
+  "an option has a DEL": { spec: { configOptions: { log_level: "a\u007f" } }, message: OPTION_FORM },
+  "an option's name has a line break": { spec: { configOptions: { "workers\nx": "1" } }, message: OPTION_FORM },
+  "an option's name ends early": { spec: { configOptions: { "db_name = theirs #": "1" } }, message: OPTION_FORM },
+  "an option's name opens a section": { spec: { configOptions: { "[options]": "1" } }, message: OPTION_FORM },
+  "an option's name is empty": { spec: { configOptions: { "": "1" } }, message: OPTION_FORM },
+  "there are more options than Odoo has": {
+    spec: { configOptions: Object.fromEntries(Array.from({ length: 251 }, (_, index) => [`o${index}`, "1"])) },
+    message: "must have at most 250 items",
+  },
+  ...Object.fromEntries(
+    ["db_name", "DB_Host", "db_password", "db_replica_host", "data_dir", "HTTP_PORT", "http_interface", "Admin_passwd"]
+      .map((name) => [`the option is ${name}`, { spec: { configOptions: { [name]: "x" } }, message: MANAGED_OPTION }]),
+  ),
+  ...Object.fromEntries(
+    ["filestore", "odoo-conf", "tmp"]
+      .map((name) => [`a volume is named ${name}`, {
+        spec: { extraVolumes: [{ name: "mine", emptyDir: {} }, { name, emptyDir: {} }] },
+        message: OWN_VOLUME,
+      }]),
+  ),
+  "two volumes have one name": {
+    spec: { extraVolumes: [{ name: "a", emptyDir: {} }, { name: "a", emptyDir: {} }] },
+    message: "spec.extraVolumes[1]: Duplicate value",
+  },
+  "a volume has two sources": {
+    spec: { extraVolumes: [{ name: "a", emptyDir: {}, secret: { secretName: "b" } }] },
+    message: "a volume needs exactly one source out of configMap, secret, emptyDir",
+  },
+  "a volume is a directory of the node": {
+    spec: { extraVolumes: [{ name: "a", hostPath: { path: "/" } }] },
+    message: "others are not open to instances",
+  },
+  "a restore from S3 does not say where": {
+    kind: "OdooRestoreJob",
+    spec: { source: { type: "s3" } },
+    message: "source.s3 is missing: with source.type s3",
+  },
+  "a restore from S3 has null for a place": {
+    kind: "OdooRestoreJob",
+    spec: { source: { type: "s3", s3: null, odoo: { url: "https://old.example.com" } } },
+    message: "source.s3 is missing: with source.type s3",
+  },
+  "a restore from Odoo does not say which": {
+    kind: "OdooRestoreJob",
+    spec: { source: { type: "odoo", s3: S3 } },
+    message: "source.odoo is missing: with source.type odoo",
+  },
 };
 
-const ACCEPTED: Readonly<Record<string, Partial<OdooInstanceSpec>>> = {
+const ACCEPTED: Readonly<Record<string, Spec>> = {
   "only required fields are given": {},
   "it is stopped and has no hosts": { replicas: 0, cron: { replicas: 0 }, ingress: { hosts: [] } },
   "hosts have a wildcard or a single label": {
     ingress: { hosts: ["*.example.com", "localhost", "xn--bcher-kva.example"] },
   },
+  "the admin password is in a Secret": {
+    adminPassword: undefined,
+    adminPasswordSecretRef: { name: "shop", key: "admin" },
+  },
+  "options are the user's to set": {
+    configOptions: {
+      workers: "4",
+      db_maxconn: "32",
+      DB_MAXCONN_GEVENT: "8",
+      addons_path: "",
+      "queue.channels": "root:2",
+    },
+  },
+  "an option is as long as a list of many addons": { configOptions: { addons_path: "/mnt/addons,".repeat(1000) } },
+  "sizes have any form of a quantity": {
+    filestore: { storageSize: "0.5Ti" },
+    resources: { limits: { cpu: 2, memory: "1.5Gi" }, requests: { cpu: "100m", memory: 268435456 } },
+    jobDefaults: { resources: { limits: { cpu: 1 } } },
+  },
+  "volumes have other names": {
+    extraVolumes: [{ name: "filestore-2", emptyDir: {} }, { name: "certificates", secret: { secretName: "ca" } }],
+  },
   "optional fields are null": {
     image: null,
     imagePullSecret: null,
-    ingress: { hosts: ["shop.example.com"], issuer: null, class: null, gatewayRef: null },
+    ingress: { hosts: ["shop.example.com"], issuer: null, class: null, gatewayRef: null, annotations: null },
     cron: { resources: null },
     resources: null,
-    filestore: { storageSize: null, storageClass: null },
+    filestore: { storageSize: null, storageClass: null, accessModes: null },
     configOptions: null,
     database: { cluster: null, name: null },
-    init: { webhook: null },
+    init: { webhook: null, languages: null },
     environment: "Production",
     productionInstanceRef: null,
     strategy: { rollingUpdate: null },
@@ -83,169 +164,223 @@ const ACCEPTED: Readonly<Record<string, Partial<OdooInstanceSpec>>> = {
     probes: null,
     affinity: null,
     readOnlySqlAccess: null,
+    extraVolumes: null,
+    jobDefaults: null,
   },
 };
 
-/** What upstream stored without complaint and our rules would refuse today. */
-const STORED_BEFORE: Readonly<Record<string, OdooInstanceSpec>> = {
-  "negative-cron": { ...MINIMAL, cron: { replicas: -1 } },
-  "host-with-scheme": { ...MINIMAL, ingress: { hosts: ["https://Shop"] } },
-  "long-host": { ...MINIMAL, ingress: { hosts: ["a".repeat(300)] } },
-  "many-hosts": { ...MINIMAL, ingress: { hosts: Array.from({ length: 1200 }, (_, index) => `h${index}.example.com`) } },
+interface Change {
+  readonly from: Spec;
+  readonly initialized?: true;
+  readonly to: Spec;
+  /** Absent: the change is accepted. */
+  readonly message?: string;
+}
+
+const SHRINKS = "filestore.storageSize may only grow, because volumes cannot shrink: put the former size back";
+const RENAMED = "spec.database.name is fixed once the database exists: put the former name back";
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  "storage shrinks": {
+    from: { filestore: { storageSize: "10Gi" } },
+    to: { filestore: { storageSize: "9Gi" } },
+    message: SHRINKS,
+  },
+  "storage shrinks from text to a number": {
+    from: { filestore: { storageSize: "10Gi" } },
+    to: { filestore: { storageSize: 1000 } },
+    message: SHRINKS,
+  },
+  "storage shrinks in a unit that sounds larger": {
+    from: { filestore: { storageSize: "1Ti" } },
+    to: { filestore: { storageSize: "1T" } },
+    message: SHRINKS,
+  },
+  "storage grows": { from: { filestore: { storageSize: "10Gi" } }, to: { filestore: { storageSize: "0.1Ti" } } },
+  "storage is the same in other words": {
+    from: { filestore: { storageSize: "10Gi" } },
+    to: { filestore: { storageSize: 10737418240 } },
+  },
+  "storage is left to the default again": {
+    from: { filestore: { storageSize: "10Gi" } },
+    to: { filestore: { storageSize: null } },
+  },
+  "an existing database gets another name": {
+    from: { database: { name: "one" } },
+    initialized: true,
+    to: { database: { name: "two" } },
+    message: RENAMED,
+  },
+  "an existing database loses its name": {
+    from: { database: { name: "one" } },
+    initialized: true,
+    to: {},
+    message: RENAMED,
+  },
+  "an existing database gets its first name": {
+    from: { database: { name: null } },
+    initialized: true,
+    to: { database: { name: "two" } },
+    message: RENAMED,
+  },
+  "a database that does not exist gets another name": {
+    from: { database: { name: "one" } },
+    to: { database: { name: "two" } },
+  },
+  "an existing database keeps its name": {
+    from: { database: { name: "one" } },
+    initialized: true,
+    to: { database: { name: "one", cluster: "other" }, replicas: 2 },
+  },
+  "no name is said in another way": { from: { database: { name: null } }, initialized: true, to: { database: {} } },
 };
 
-Deno.test("crds/ are accepted by a real API server and do what they say when applied over upstream's", async (t) => {
-  await using cluster = await startLocalCluster();
-  const client = createClient(cluster.access, { fieldManager: "crd-test" });
+const NAMES: Readonly<Record<string, { readonly name: string; readonly refused: boolean }>> = {
+  "has 59 characters": { name: "a".repeat(59), refused: true },
+  "begins with a digit": { name: "1shop", refused: true },
+  "has a dot": { name: "shop.blue", refused: true },
+  "has 58 characters": { name: "a".repeat(58), refused: false },
+  "is one letter": { name: "x", refused: false },
+};
+
+Deno.test("crds/ are accepted by a real API server, and do what they say, when nothing was there before", async (t) => {
+  await using server = await startBareApiServer();
+  const client = createClient(server.access, { fieldManager: "crd-test" });
   try {
-    await establish(client, withoutRules(await committedCrd("odoo-crd")));
-    for (const [name, spec] of Object.entries(STORED_BEFORE)) await client.create(INSTANCES, anInstance(name, spec));
-    for (const file of FILES) {
-      await t.step(`${file}.yaml is established when applied`, async () => {
-        await establish(client, await committedCrd(file));
-      });
-    }
-    await untilJudged(client);
-    await storedObjectsStayUsable(client, t);
-    await newObjectsAreJudged(client, t);
-    await jobsAndStatus(client, t);
+    for (const crd of await committedCrds()) await establish(client, crd);
+    await namesAreJudged(client, t);
+    await creationIsJudged(client, t);
+    await changesAreJudged(client, t);
+    await valuesAreKept(client, t);
   } finally {
     client.close();
   }
 });
 
-/** The API server goes on with the old schema for a moment after it took the new one, and does not say how long. */
-async function untilJudged(client: Client): Promise<void> {
-  const probe = anInstance("probe", { ...MINIMAL, cron: { replicas: -1 } });
-  const deadline = AbortSignal.timeout(ESTABLISHED_TIMEOUT_MS);
-  for (;;) {
-    deadline.throwIfAborted();
-    try {
-      await client.create(INSTANCES, probe);
-    } catch (error) {
-      if (isInvalid(error)) return;
-      throw error;
-    }
-    await client.delete(INSTANCES, { name: "probe", namespace: NAMESPACE });
+async function namesAreJudged(client: Client, t: Deno.TestContext): Promise<void> {
+  for (const [sentence, { name, refused }] of Object.entries(NAMES)) {
+    await t.step(`OdooInstance is ${refused ? "refused" : "accepted"} when its name ${sentence}`, async () => {
+      const create = () => client.create(INSTANCES, manifest("OdooInstance", { name }));
+      if (refused) await assertInvalid(create, "metadata.name must be at most 58 lower-case letters");
+      else await create();
+    });
   }
 }
 
-async function storedObjectsStayUsable(client: Client, t: Deno.TestContext): Promise<void> {
-  for (const name of Object.keys(STORED_BEFORE)) {
-    await t.step(
-      `OdooInstance ${name} gets finalizer, status, other fields and deletion when it is older than our rules`,
-      async () => {
-        const object = { name, namespace: NAMESPACE };
-        await client.patch(INSTANCES, object, [{
-          op: "add",
-          path: "/metadata/finalizers",
-          value: ["bemade.org/test"],
-        }]);
-        await client.patch(INSTANCES, object, [{ op: "add", path: "/status", value: { phase: "Error" } }], {
-          subresource: "status",
-        });
-        await client.patch(INSTANCES, object, [{ op: "add", path: "/spec/image", value: "odoo:19.0" }]);
-        await client.delete(INSTANCES, object);
-        await client.patch(INSTANCES, object, [{ op: "remove", path: "/metadata/finalizers" }]);
-        await assertRejects(() => client.get(INSTANCES, object), ApiError, "not found");
-      },
-    );
-  }
-}
-
-async function newObjectsAreJudged(client: Client, t: Deno.TestContext): Promise<void> {
+async function creationIsJudged(client: Client, t: Deno.TestContext): Promise<void> {
   for (const [number, [sentence, spec]] of Object.entries(ACCEPTED).entries()) {
     await t.step(`OdooInstance is accepted when ${sentence}`, async () => {
-      await client.create(INSTANCES, anInstance(`accepted-${number}`, { ...MINIMAL, ...spec }));
+      await client.create(INSTANCES, manifest("OdooInstance", { name: `accepted-${number}`, spec }));
     });
   }
-  for (const [sentence, { spec, message }] of Object.entries(REFUSED)) {
-    await t.step(`OdooInstance is refused and told why when ${sentence}`, async () => {
-      const instance = anInstance("refused", { ...MINIMAL, ...spec });
-      const error = await assertRejects(() => client.create(INSTANCES, instance), ApiError, message);
-      assertEquals(error.status, 422);
+  for (const [sentence, { kind = "OdooInstance", spec, message }] of Object.entries(REFUSED)) {
+    await t.step(`${kind} is refused and told why when ${sentence}`, async () => {
+      await assertInvalid(() => client.create(typeOf(kind), manifest(kind, { name: "refused", spec })), message);
     });
   }
+}
+
+async function changesAreJudged(client: Client, t: Deno.TestContext): Promise<void> {
+  for (const kind of Object.keys(MINIMAL)) await client.create(typeOf(kind), manifest(kind, { name: "changing" }));
+  for (const [sentence, { kind = "OdooInstance", spec, message }] of Object.entries(REFUSED)) {
+    await t.step(`${kind} is refused its change and told why when ${sentence}`, async () => {
+      const { spec: value } = manifest(kind, { name: "changing", spec });
+      const change = [{ op: "replace", path: "/spec", value }] as const;
+      await assertInvalid(
+        () => client.patch(typeOf(kind), { name: "changing", namespace: NAMESPACE }, change),
+        message,
+      );
+    });
+  }
+  for (const [number, [sentence, { from, initialized, to, message }]] of Object.entries(CHANGES).entries()) {
+    await t.step(`OdooInstance is ${message ? "refused its change" : "changed"} when ${sentence}`, async () => {
+      const object = { name: `change-${number}`, namespace: NAMESPACE };
+      await client.create(INSTANCES, manifest("OdooInstance", { ...object, spec: from }));
+      if (initialized) {
+        const facts = [{ op: "add", path: "/status", value: { dbInitialized: true } }] as const;
+        await client.patch(INSTANCES, object, facts, { subresource: "status" });
+      }
+      const { spec: value } = manifest("OdooInstance", { ...object, spec: to });
+      const change = () => client.patch(INSTANCES, object, [{ op: "replace", path: "/spec", value }]);
+      if (message) await assertInvalid(change, message);
+      else await change();
+    });
+  }
+}
+
+async function valuesAreKept(client: Client, t: Deno.TestContext): Promise<void> {
   await t.step("OdooInstance keeps quantities as numbers when they are written so", async () => {
-    // The TypeScript type of a quantity is a string, as in client-node: manifests are not bound by it.
-    const quantities = parse("{resources: {limits: {cpu: 2, memory: 4Gi}}, filestore: {storageSize: 10737418240}}");
-    const stored = await client.create(INSTANCES, anInstance("quantities", { ...MINIMAL, ...quantities }));
-    assertEquals<unknown>(stored.spec.resources, quantities.resources);
-    assertEquals<unknown>(stored.spec.filestore, quantities.filestore);
+    const spec = parse("{resources: {limits: {cpu: 2, memory: 4Gi}}, filestore: {storageSize: 10737418240}}");
+    const stored = await client.create(INSTANCES, manifest("OdooInstance", { name: "quantities", spec }));
+    assertEquals([stored.spec.resources, stored.spec.filestore], [spec.resources, spec.filestore]);
   });
-  await t.step(
-    "OdooInstance gets its defaults when fields are absent, and is judged again when it changes",
-    async () => {
-      const stored = await client.create(INSTANCES, anInstance("defaults", { ...MINIMAL, database: {}, probes: {} }));
-      const { replicas, cron, init, environment, database, probes } = stored.spec;
-      assertEquals<unknown>({ replicas, cron, init, environment, database, probes }, {
-        replicas: 1,
-        cron: { replicas: 1 },
-        init: { enabled: true, modules: ["base"], demo: false },
-        environment: "Staging",
-        database: { missingPolicy: "Ignore" },
-        probes: { startupPath: "/web/health", livenessPath: "/web/health", readinessPath: "/web/health" },
-      });
-      const change = [{ op: "add", path: "/spec/ingress/hosts/-", value: "Upper.example.com" }] as const;
-      const object = { name: "defaults", namespace: NAMESPACE };
-      await assertRejects(() => client.patch(INSTANCES, object, change), ApiError, "lower-case");
-    },
-  );
-}
-
-async function jobsAndStatus(client: Client, t: Deno.TestContext): Promise<void> {
-  await t.step(
-    "OdooInstance keeps operation and observedGeneration in status when an operation is in progress",
-    async () => {
-      const operation = {
-        kind: "OdooInitJob",
-        name: "shop-auto-init",
-        uid: "u-1",
-        jobName: "j",
-        stage: "s",
-        attempt: 1,
+  await t.step("OdooInstance gets its defaults when fields are absent", async () => {
+    const spec = { database: {}, probes: {} };
+    const stored = await client.create(INSTANCES, manifest("OdooInstance", { name: "defaults", spec }));
+    assertEquals(stored.spec, {
+      ...MINIMAL.OdooInstance,
+      replicas: 1,
+      cron: { replicas: 1 },
+      init: { enabled: true, modules: ["base"], demo: false },
+      environment: "Staging",
+      deletionPolicy: "Delete",
+      database: { missingPolicy: "Ignore" },
+      probes: { startupPath: "/web/health", livenessPath: "/web/health", readinessPath: "/web/health" },
+    });
+  });
+  await t.step("OdooInstance keeps its operation in status when one is in progress", async () => {
+    const operation = { kind: "OdooInitJob", name: "i", uid: "u-1", jobName: "j", stage: "s", attempt: 1 };
+    const status = { phase: "Initializing", observedGeneration: 1, operation };
+    const stored = await withStatus(client, "OdooInstance", status);
+    assertEquals([stored?.operation, stored?.observedGeneration], [operation, 1]);
+  });
+  for (const kind of ["OdooInitJob", "OdooBackupJob", "OdooRestoreJob", "OdooUpgradeJob", "OdooStagingRefreshJob"]) {
+    await t.step(`${kind} keeps progress, summary and log in status, and is found by its target`, async () => {
+      const status = {
+        phase: "Running",
+        observedGeneration: 1,
+        progress: {
+          step: "uploading",
+          done: 5,
+          total: 3_000_000_000,
+          unit: "bytes",
+          updatedAt: "2026-11-21T08:00:00Z",
+        },
+        summary: { tables: 612, modules: { sale: "installed" }, checksums: ["a", "b"] },
+        logTail: "INFO: done\n",
       };
-      const status = { phase: "Initializing", observedGeneration: 1, operation } as const;
-      await client.create(INSTANCES, anInstance("status", MINIMAL));
-      await client.apply(INSTANCES, { ...anInstance("status", MINIMAL), status }, { subresource: "status" });
-      const stored = await client.get(INSTANCES, { name: "status", namespace: NAMESPACE });
-      assertEquals(stored.status?.operation, operation);
-      assertEquals(stored.status?.observedGeneration, 1);
-    },
-  );
-  await t.step("OdooInitJob gets its defaults and is found by its target when selected by field", async () => {
-    const metadata = { name: "init", namespace: NAMESPACE };
-    const stored = await client.create(INIT_JOBS, { metadata, spec: { odooInstanceRef: { name: "shop" } } });
-    assertEquals<unknown>(stored.spec, { odooInstanceRef: { name: "shop" }, modules: ["base"], demo: false });
-    const fieldSelector = "spec.odooInstanceRef.name=shop,status.phase!=Completed";
-    const { items } = await client.list(INIT_JOBS, { namespace: NAMESPACE, fieldSelector });
-    assertEquals(items.map((item) => item.metadata.name), ["init"]);
-  });
-}
-
-function anInstance(name: string, spec: OdooInstanceSpec): OdooInstance {
-  return { metadata: { name, namespace: NAMESPACE }, spec };
-}
-
-async function committedCrd(file: typeof FILES[number]): Promise<CustomResourceDefinition> {
-  return parse(await Deno.readTextFile(new URL(`../../crds/${file}.yaml`, import.meta.url)));
-}
-
-/** The CRD as upstream had it, as far as this test can tell: neither rules nor bounds. */
-function withoutRules(crd: CustomResourceDefinition): CustomResourceDefinition {
-  const ours = new Set(["x-kubernetes-validations", "maxItems", "maxLength"]);
-  return JSON.parse(JSON.stringify(crd, (key, value) => ours.has(key) ? undefined : value));
-}
-
-/** Applies a CRD and waits until its objects can be created. */
-async function establish(client: Client, crd: CustomResourceDefinition): Promise<void> {
-  const applied = await client.apply(CRDS, crd);
-  const signal = AbortSignal.timeout(ESTABLISHED_TIMEOUT_MS);
-  const fieldSelector = `metadata.name=${applied.metadata.name}`;
-  for await (
-    const { object } of client.watch(CRDS, { fieldSelector, timeoutSeconds: 60, sendInitialEvents: true, signal })
-  ) {
-    if (object.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True")) return;
+      const stored = await withStatus(client, kind, status);
+      assertEquals({ ...status, ...stored }, stored);
+      const fieldSelector = "spec.odooInstanceRef.name=shop,status.phase=Running";
+      const { items } = await client.list(typeOf(kind), { namespace: NAMESPACE, fieldSelector });
+      assertEquals(items.map(({ metadata }) => metadata.name), ["status"]);
+    });
   }
-  throw new Error(`Cannot use ${applied.metadata.name}: not established`);
+}
+
+const JOB_SPECS: Readonly<Record<string, Spec>> = {
+  OdooInitJob: {},
+  OdooBackupJob: { destination: S3 },
+  OdooRestoreJob: { source: { type: "s3", s3: S3 } },
+  OdooUpgradeJob: { modules: ["sale"] },
+  OdooStagingRefreshJob: { source: { instanceName: "production" } },
+};
+
+async function withStatus(client: Client, kind: string, status: object): Promise<Manifest["status"]> {
+  const spec = kind in JOB_SPECS ? { odooInstanceRef: { name: "shop" }, ...JOB_SPECS[kind] } : {};
+  const object = { name: "status", namespace: NAMESPACE };
+  await client.create(typeOf(kind), manifest(kind, { ...object, spec }));
+  const patched = await client.patch(typeOf(kind), object, [{ op: "add", path: "/status", value: status }], {
+    subresource: "status",
+  });
+  return patched.status;
+}
+
+function manifest(kind: string, { name, spec = {} }: { readonly name: string; readonly spec?: Spec }): Manifest {
+  return { kind, metadata: { name, namespace: NAMESPACE }, spec: { ...MINIMAL[kind], ...spec } };
+}
+
+async function assertInvalid(act: () => Promise<unknown>, message: string): Promise<void> {
+  const error = await assertRejects(act, ApiError, message);
+  assertEquals(error.status, 422);
 }
