@@ -24,7 +24,14 @@ interface SomeObject extends KubeObject {
 }
 
 const NAMESPACE = "operators";
-const CRDS = ["odooinitjobs.bemade.org", "odooinstances.bemade.org"] as const;
+const CRDS = [
+  "odoobackupjobs.bemade.org",
+  "odooinitjobs.bemade.org",
+  "odooinstances.bemade.org",
+  "odoorestorejobs.bemade.org",
+  "odoostagingrefreshjobs.bemade.org",
+  "odooupgradejobs.bemade.org",
+] as const;
 
 /** Values, and what the operator understands of the arguments and environment that they become. */
 const UNDERSTOOD: Readonly<Record<string, { readonly values: Values; readonly want: (config: Config) => unknown }>> = {
@@ -221,7 +228,7 @@ Deno.test("chart on a cluster", async (t) => {
     assertStringIncludes(notes, "kind: OdooInstance");
   });
   await t.step("establishes the CRDs", async () => {
-    await eventually("both CRDs are established", () => crdsAreEstablished(api));
+    await eventually("all CRDs are established", () => crdsAreEstablished(api));
   });
   await t.step("runs one operator, replaced by Recreate, where only restricted pods may run", async () => {
     const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/odoo-operator`;

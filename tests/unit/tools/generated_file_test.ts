@@ -51,6 +51,7 @@ Deno.test("crdReference() writes path, type, default, description and rule when 
         schema: {
           openAPIV3Schema: {
             description: "A web application.",
+            "x-kubernetes-validations": [{ rule: "true", message: "the name is short" }],
             properties: {
               spec: {
                 required: ["ports"],
@@ -76,4 +77,5 @@ Deno.test("crdReference() writes path, type, default, description and rule when 
     "| `spec.ports[].number` | int32 |  |  |",
     '| `spec.size` | integer or string | `"1Gi"` | How big \\| small. Rule: not zero. |',
   ]);
+  assert(page.includes("A web application.\nRule: the name is short.\n"));
 });
