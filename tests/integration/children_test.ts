@@ -19,7 +19,7 @@ import { OPERATOR_NAMESPACE } from "../../dev/operator.ts";
 import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
-import { HTTP_ROUTE_CRD } from "../support/http_route_crd.ts";
+import { httpRouteCrd } from "../support/http_route_crd.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 let rig: Rig;
@@ -194,13 +194,27 @@ Deno.test("a Gateway takes the place of the Ingress as soon as its kind is there
   const namespace = await rig.namespace();
   await rig.create(namespace, "gated");
   await rig.inPhase(namespace, "gated", "Running");
-  await rig.client.apply(CustomResourceDefinition, HTTP_ROUTE_CRD);
+  await rig.client.apply(CustomResourceDefinition, httpRouteCrd({ timeouts: false }));
   await eventually("HTTPRoutes are served", () => rig.client.list(HttpRoute, { namespace }));
   await patch(OdooInstanceKind, namespace, "gated", [
     { op: "add", path: "/spec/ingress/gatewayRef", value: { name: "edge", namespace: "net" } },
   ]);
-  const route = await eventually("an HTTPRoute", () => find(HttpRoute, namespace, "gated"));
-  assertEquals(route.spec?.rules?.map(({ timeouts }) => timeouts), Array(3).fill({ request: "720s" }));
+  const timeoutsAre = (what: string, want: unknown) =>
+    eventually(`an HTTPRoute ${what}`, async () => {
+      const route = await find(HttpRoute, namespace, "gated");
+      assertEquals(route?.spec?.rules?.map(({ timeouts }) => timeouts), [want, want, want]);
+      return true;
+    });
+  await timeoutsAre("for CRDs without timeouts", undefined);
+  await rig.client.apply(CustomResourceDefinition, httpRouteCrd({ timeouts: true }));
+  await eventually("timeouts come with the CRDs", async () => { // nothing but a change of ours asks again
+    await patch(OdooInstanceKind, namespace, "gated", [
+      { op: "add", path: "/spec/podAnnotations", value: { asked: String(performance.now()) } },
+    ]);
+    const route = await find(HttpRoute, namespace, "gated");
+    return route?.spec?.rules?.every(({ timeouts }) => !!timeouts);
+  }, { intervalMs: 250 });
+  await timeoutsAre("for CRDs with timeouts", { request: "720s" });
   await rig.gone(Ingress, namespace, "gated");
   await patch(OdooInstanceKind, namespace, "gated", [{ op: "remove", path: "/spec/ingress/gatewayRef" }]);
   await eventually("an Ingress", () => find(Ingress, namespace, "gated"));

@@ -5,35 +5,40 @@ const text = { type: "string" };
 const list = (items: object) => ({ type: "array", items });
 const object = (properties: object) => ({ type: "object", properties });
 
-const rule = object({
-  matches: list(object({ path: object({ type: text, value: text }) })),
-  filters: list(object({
-    type: text,
-    requestHeaderModifier: object({
-      set: {
-        ...list({ ...object({ name: text, value: text }), required: ["name", "value"] }),
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["name"],
-      },
-    }),
-  })),
-  backendRefs: list(object({
-    group: { ...text, default: "" },
-    kind: { ...text, default: "Service" },
-    name: text,
-    port: { type: "integer" },
-    weight: { type: "integer", default: 1 },
-  })),
-  timeouts: object({ request: { ...text, pattern: "^([0-9]{1,5}(h|m|s|ms)){1,4}$" } }),
-});
+const rule = (timeouts: boolean) =>
+  object({
+    matches: list(object({ path: object({ type: text, value: text }) })),
+    filters: list(object({
+      type: text,
+      requestHeaderModifier: object({
+        set: {
+          ...list({ ...object({ name: text, value: text }), required: ["name", "value"] }),
+          "x-kubernetes-list-type": "map",
+          "x-kubernetes-list-map-keys": ["name"],
+        },
+      }),
+    })),
+    backendRefs: list(object({
+      group: { ...text, default: "" },
+      kind: { ...text, default: "Service" },
+      name: text,
+      port: { type: "integer" },
+      weight: { type: "integer", default: 1 },
+    })),
+    ...(timeouts ? { timeouts: object({ request: { ...text, pattern: "^([0-9]{1,5}(h|m|s|ms)){1,4}$" } }) } : {}),
+  });
 
-const spec = object({
-  parentRefs: list(object({ group: text, kind: text, namespace: text, name: text })),
-  hostnames: list(text),
-  rules: list(rule),
-});
+const spec = (timeouts: boolean) =>
+  object({
+    parentRefs: list(object({ group: text, kind: text, namespace: text, name: text })),
+    hostnames: list(text),
+    rules: list(rule(timeouts)),
+  });
 
-export const HTTP_ROUTE_CRD: KubeObject & { readonly spec: unknown } = {
+/** The CRD, with or without the timeouts that came with version 1.2. */
+export const httpRouteCrd = (
+  { timeouts }: { readonly timeouts: boolean },
+): KubeObject & { readonly spec: unknown } => ({
   metadata: {
     name: "httproutes.gateway.networking.k8s.io",
     annotations: { "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api/pull/3328" },
@@ -46,7 +51,7 @@ export const HTTP_ROUTE_CRD: KubeObject & { readonly spec: unknown } = {
       name: "v1",
       served: true,
       storage: true,
-      schema: { openAPIV3Schema: object({ spec, status: { type: "object" } }) },
+      schema: { openAPIV3Schema: object({ spec: spec(timeouts), status: { type: "object" } }) },
     }],
   },
-};
+});

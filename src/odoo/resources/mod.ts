@@ -8,6 +8,7 @@ import { disruptionBudget } from "./disruption_budget.ts";
 import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
 export { initJob } from "./jobs.ts";
+export { withoutTimeouts } from "./routing.ts";
 export { filestoreClaim } from "./storage.ts";
 export { cronDeployment, webDeployment, type WorkloadInput } from "./workloads.ts";
 

@@ -131,6 +131,12 @@ export function httpRoute(
   };
 }
 
+/** The same HTTPRoute for CRDs of the Gateway API before 1.2, which have no timeouts. */
+export function withoutTimeouts({ spec, ...route }: HttpRoute): HttpRoute {
+  const rules = spec?.rules?.map(({ timeouts: _, ...rule }) => rule) ?? [];
+  return { ...route, spec: { ...spec, rules } };
+}
+
 /**
  * Gateways tell the scheme (X-Forwarded-Proto), which only they know; those on Envoy do not tell the host, and without
  * it Odoo ignores the rest. A filter can set a fixed value only, so this is for the one case where it is known: one

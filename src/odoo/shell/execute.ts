@@ -1,5 +1,6 @@
 /** Carries out a plan, step by step, in its order. Every effect may be repeated; none is undone. */
 import {
+  ApiError,
   Deployment,
   HttpRoute,
   Ingress,
@@ -17,6 +18,7 @@ import {
 import type { OdooInstance } from "../crd/mod.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
+import { withoutTimeouts } from "../resources/mod.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
 import type { PullSecrets } from "./pull_secrets.ts";
@@ -103,8 +105,7 @@ class Execution {
       case "renderConfig":
         return await this.#secrets.renderConfig(effect);
       case "apply":
-        await context.apply(effect.object);
-        return;
+        return await applyAsServed(effect.object, context);
       case "applyIfPresent":
         return await applyIfPresent(effect.object, context);
       case "copyPullSecret":
@@ -128,6 +129,19 @@ class Execution {
       case "removeFinalizer":
         await context.patch(OdooInstanceKind, this.#instance, removeFinalizerPatch(this.#instance, effect.finalizer));
     }
+  }
+}
+
+/** Answers of an API server that does not know a field: which of them it is depends on its version. */
+const UNKNOWN_FIELD: ReadonlySet<number> = new Set([400, 422, 500]);
+
+/** Applies a child; an HTTPRoute without its timeouts, where the Gateway API's CRDs are older than those. */
+async function applyAsServed(object: KubeObject, context: ReconcileContext): Promise<void> {
+  try {
+    await context.apply(object);
+  } catch (error) {
+    if (object.kind !== HttpRoute.kind || !(error instanceof ApiError) || !UNKNOWN_FIELD.has(error.status)) throw error;
+    await context.apply(withoutTimeouts(object));
   }
 }
 

@@ -42,13 +42,14 @@ Deno.test("decide() warns of a volume that is being deleted", () => {
 
 const MODES: Readonly<Record<string, { readonly given: "ReadWriteOnce" | "ReadWriteOncePod"; readonly want: string }>> =
   {
-    "it can be on one node only": { given: "ReadWriteOnce", want: "OneNode" },
-    "it can be in one pod only": { given: "ReadWriteOncePod", want: "OnePod" },
+    "it can be on one node only": { given: ["ReadWriteOnce"], want: "OneNode" },
+    "it can be in one pod only": { given: ["ReadWriteOncePod"], want: "OnePod" },
+    "it can be on one node, or in one pod": { given: ["ReadWriteOncePod", "ReadWriteOnce"], want: "OneNode" },
   };
 
 for (const [sentence, { given, want }] of Object.entries(MODES)) {
   Deno.test(`decide() says FilestoreShared=False when ${sentence}`, () => {
-    const world = aWorld({ instance: { spec: { filestore: { accessModes: [given] } } } });
+    const world = aWorld({ instance: { spec: { filestore: { accessModes: given } } } });
     const condition = conditionIn(world, "FilestoreShared");
     assertEquals([condition?.status, condition?.reason], ["False", want]);
   });
