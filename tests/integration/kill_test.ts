@@ -14,7 +14,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => rig.stop());
 
-/** The path has 27 requests (see the bench); the kill comes as soon as so many are in the API server's audit log. */
+/** The path has 28 requests (see the bench); the kill comes as soon as so many are in the API server's audit log. */
 const MOMENTS = [1, 3, 5, 7, 9, 11, 13, 16, 19, 22, 25];
 
 for (const moment of MOMENTS) {

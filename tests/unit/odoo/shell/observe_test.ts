@@ -1,0 +1,80 @@
+import { assertEquals } from "@std/assert";
+import type { Job, Pod } from "../../../../src/kit/builders/kinds.ts";
+import type { Stored } from "../../../../src/kit/types.ts";
+import type { JobState } from "../../../../src/odoo/model/world.ts";
+import { jobState } from "../../../../src/odoo/shell/observe.ts";
+import { aBatchJob } from "../../../support/builders.ts";
+
+/** What a container left behind. */
+interface End {
+  readonly exitCode: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+function aJob(type: "Complete" | "Failed", reason = "BackoffLimitExceeded"): Stored<Job> {
+  const message = "Job has reached the specified backoff limit";
+  return { ...aBatchJob("first-1"), status: { conditions: [{ type, status: "True", reason, message }] } };
+}
+
+function aPod(terminated: End): Stored<Pod> {
+  const metadata = { name: "first-1-x", namespace: "blue", uid: "uid-of-pod", resourceVersion: "1" };
+  const container = { name: "init", image: "", imageID: "", ready: false, restartCount: 0 };
+  return { metadata, status: { containerStatuses: [{ ...container, state: { terminated } }] } };
+}
+
+interface Case {
+  readonly job: Stored<Job>;
+  readonly end?: End;
+  readonly want: JobState;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "active until its conditions say more, whatever its pod": {
+    job: aBatchJob("first-1"),
+    end: { exitCode: 1 },
+    want: { state: "active" },
+  },
+  "succeeded with the words of its container": {
+    job: aJob("Complete"),
+    end: { exitCode: 0, message: " done\n" },
+    want: { state: "succeeded", message: "done" },
+  },
+  "succeeded without words when its pod is gone": {
+    job: aJob("Complete"),
+    want: { state: "succeeded", message: "" },
+  },
+  "failed with the words of its container, and nothing before them": {
+    job: aJob("Failed"),
+    end: { exitCode: 1, reason: "Error", message: '{"ok":false}' },
+    want: { state: "failed", message: '{"ok":false}' },
+  },
+  "failed with the kubelet's reason and advice when the container was killed for its memory": {
+    job: aJob("Failed"),
+    end: { exitCode: 137, reason: "OOMKilled" },
+    want: {
+      state: "failed",
+      message: "OOMKilled (exit code 137): it used more memory than its limit, raise spec.resources.limits.memory",
+    },
+  },
+  "failed with the exit code when there is nothing else": {
+    job: aJob("Failed"),
+    end: { exitCode: 2 },
+    want: { state: "failed", message: "Error (exit code 2)" },
+  },
+  "failed with the Job's own reason when its pod is gone": {
+    job: aJob("Failed"),
+    want: { state: "failed", message: "BackoffLimitExceeded: Job has reached the specified backoff limit" },
+  },
+  "failed by its deadline, which goes before the words of the container": {
+    job: aJob("Failed", "DeadlineExceeded"),
+    end: { exitCode: 143, message: "loading sale" },
+    want: { state: "failed", message: "DeadlineExceeded: loading sale" },
+  },
+};
+
+for (const [sentence, { job, end, want }] of Object.entries(CASES)) {
+  Deno.test(`jobState() is ${sentence}`, () => {
+    assertEquals(jobState(job, end ? [aPod(end)] : []), want);
+  });
+}
