@@ -3,7 +3,7 @@
  * entry harms only those who use it. Pure: the YAML is parsed elsewhere.
  */
 import type { OdooInstance } from "../crd/mod.ts";
-import type { ClusterAddress } from "./database.ts";
+import { type ClusterAddress, isSslMode, SSL_MODES } from "./database.ts";
 import type { Problem } from "./resolve.ts";
 
 /** What is known of the clusters Secret. */
@@ -93,7 +93,26 @@ function readEntry(name: string, value: unknown): ClusterEntry {
   }
   if (typeof adminUser !== "string" || !adminUser) return bad("adminUser", "a role name");
   if (typeof adminPassword !== "string") return bad("adminPassword", "a string");
-  return { address: { name, host, port, adminUser, adminPassword }, isDefault };
+  const { sslmode: sslMode, sslRootCert } = value;
+  if (sslMode !== undefined && !isSslMode(sslMode)) return bad("sslmode", `one of ${SSL_MODES.join(", ")}`);
+  if (sslRootCert !== undefined && !isPemCertificate(sslRootCert)) {
+    return bad("sslRootCert", "a certificate as PEM text (-----BEGIN CERTIFICATE-----)");
+  }
+  if (sslRootCert !== undefined && !sslMode?.startsWith("verify-")) {
+    return bad(
+      "sslmode",
+      "verify-ca or verify-full where there is an sslRootCert: otherwise it would not be looked at",
+    );
+  }
+  const address = { name, host, port, adminUser, adminPassword };
+  return {
+    address: { ...address, ...(sslMode ? { sslMode } : {}), ...(sslRootCert ? { sslRootCert } : {}) },
+    isDefault,
+  };
+}
+
+function isPemCertificate(value: unknown): value is string {
+  return typeof value === "string" && /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(value);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -6,6 +6,8 @@ import type { Resolved } from "./resolve.ts";
 /** The options of odoo.conf in their order; `admin_passwd` is added where the Secret is rendered. */
 export interface ConfigText {
   readonly options: readonly (readonly [name: string, value: string])[];
+  /** PEM, beside odoo.conf: whom the pods believe to be PostgreSQL. */
+  readonly rootCertificate?: string;
 }
 
 const STANDARD_ADDONS = "/opt/odoo/addons,/opt/odoo/odoo/addons";
@@ -23,6 +25,7 @@ export function configText(resolved: Resolved, cluster: ClusterAddress): ConfigT
     db_port: String(cluster.port),
     db_name: databaseName,
     db_user: roleName,
+    ...(cluster.sslMode ? { db_sslmode: cluster.sslMode } : {}),
     http_interface: "0.0.0.0",
     http_port: "8069",
     addons_path: extraAddons ? `${STANDARD_ADDONS},${extraAddons}` : STANDARD_ADDONS,
@@ -44,7 +47,10 @@ export function configText(resolved: Resolved, cluster: ClusterAddress): ConfigT
     ...sorted(configOptions),
     ...managed,
   };
-  return { options: Object.entries(options).filter(([name]) => !SECRET_OPTIONS.has(name)) };
+  return {
+    options: Object.entries(options).filter(([name]) => !SECRET_OPTIONS.has(name)),
+    ...(cluster.sslRootCert ? { rootCertificate: cluster.sslRootCert } : {}),
+  };
 }
 
 /** Options whose values are passwords: they never come from spec.configOptions. */
@@ -61,7 +67,8 @@ export function renderConfig(text: ConfigText, adminPasswd: string | undefined):
  * admin password, so nobody who may not read the Secret may read it.
  */
 export function configInputsHash(text: ConfigText, adminPassword: string, userSecretVersion: string): string {
-  return hashOf([text.options, adminPassword, userSecretVersion]);
+  const { options, rootCertificate } = text;
+  return hashOf([options, adminPassword, userSecretVersion, ...(rootCertificate ? [rootCertificate] : [])]);
 }
 
 function sorted(options: Readonly<Record<string, string>>): Record<string, string> {

@@ -5,6 +5,17 @@
  * database but not that of its role, so a role's word goes before its databases' ({@linkcode databaseOwnerUid}).
  */
 
+/** How a connection is protected, in libpq's words. */
+export const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
+
+/** {@linkcode SSL_MODES}. */
+export type SslMode = typeof SSL_MODES[number];
+
+/** Whether a value is one of {@linkcode SSL_MODES}. */
+export function isSslMode(value: unknown): value is SslMode {
+  return SSL_MODES.some((mode) => mode === value);
+}
+
 /** One entry of clusters.yaml, parsed and checked elsewhere. */
 export interface ClusterAddress {
   readonly name: string;
@@ -13,7 +24,7 @@ export interface ClusterAddress {
   readonly adminUser: string;
   readonly adminPassword: string;
   /** `require` encrypts and checks nothing. @default {"disable"} */
-  readonly sslMode?: "disable" | "require" | "verify-ca" | "verify-full";
+  readonly sslMode?: SslMode;
   /** PEM. @default the certificates that the runtime trusts */
   readonly sslRootCert?: string;
 }

@@ -28,6 +28,9 @@ export const LAST_APPLIED_ANNOTATION = "bemade.org/last-applied";
 /** On the copy of a pull secret: which version of which Secret it is a copy of. */
 export const COPIED_FROM_ANNOTATION = "bemade.org/copied-from";
 
+/** Key of the configuration Secret: the certificate by which pods know PostgreSQL. */
+export const ROOT_CERTIFICATE_KEY = "root.crt";
+
 /** Longest name for which every derived label and Service name is valid (63 for a label, less `-cron`). */
 export const LONGEST_INSTANCE_NAME = 58;
 

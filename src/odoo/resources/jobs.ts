@@ -33,7 +33,7 @@ export function initJob(name: string, cr: OdooInitJob, resolved: Resolved, clust
   });
   return job({ name, namespace: resolved.namespace, labels, finalizers: [OUTCOME_FINALIZER] }, {
     podLabels: labels,
-    pod: odooPod(resolved, [init], jobPlacement(resolved)),
+    pod: odooPod(resolved, [init], { cluster, ...jobPlacement(resolved) }),
     spec: { backoffLimit: 0, activeDeadlineSeconds: INIT_DEADLINE_SECONDS },
   });
 }

@@ -3,7 +3,7 @@ import type { EnvVar, PodSpec } from "../../kit/builders/mod.ts";
 import { container, env, envFromSecret, restrictedContainer, restrictedPod } from "../../kit/builders/mod.ts";
 import type { Container } from "../../kit/builders/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
-import { objectNames } from "../model/names.ts";
+import { objectNames, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 
 /** User and group `odoo` of the official images. */
@@ -13,6 +13,7 @@ const ODOO_IDS = { user: 100, group: 101 };
 export const CONFIG_FILE = "/etc/odoo/odoo.conf";
 const CONFIG_DIRECTORY = "/etc/odoo";
 const DATA_DIRECTORY = "/var/lib/odoo";
+const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"; // libpq 15 knows no word for it
 
 /** A container with Odoo's image, configuration, filestore and database; `fields` adds what is particular. */
 export function odooContainer(
@@ -36,8 +37,15 @@ export function odooContainer(
   });
 }
 
-/** A pod around Odoo containers; `fields` say where it runs, and what else is particular. */
-export function odooPod(resolved: Resolved, containers: Container[], fields: Partial<PodSpec> = {}): PodSpec {
+/** Options of {@linkcode odooPod}: where the pod runs, and fields beside those that every one has. */
+export interface OdooPodOptions extends Partial<PodSpec> {
+  readonly cluster: ClusterAddress;
+}
+
+/** A pod around Odoo containers. */
+export function odooPod(resolved: Resolved, containers: Container[], options: OdooPodOptions): PodSpec {
+  const { cluster, ...fields } = options;
+  const files = ["odoo.conf", ...(cluster.sslRootCert ? [ROOT_CERTIFICATE_KEY] : [])];
   const { name, imagePullSecret } = resolved;
   return {
     automountServiceAccountToken: false, // Odoo never talks to Kubernetes
@@ -48,7 +56,7 @@ export function odooPod(resolved: Resolved, containers: Container[], fields: Par
       { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } },
       {
         name: "odoo-conf",
-        secret: { secretName: objectNames.config(name), items: [{ key: "odoo.conf", path: "odoo.conf" }] },
+        secret: { secretName: objectNames.config(name), items: files.map((key) => ({ key, path: key })) },
       },
       ...resolved.extraVolumes,
     ],
@@ -65,9 +73,18 @@ function databaseEnv(resolved: Resolved, cluster: ClusterAddress): EnvVar[] {
       PGPORT: String(cluster.port),
       PGUSER: resolved.roleName,
       PGDATABASE: resolved.databaseName,
+      ...sslEnv(cluster),
     }),
     password,
   ];
+}
+
+/** What libpq is to believe; without a certificate of the cluster's own, what the image's system believes. */
+function sslEnv({ sslMode, sslRootCert }: ClusterAddress): Record<string, string> {
+  if (!sslMode) return {};
+  if (!sslMode.startsWith("verify-")) return { PGSSLMODE: sslMode };
+  const file = sslRootCert ? `${CONFIG_DIRECTORY}/${ROOT_CERTIFICATE_KEY}` : SYSTEM_CERTIFICATES;
+  return { PGSSLMODE: sslMode, PGSSLROOTCERT: file };
 }
 
 /** Last wins by name: an override takes the place of what it overrides, new variables follow. */

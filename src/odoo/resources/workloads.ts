@@ -71,7 +71,7 @@ interface Part {
   readonly graceSeconds: number;
 }
 
-function odooDeployment(resolved: Resolved, { replicas, configHash }: WorkloadInput, part: Part): Deployment {
+function odooDeployment(resolved: Resolved, { cluster, replicas, configHash }: WorkloadInput, part: Part): Deployment {
   const labels = instanceLabels(resolved.name, resolved.environment);
   const metadata = { name: part.name, namespace: resolved.namespace, labels: { ...part.selector, ...labels } };
   return deployment(metadata, {
@@ -81,6 +81,7 @@ function odooDeployment(resolved: Resolved, { replicas, configHash }: WorkloadIn
     podAnnotations: { ...resolved.podAnnotations, [CONFIG_HASH_ANNOTATION]: configHash },
     strategy: strategyOf(resolved),
     pod: odooPod(resolved, [part.container], {
+      cluster,
       ...part.placement,
       terminationGracePeriodSeconds: part.graceSeconds,
     }),

@@ -43,7 +43,7 @@ const WORKERS = 16;
 export async function runOperator(config: Config, signal: AbortSignal): Promise<void> {
   const log = getLogger(["odoo"]);
   if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
-  const postgres = new PostgresClusters((address) => new PostgresPool(address));
+  const postgres = new PostgresClusters((address) => new PostgresPool(address, { idleConnections: 1 }));
   const adminPasswords = new AdminPasswordSecrets();
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
 import { secretMark } from "../model/admin_password.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
-import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
+import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { SecretKeyRef } from "../model/resolve.ts";
 
@@ -70,14 +70,18 @@ export class SecretBodies {
     const adminPasswd = await hashOfPassword(adminPassword, secretText(present, "admin_passwd") ?? "");
     const salt = secretText(present, "salt") ?? randomBytes(SALT_BYTES).toString("hex");
     const file = renderConfig(text, adminPasswd || undefined);
+    const rootCertificate = text.rootCertificate ? [text.rootCertificate] : [];
     const annotations = {
       [RENDERED_FROM_ANNOTATION]: configInputsHash(text, mark, secretVersion),
-      [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt].join("\n")),
+      [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt, ...rootCertificate].join("\n")),
     };
     const data = Object.fromEntries(
-      Object.entries({ "odoo.conf": file, admin_passwd: adminPasswd, salt }).map((
-        [key, value],
-      ) => [key, encoded(value)]),
+      [
+        ["odoo.conf", file],
+        ["admin_passwd", adminPasswd],
+        ["salt", salt],
+        ...rootCertificate.map((pem) => [ROOT_CERTIFICATE_KEY, pem]),
+      ].map(([key, value = ""]) => [key, encoded(value)]),
     );
     this.#keep(
       await this.#context.apply<Secret>({

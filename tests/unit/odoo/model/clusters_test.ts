@@ -6,6 +6,8 @@ import { anInstance, type Overrides } from "../../../support/builders.ts";
 
 const ENTRY = { host: "pg.example.com", port: 5432, adminUser: "admin", adminPassword: "do-not-tell" };
 
+const PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
 /** Where an instance goes: the name of the cluster, or the reason why it goes nowhere. */
 function choice(document: unknown, overrides: Overrides<Stored<OdooInstance>> = {}): string {
   const chosen = chooseCluster(anInstance(overrides), readClusters(document, "postgres-clusters"));
@@ -22,6 +24,20 @@ Deno.test("readClusters() reads an entry with what it needs, and ignores what it
   const clusters = readClusters({ main: { ...ENTRY, default: true, colour: "blue" } }, "postgres-clusters");
   assert(clusters.known);
   assertEquals([...clusters.entries], [["main", { address: { name: "main", ...ENTRY }, isDefault: true }]]);
+});
+
+for (const sslmode of ["disable", "require", "verify-ca", "verify-full"] as const) {
+  Deno.test(`readClusters() reads sslmode ${sslmode}`, () => {
+    const clusters = readClusters({ main: { ...ENTRY, sslmode } }, "postgres-clusters");
+    assert(clusters.known);
+    assertEquals(clusters.entries.get("main")?.address, { name: "main", ...ENTRY, sslMode: sslmode });
+  });
+}
+
+Deno.test("readClusters() reads the certificate of an authority", () => {
+  const clusters = readClusters({ main: { ...ENTRY, sslmode: "verify-ca", sslRootCert: PEM } }, "postgres-clusters");
+  assert(clusters.known);
+  assertEquals(clusters.entries.get("main")?.address?.sslRootCert, PEM);
 });
 
 for (const document of [null, undefined, "text", 5, [], [ENTRY]]) {
@@ -42,6 +58,16 @@ const BAD_ENTRIES: Readonly<Record<string, { readonly given: unknown; readonly w
   "has a broken port": { given: { ...ENTRY, port: 54.32 }, want: "port must be" },
   "has no adminUser": { given: { ...ENTRY, adminUser: undefined }, want: "adminUser must be" },
   "has no adminPassword": { given: { ...ENTRY, adminPassword: undefined }, want: "adminPassword must be" },
+  "has an sslmode that we do not know": { given: { ...ENTRY, sslmode: "prefer" }, want: "sslmode must be one of" },
+  "has true as sslmode": { given: { ...ENTRY, sslmode: true }, want: "sslmode must be one of" },
+  "has no certificate as sslRootCert": {
+    given: { ...ENTRY, sslmode: "verify-full", sslRootCert: "/etc/ca.crt" },
+    want: "sslRootCert must be",
+  },
+  "has an sslRootCert that nothing would look at": {
+    given: { ...ENTRY, sslmode: "require", sslRootCert: PEM },
+    want: "sslmode must be verify-ca or verify-full",
+  },
   "has a number as adminPassword": { given: { ...ENTRY, adminPassword: 5 }, want: "adminPassword must be" },
 };
 

@@ -104,3 +104,18 @@ Deno.test("configInputsHash() changes with text, admin password and role passwor
     ]
   ) assertNotEquals(other, hash);
 });
+
+Deno.test("configText() says how the connection is protected, whatever the user says, and only if the cluster says so", () => {
+  const text = configText(
+    aResolved({ spec: { configOptions: { db_sslmode: "disable" } } }),
+    anAddress({ sslMode: "verify-full" }),
+  );
+  assertEquals(option(renderConfig(text, undefined), "db_sslmode"), "verify-full");
+  assertEquals(option(rendered(), "db_sslmode"), undefined);
+});
+
+Deno.test("configInputsHash() changes with the certificate that the pods believe", () => {
+  const hash = (sslRootCert?: string) =>
+    configInputsHash(configText(aResolved(), anAddress({ sslMode: "verify-ca", sslRootCert })), "x", "1");
+  assertEquals(new Set([hash(), hash("a"), hash("b")]).size, 3);
+});

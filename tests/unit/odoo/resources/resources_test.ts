@@ -202,3 +202,38 @@ for (const [sentence, { given: [storage, storageSize], want }] of Object.entries
     assertEquals(filestoreClaim(wish, live).spec?.resources?.requests?.storage, want);
   });
 }
+
+const TLS: Readonly<Record<string, { readonly given: Parameters<typeof anAddress>[0]; readonly want: unknown }>> = {
+  "nothing when the cluster says nothing": { given: {}, want: [undefined, undefined, ["odoo.conf"]] },
+  "the mode alone when nothing is to be verified": {
+    given: { sslMode: "require" },
+    want: ["require", undefined, ["odoo.conf"]],
+  },
+  "the system's authorities when the cluster names none": {
+    given: { sslMode: "verify-full" },
+    want: ["verify-full", "/etc/ssl/certs/ca-certificates.crt", ["odoo.conf"]],
+  },
+  "the cluster's authority as a file": {
+    given: { sslMode: "verify-ca", sslRootCert: "PEM" },
+    want: ["verify-ca", "/etc/odoo/root.crt", ["odoo.conf", "root.crt"]],
+  },
+};
+
+for (const [sentence, { given, want }] of Object.entries(TLS)) {
+  Deno.test(`odooPod() gives libpq ${sentence}, in web, cron and job pods`, () => {
+    const cluster = anAddress(given);
+    const input = { cluster, configHash: "c0ffee", replicas: 1 };
+    const resolved = aResolved();
+    const objects = [
+      webDeployment(resolved, input),
+      cronDeployment(resolved, input),
+      initJob("first", anInitJob(), resolved, cluster),
+    ];
+    for (const object of objects) {
+      const pod = podOf(object);
+      const env = (name: string) => pod?.containers[0]?.env?.find((variable) => variable.name === name)?.value;
+      const files = pod?.volumes?.find(({ name }) => name === "odoo-conf")?.secret?.items?.map(({ path }) => path);
+      assertEquals([env("PGSSLMODE"), env("PGSSLROOTCERT"), files], want);
+    }
+  });
+}
