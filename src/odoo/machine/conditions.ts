@@ -9,7 +9,7 @@ import type { World } from "../model/world.ts";
 import { deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
-import { configurationProblem } from "./guards.ts";
+import { configurationProblem, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
 import { sideConditions } from "./side_conditions.ts";
 
@@ -100,12 +100,15 @@ function clusterChange({ status, cluster }: World): Explanation | undefined {
   };
 }
 
-function databaseMissing({ status, cluster, resolved }: World): Explanation | undefined {
-  if (!status.dbInitialized || !resolved || cluster.problem || !cluster.facts.known) return undefined;
-  if (cluster.facts.databases.has(resolved.databaseName)) return undefined;
+function databaseMissing(world: World): Explanation | undefined {
+  const { cluster, resolved } = world;
+  if (!isDatabaseMissing(world) || !resolved) return undefined;
+  const next = resolved.missingPolicy === "Recreate"
+    ? "spec.database.missingPolicy is Recreate: starting with an empty one"
+    : "restore it, or set spec.database.missingPolicy to Recreate to start with an empty one";
   return {
     reason: "DatabaseMissing",
-    message: `Database ${resolved.databaseName} is not on cluster '${cluster.address.name}' any more: restore it`,
+    message: `Database ${resolved.databaseName} is not on cluster '${cluster.address?.name}' any more: ${next}`,
   };
 }
 

@@ -5,7 +5,7 @@
  * (status.operation) is one write. So a crash at any point repeats a decision, never a deed.
  */
 import type { Deployment } from "../../kit/builders/mod.ts";
-import { setConditions } from "../../kit/conditions.ts";
+import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
@@ -59,6 +59,7 @@ export function decide(world: World): Plan {
       ...planRefusals(world),
       { type: "status", status: nextStatus(world, phase) },
       ...(transition ? [phaseChanged(world, transition)] : []),
+      ...databaseMissed(world, phase),
     ]),
   };
 }
@@ -113,7 +114,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     message: explain(world, phase).message,
     ready: phase === "Running",
     readyReplicas: readyReplicas(world),
-    dbInitialized: status.dbInitialized === true || operationOutcome(world).state === "succeeded",
+    dbInitialized: hasData(world, phase),
     url: host ? `https://${host}` : null,
     targetReplicas: resolved?.webReplicas ?? instance.spec.replicas ?? 1,
     selector: `app=${webSelector(instance.metadata.name).app}`,
@@ -122,6 +123,12 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
   };
+}
+
+/** Forgotten in one case only, and in the write that begins anew. */
+function hasData(world: World, phase: Phase): boolean {
+  if (phase === "Uninitialized" && guards.databaseToRecreate(world)) return false;
+  return world.status.dbInitialized === true || operationOutcome(world).state === "succeeded";
 }
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
@@ -134,9 +141,17 @@ function nextOperation(world: World, phase: Phase): OperationStatus | undefined 
   return { kind: "OdooInitJob", name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
 }
 
+/** A lost database that stays lost is told when the condition begins to say so, not at every look. */
+function databaseMissed(world: World, phase: Phase): Effect[] {
+  const { reason, message } = explain(world, phase);
+  const told = conditionOf(world.status.conditions, "Ready")?.reason === reason;
+  if (reason !== "DatabaseMissing" || told || phase !== world.phase) return [];
+  return [{ type: "event", about: world.instance, warning: true, reason, note: message }];
+}
+
 function phaseChanged(world: World, { from, to }: Transition): Effect {
   const { message } = explain(world, to);
-  const warning = to === "Error" || to === "InitFailed";
+  const warning = to === "Error" || to === "InitFailed" || guards.databaseToRecreate(world);
   return {
     type: "event",
     about: world.instance,

@@ -12,6 +12,8 @@ export const guards = {
   provisioned: (world) => isProvisioned(world),
   provisionedWithData: (world) => isProvisioned(world) && isInitialized(world),
   dbInitialized: (world) => isInitialized(world),
+  /** An initialised database is gone, and the spec wants an empty one in its place. */
+  databaseToRecreate: (world) => isDatabaseMissing(world) && world.resolved?.missingPolicy === "Recreate",
   /** Somebody (perhaps we) asks for an initialisation. */
   initRequested: (world) => pendingInitJobs(world).length > 0,
   initSucceeded: (world) => operationOutcome(world).state === "succeeded",
@@ -41,6 +43,13 @@ export function configurationProblem(world: World) {
     message:
       `${facts.message}. Correct adminUser and adminPassword of cluster '${address.name}' in the clusters Secret`,
   };
+}
+
+/** Whether the inventory is known and lacks a database that was initialised. Unknown is not missing. */
+export function isDatabaseMissing({ status, cluster, resolved }: World): boolean {
+  if (!status.dbInitialized || !resolved || !cluster.address || !cluster.facts.known) return false;
+  if (status.activeCluster !== cluster.address.name) return false; // nobody has looked where it is
+  return !cluster.facts.databases.has(resolved.databaseName);
 }
 
 function isInitialized({ status }: World): boolean {

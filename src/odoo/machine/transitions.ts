@@ -26,16 +26,20 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "InitFailed", when: "initRequested", to: "Initializing" },
 
+  { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
+  { from: "Running", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
 
+  { from: "Degraded", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
 
+  { from: "Stopped", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 ];

@@ -47,7 +47,8 @@ export const objectNames = {
   config: (name: string) => `${name}-odoo-conf`,
   filestore: (name: string) => `${name}-filestore-pvc`,
   tlsSecret: (name: string) => `${name}-tls`,
-  autoInit: (name: string) => `${name}-auto-init`,
+  /** The first one bears no number, as upstream has it. */
+  autoInit: (name: string, round = 1) => round === 1 ? `${name}-auto-init` : `${name}-auto-init-${round}`,
   blocked: (name: string) => fitted(`${name}-blocked`, "-"),
   disruptionBudget: (name: string) => name,
 } as const;

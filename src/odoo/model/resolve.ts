@@ -72,6 +72,7 @@ export interface Resolved {
   readonly configOptions: Readonly<Record<string, string>>;
   readonly roleName: string;
   readonly databaseName: string;
+  readonly missingPolicy: "Ignore" | "Recreate";
   readonly init: { readonly enabled: boolean; readonly modules: readonly string[]; readonly demo: boolean };
   readonly strategy: "Recreate" | "RollingUpdate";
   readonly rollingUpdate?: { readonly maxUnavailable: string; readonly maxSurge: string };
@@ -136,6 +137,7 @@ export function resolve(
       configOptions: spec.configOptions ?? {},
       roleName: roleName({ name, namespace }),
       databaseName: databaseName(instance, uid),
+      missingPolicy: spec.database?.missingPolicy ?? "Ignore",
       init: { enabled: init?.enabled ?? true, modules: orBase(init?.modules), demo: init?.demo ?? false },
       strategy: strategy?.type ?? "Recreate",
       probes: {

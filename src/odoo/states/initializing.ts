@@ -12,8 +12,8 @@ import { initJob } from "../resources/mod.ts";
 export function planInitRequest(world: World): Effect[] {
   const { resolved, instance, observed } = world;
   if (!resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
-  const name = objectNames.autoInit(resolved.name);
-  if (pendingInitJobs(world).length || observed.initJobs.some((cr) => cr.metadata.name === name)) return [];
+  const name = nextRequest(resolved.name, observed.initJobs);
+  if (pendingInitJobs(world).length || !name) return [];
   const { modules, demo } = resolved.init;
   const languages = instance.spec.init?.languages;
   const webhook = instance.spec.init?.webhook;
@@ -30,6 +30,19 @@ export function planInitRequest(world: World): Effect[] {
     },
   };
   return [{ type: "create", object, owner: instance }];
+}
+
+/**
+ * The name of our next request: one that was carried out is of a database that is gone, so another one follows it. One
+ * that failed is not repeated.
+ */
+function nextRequest(instance: string, initJobs: World["observed"]["initJobs"]): string | undefined {
+  for (let round = 1;; round++) {
+    const name = objectNames.autoInit(instance, round);
+    const former = initJobs.find((cr) => cr.metadata.name === name);
+    if (!former) return name;
+    if (former.status?.phase !== "Completed") return undefined;
+  }
 }
 
 /** Initializing: creates the Job of the operation, once, and the Secret that it reads; the CR says so as soon as it exists. */

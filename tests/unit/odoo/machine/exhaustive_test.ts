@@ -51,7 +51,17 @@ const LAWS: Readonly<Record<string, Law>> = {
     (cluster.address !== undefined && cluster.address.name === status.activeCluster) || !plan.effects.some(isSql),
   "never makes an empty database in the place of a lost one": ({ status }, plan) =>
     !status.dbInitialized || plan.effects.every((effect) => effect.type !== "ensureDatabase"),
+  "gives up a database only if it is surely missing, and the spec wants a new one": (world, plan) =>
+    !isGivenUp(world, plan) || isSurelyMissing(world) && world.resolved?.missingPolicy === "Recreate",
+  "gives up a database in the write that begins anew, and makes no new one before": (world, plan) =>
+    !isGivenUp(world, plan) ||
+    phaseAfter(plan) === "Uninitialized" && plan.effects.every(({ type }) => type !== "ensureDatabase"),
+  "tells of a lost database once": ({ status }, plan) => {
+    const told = plan.effects.filter((effect) => effect.type === "event" && effect.reason === "DatabaseMissing").length;
+    return told <= 1 && (told === 0 || !status.conditions?.some(({ reason }) => reason === "DatabaseMissing"));
+  },
   "keeps a serving instance serving when something is unknown": (world, plan) =>
+    isSurelyMissing(world) && world.resolved?.missingPolicy === "Recreate" ||
     !(isServing(world) && somethingIsUnknown(world)) || SERVING_PHASES.some((phase) => phase === phaseAfter(plan)),
   "stops no pod of a serving instance, unless the spec says so": (world, plan) =>
     world.phase === "Stopped" || !isServing(world) || world.resolved?.webReplicas === 0 ||
@@ -88,8 +98,8 @@ const LAWS: Readonly<Record<string, Law>> = {
     const last = plan.effects.findLast((effect) => effect.type === "jobStatus" && effect.cr === cr);
     return /^(Completed|Failed)$/.test((last?.type === "jobStatus" ? last.status : cr.status)?.phase ?? "");
   },
-  "never forgets that there is data": ({ status }, plan) =>
-    !status.dbInitialized || statusOf(plan)?.dbInitialized === true,
+  "never forgets that there is data, unless it is surely gone": (world, plan) =>
+    !world.status.dbInitialized || isSurelyMissing(world) || statusOf(plan)?.dbInitialized === true,
   "records that there is data with the phase that follows": (world, plan) =>
     world.phase !== "Initializing" || phaseAfter(plan) !== "Starting" || statusOf(plan)?.dbInitialized === true,
   "tells of each change of phase, once": (world, plan) => {
@@ -187,6 +197,15 @@ Deno.test("PHASES gives a serving phase pods, Stopped none, and every phase a se
   assertEquals([PHASES.Stopped.web, PHASES.Stopped.cron], ["zero", "zero"]);
   for (const phase of ALL_PHASES) assert(/^[A-Z].*[^.]$/.test(PHASES[phase].message), phase);
 });
+
+function isGivenUp({ status }: World, plan: Plan): boolean {
+  return status.dbInitialized === true && statusOf(plan)?.dbInitialized === false;
+}
+
+function isSurelyMissing({ status, cluster, resolved }: World): boolean {
+  return resolved !== undefined && cluster.facts?.known === true && cluster.address?.name === status.activeCluster &&
+    !cluster.facts.databases.has(resolved.databaseName);
+}
 
 function isServing({ phase }: World): boolean {
   return SERVING_PHASES.includes(phase);

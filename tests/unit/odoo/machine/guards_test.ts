@@ -36,6 +36,7 @@ const UNSIGNED: WorldOverrides = {
     facts: { ...ownedFacts(), roles: new Map([["odoo.blue.shop", { name: "odoo.blue.shop" }]]) },
   },
 };
+const RECREATE: WorldOverrides = { instance: { spec: { database: { missingPolicy: "Recreate" } } } };
 const UNTOUCHED: WorldOverrides = { status: { dbInitialized: false } };
 
 interface Cases {
@@ -46,6 +47,18 @@ interface Cases {
 const CASES = {
   configurationInvalid: { holds: [UNRESOLVED, NO_CLUSTER, LOCKED_OUT], fails: [{}, DOWN, EMPTY] },
   configurationValid: { holds: [{}, DOWN, EMPTY], fails: [UNRESOLVED, NO_CLUSTER, LOCKED_OUT] },
+  databaseToRecreate: {
+    holds: [{ ...RECREATE, ...EMPTY }],
+    fails: [
+      RECREATE,
+      EMPTY,
+      { ...RECREATE, ...EMPTY, ...UNTOUCHED },
+      { ...RECREATE, ...DOWN },
+      { ...RECREATE, ...LOCKED_OUT },
+      { ...RECREATE, ...NO_CLUSTER },
+      { ...RECREATE, ...EMPTY, status: { activeCluster: "other" } },
+    ],
+  },
   provisioned: {
     holds: [{}, UNTOUCHED],
     fails: [

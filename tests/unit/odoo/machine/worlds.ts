@@ -33,6 +33,7 @@ export const CLUSTERS: Readonly<Record<string, ChosenCluster>> = {
 export const WISHES = {
   none: { spec: { replicas: 0 } },
   two: { spec: { replicas: 2 } },
+  "two, and a new database for a lost one": { spec: { replicas: 2, database: { missingPolicy: "Recreate" } } },
   unresolved: { spec: { ingress: { hosts: [] } } },
 } as const;
 

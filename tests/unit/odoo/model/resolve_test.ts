@@ -73,6 +73,7 @@ for (const [sentence, wish] of Object.entries({ "nothing": BARE, "null everywher
       configOptions: {},
       roleName: "odoo.blue.shop",
       databaseName: "odoo_0b8f1f5e_7f2c_4f6e_9d3a_0000000000a1",
+      missingPolicy: "Ignore",
       init: { enabled: true, modules: ["base"], demo: false },
       strategy: "Recreate",
       probes: { startupPath: "/web/health", livenessPath: "/web/health", readinessPath: "/web/health" },
