@@ -6,7 +6,7 @@ import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import type { World } from "../model/world.ts";
-import { deletionObstacle } from "../states/deleting.ts";
+import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 import { configurationProblem, isDatabaseMissing } from "./guards.ts";
@@ -50,7 +50,7 @@ function general(phase: Phase): Explanation {
 
 function particular(world: World, phase: Phase): Explanation | undefined {
   if (world.instance.metadata.deletionTimestamp) {
-    return deletionObstacle(world) ?? { reason: "Deleting", message: "Dropping database and role" };
+    return deletionObstacle(world) ?? deletion(world);
   }
   switch (phase) {
     case "Error":

@@ -63,6 +63,8 @@ export type Effect =
   /** Creates an object once; what exists is left. */
   | { readonly type: "create"; readonly object: KubeObject; readonly owner: Stored<KubeObject> }
   | { readonly type: "deleteChild"; readonly object: Stored<KubeObject> }
+  /** Takes the instance off a child's owners, so that the child outlives it. */
+  | { readonly type: "disown"; readonly kind: "PersistentVolumeClaim" | "Secret"; readonly name: string }
   /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
   | { readonly type: "releaseJob"; readonly job: Stored<Job> }
   | { readonly type: "jobStatus"; readonly cr: Stored<OdooInitJob>; readonly status: OdooInitJobStatus }
@@ -91,6 +93,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   applyIfPresent: 4,
   create: 4,
   deleteChild: 4,
+  disown: 4,
   releaseJob: 4,
   jobStatus: 5,
   status: 6,

@@ -13,6 +13,7 @@ import {
   type ReconcileContext,
   removeFinalizerPatch,
   type ResourceType,
+  Secret,
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
@@ -71,6 +72,13 @@ class Execution {
     return cluster;
   }
 
+  async #disown(type: ResourceType, name: string): Promise<void> {
+    const { namespace, uid } = this.#instance.metadata;
+    const child = this.#context.store(type).get(`${namespace}/${name}`);
+    const operations = child ? disownPatch(child, uid) : [];
+    if (child && operations.length) await this.#context.patch(type, child, operations);
+  }
+
   async carryOut(effect: Effect): Promise<void> {
     const context = this.#context;
     switch (effect.type) {
@@ -115,6 +123,8 @@ class Execution {
         return;
       case "deleteChild":
         return await context.delete(kindOf(effect.object), effect.object);
+      case "disown":
+        return await this.#disown(effect.kind === "Secret" ? Secret : PersistentVolumeClaim, effect.name);
       case "releaseJob":
         return await releaseJob(effect.job, (operations) => context.patch(Job, effect.job, operations));
       case "jobStatus":
@@ -160,6 +170,14 @@ async function applyIfPresent(object: KubeObject, context: ReconcileContext): Pr
     throw error;
   }
   await context.apply(object);
+}
+
+/** The patch that takes an owner off an object as it was seen; empty if it has no such owner. */
+export function disownPatch(object: Stored<KubeObject>, ownerUid: string): JsonPatchOperation[] {
+  const index = object.metadata.ownerReferences?.findIndex(({ uid }) => uid === ownerUid) ?? -1;
+  if (index < 0) return [];
+  const path = `/metadata/ownerReferences/${index}`;
+  return [{ op: "test", path: `${path}/uid`, value: ownerUid }, { op: "remove", path }];
 }
 
 /** Lets a Job go: without our finalizer, and with a time to live. A Job that is gone already is fine. */

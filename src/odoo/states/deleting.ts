@@ -1,9 +1,10 @@
 /**
  * The end of an instance: pods first, then database and role, then the Jobs that wait for us, and the finalizer last.
- * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed.
+ * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed. With deletionPolicy Retain what
+ * holds data is set free instead, and PostgreSQL is not asked at all.
  */
 import { databaseOwnerUid, databasesOwnedBy } from "../model/database.ts";
-import { INSTANCE_FINALIZER, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
+import { databaseName, INSTANCE_FINALIZER, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 
@@ -19,22 +20,31 @@ export function planDeletion(world: World): Effect[] {
       about: instance,
       warning: false,
       reason: "Cleanup",
-      note: "Ending the pods, then dropping database and role",
+      note: retains(world) ? "Ending the pods, nothing else" : "Ending the pods, then dropping database and role",
     }, ...workloads];
   }
   if (deletionObstacle(world)) return [];
-  const drops = planDrops(world);
+  const drops = retains(world) ? planRetention(world) : planDrops(world);
   const releases = observed.jobs.filter((job) => job.metadata.finalizers?.includes(OUTCOME_FINALIZER)).map((
     job,
   ): Effect => ({ type: "releaseJob", job }));
   return [...drops, ...releases, { type: "removeFinalizer", finalizer: INSTANCE_FINALIZER }];
 }
 
+/** What is going on while nothing stands in the way. */
+export function deletion(world: World): { readonly reason: string; readonly message: string } {
+  const message = retains(world)
+    ? "Ending the pods. Role, database, volume and Secrets stay: spec.deletionPolicy is Retain"
+    : "Dropping database and role";
+  return { reason: "Deleting", message };
+}
+
 /** Why database and role cannot be dropped now, if they may exist. */
 export function deletionObstacle(
-  { status, cluster }: World,
+  world: World,
 ): { readonly reason: string; readonly message: string } | undefined {
-  if (!status.activeCluster) return undefined; // nothing was ever made on a cluster
+  const { status, cluster } = world;
+  if (!status.activeCluster || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays
   const wayOut = `To give database and role up, remove the finalizer ${INSTANCE_FINALIZER}`;
   if (cluster.problem) {
     return {
@@ -55,6 +65,40 @@ export function deletionObstacle(
     };
   }
   return undefined;
+}
+
+/** Whether role, database, volume and Secrets outlive the instance. */
+function retains({ instance }: World): boolean {
+  return instance.spec.deletionPolicy === "Retain";
+}
+
+/** Sets free what would be collected with the instance, and says what is kept. */
+function planRetention({ instance, observed, status }: World): Effect[] {
+  const { name, namespace = "", uid } = instance.metadata;
+  const secrets = [observed.userSecret, observed.configSecret].flatMap((secret) => secret ? [secret.name] : []);
+  const volume = observed.filestore?.metadata.name;
+  const kept = [
+    ...(status.activeCluster
+      ? [
+        `database ${databaseName(instance, uid)} and role ${
+          roleName({ name, namespace })
+        } on cluster '${status.activeCluster}'`,
+      ]
+      : []),
+    ...(volume ? [`PersistentVolumeClaim ${volume}`] : []),
+    ...secrets.map((secret) => `Secret ${secret}`),
+  ];
+  return [
+    ...(volume ? [{ type: "disown", kind: "PersistentVolumeClaim", name: volume } as const] : []),
+    ...secrets.map((secret) => ({ type: "disown", kind: "Secret", name: secret }) as const),
+    {
+      type: "event",
+      about: instance,
+      warning: false,
+      reason: "Retained",
+      note: `spec.deletionPolicy is Retain. Kept: ${kept.join(", ") || "nothing, there was nothing"}`,
+    },
+  ];
 }
 
 function planDrops({ status, cluster, instance }: World): Effect[] {

@@ -34,6 +34,8 @@ function steps(plan: Plan): string[] {
         return `drop database ${effect.database} of ${effect.uid}`;
       case "dropRole":
         return `drop role ${effect.role} of ${effect.uid}`;
+      case "disown":
+        return `set free ${effect.name}`;
       case "releaseJob":
         return `release ${effect.job.metadata.name}`;
       case "removeFinalizer":
@@ -154,4 +156,43 @@ Deno.test("decide() creates, applies and starts nothing for an instance that is 
       assertEquals(plan.effects.filter(({ type }) => building.includes(type)), [], phase);
     }
   }
+});
+
+const RETAINING: Readonly<Record<string, WorldOverrides>> = {
+  "all is well": {},
+  "the cluster does not answer": { cluster: { address: anAddress(), facts: unknownFacts() } },
+  "the clusters Secret is gone": { cluster: { problem: { reason: "ClustersSecretMissing", message: "it is gone" } } },
+};
+
+for (const [sentence, given] of Object.entries(RETAINING)) {
+  Deno.test(`decide() drops nothing with deletionPolicy Retain, and sets free what holds data before the instance goes, when ${sentence}`, () => {
+    const instance = {
+      metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" },
+      spec: { deletionPolicy: "Retain" },
+    } as const;
+    const plan = decide(aWorld({ ...given, instance, observed: GONE }));
+    assertEquals(steps(plan), [
+      "set free shop-filestore-pvc",
+      "set free shop-odoo-user",
+      "set free shop-odoo-conf",
+      "event",
+      `let go ${INSTANCE_FINALIZER}`,
+    ]);
+    const event = plan.effects.find((effect) => effect.type === "event");
+    assertStringIncludes(
+      event?.type === "event" ? event.note : "",
+      `Kept: database odoo_${INSTANCE_UID.replaceAll("-", "_")} and role ${ROLE} on cluster 'main', ` +
+        "PersistentVolumeClaim shop-filestore-pvc, Secret shop-odoo-user, Secret shop-odoo-conf",
+    );
+  });
+}
+
+Deno.test("decide() says in the condition that the data stays when deletionPolicy is Retain", () => {
+  const instance = {
+    metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" },
+    spec: { deletionPolicy: "Retain" },
+  } as const;
+  const ready = readyOf(decide(aWorld({ instance })));
+  assertEquals(ready?.reason, "Deleting");
+  assertStringIncludes(ready?.message ?? "", "stay");
 });

@@ -24,6 +24,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   applyIfPresent: 4,
   create: 4,
   deleteChild: 4,
+  disown: 4,
   releaseJob: 4,
   jobStatus: 5,
   status: 6,
