@@ -29,6 +29,8 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Lines of pg_hba.conf that come before ours, which lets everyone in from this machine with a password. */
   readonly hba?: readonly string[];
+  /** The folder with PostgreSQL's `bin`. @default {PostgreSQL 18 from the npm package} */
+  readonly programs?: string;
   /** Where it runs. @default {a group of its own} */
   readonly group?: ProcessGroup;
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +43,7 @@ export type StopMode = "fast" | "immediate";
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const group = options.group ?? await startProcessGroup();
   try {
-    const programs = await findPostgres();
+    const programs = options.programs ?? await findPostgres();
     const adminPassword = crypto.randomUUID();
     const dataDirectory = await createDataDirectory(group, { programs, adminPassword, hba: options.hba ?? [] });
     for (let attempt = 1;; attempt++) {

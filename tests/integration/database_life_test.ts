@@ -1,6 +1,13 @@
 /** What becomes of an instance's data when it is lost, taken hostage, or to be kept, on a real cluster and PostgreSQL. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { conditionOf, Deployment, PersistentVolumeClaim, Secret } from "../../src/kit/mod.ts";
+import {
+  conditionOf,
+  Deployment,
+  type KubeObject,
+  PersistentVolumeClaim,
+  type ResourceType,
+  Secret,
+} from "../../src/kit/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 
 import { eventually } from "../support/eventually.ts";
@@ -32,10 +39,16 @@ async function hasDatabase(database: string): Promise<boolean> {
   return (await rig.sql("select 1 from pg_database where datname = $1", [database])).length > 0;
 }
 
-async function eventsOf(namespace: string, reason: string): Promise<{ note?: string; series?: { count: number } }[]> {
-  const type = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" } as const;
+interface Event extends KubeObject {
+  readonly reason?: string;
+  readonly note?: string;
+  readonly series?: { readonly count: number };
+}
+
+async function eventsOf(namespace: string, reason: string): Promise<readonly Event[]> {
+  const type: ResourceType<Event> = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" };
   const { items } = await rig.client.list(type, { namespace });
-  return items.filter((event) => (event as { reason?: string }).reason === reason);
+  return items.filter((event) => event.reason === reason);
 }
 
 Deno.test("a lost database is told once and nothing is touched, unless the spec wants a new one: then all begins anew", async () => {
@@ -47,11 +60,13 @@ Deno.test("a lost database is told once and nothing is touched, unless the spec 
   await restartOperator();
   const { status } = await rig.inPhase(namespace, "shop", "Running", { reason: "DatabaseMissing" });
   assertStringIncludes(status?.message ?? "", "missingPolicy");
+  const told = async () => (await eventsOf(namespace, "DatabaseMissing")).map(({ series }) => series?.count ?? 1);
+  await eventually("the event is written", async () => (await told()).length > 0);
   await restartOperator();
   await rig.inPhase(namespace, "shop", "Running", { reason: "DatabaseMissing" });
   const after = await rig.client.get(Deployment, { namespace, name: "shop" });
   assertEquals([after.spec, after.metadata.generation], [before.spec, before.metadata.generation]);
-  assertEquals((await eventsOf(namespace, "DatabaseMissing")).map(({ series }) => series?.count ?? 1), [1]);
+  assertEquals(await told(), [1]);
   assert(!await hasDatabase(database), "an empty database is not in the place of the lost one");
 
   await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, [

@@ -25,6 +25,7 @@ import { planFilestore } from "../states/filestore.ts";
 import { planOutcome, planRefusals, planReleases } from "../states/initializing.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
+import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
@@ -52,7 +53,9 @@ export function decide(world: World): Plan {
       ...planDisowning(world, FIELD_MANAGER),
       ...planFoundations(world),
       ...planPullSecret(world),
+      ...planReadOnlyAccess(world),
       ...planChildren(world, row),
+      ...planReadOnlyEnd(world),
       ...row.plan?.(world) ?? [],
       ...planReleases(world),
       ...planOutcome(world),

@@ -5,6 +5,8 @@
  * database but not that of its role, so a role's word goes before its databases' ({@linkcode databaseOwnerUid}).
  */
 
+import { hashOf } from "../../kit/hash.ts";
+
 /** How a connection is protected, in libpq's words. */
 export const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
 
@@ -197,6 +199,13 @@ export function databaseOwnerUid(marks: {
   readonly database: Ownership | undefined;
 }): string | undefined {
   return (marks.role ?? marks.database)?.uid;
+}
+
+/** What a read-only role was given, in one word: it stands in its comment where an owner's role has its Secret. */
+export function readOnlyVersion(
+  given: { readonly secretVersion: string; readonly database: string; readonly connectionLimit: number },
+): string {
+  return hashOf([given.secretVersion, given.database, given.connectionLimit]).slice(0, 32);
 }
 
 /** The names of the databases that a role owns, sorted. */

@@ -44,6 +44,7 @@ export const objectNames = {
   route: (name: string) => name,
   userSecret: (name: string) => `${name}-odoo-user`,
   adminSecret: (name: string) => `${name}-admin`,
+  readOnlySecret: (name: string) => `${name}-db-ro-password`,
   config: (name: string) => `${name}-odoo-conf`,
   filestore: (name: string) => `${name}-filestore-pvc`,
   tlsSecret: (name: string) => `${name}-tls`,
@@ -97,6 +98,12 @@ export function roleName(instance: { readonly name: string; readonly namespace: 
   return fitted(`odoo.${instance.namespace}.${instance.name}`, ".");
 }
 
+/** The role that may only read. Its end is one that the owner's role can never have, so the two are never the same. */
+export function readOnlyRoleName(instance: { readonly name: string; readonly namespace: string }): string {
+  const end = "_ro";
+  return fitted(`odoo.${instance.namespace}.${instance.name}`, ".", { end });
+}
+
 /** The database of an instance: the one it asks for, else one made from its uid. */
 export function databaseName(instance: OdooInstance, uid: string): string {
   return instance.spec.database?.name || `odoo_${uid.replace(/[^a-z0-9]/g, "_")}`;
@@ -107,8 +114,9 @@ export function operationJobName(cr: OdooInitJob, uid: string): string {
   return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");
 }
 
-function fitted(name: string, separator: string): string {
-  if (name.length <= LONGEST_NAME) return name;
+function fitted(name: string, separator: string, { end = "" }: { readonly end?: string } = {}): string {
+  if (name.length + end.length <= LONGEST_NAME) return name + end;
   const hash = sha256Hex(name).slice(0, 10);
-  return `${name.slice(0, LONGEST_NAME - hash.length - 1).replace(/[^a-z0-9]+$/, "")}${separator}${hash}`;
+  const kept = name.slice(0, LONGEST_NAME - hash.length - 1 - end.length).replace(/[^a-z0-9]+$/, "");
+  return `${kept}${separator}${hash}${end}`;
 }

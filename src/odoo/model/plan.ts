@@ -44,6 +44,23 @@ export type Effect =
     readonly role: string;
     readonly uid: string;
   }
+  /** Makes or mends the role that may only read; its password is that of the Secret. */
+  | {
+    readonly type: "ensureReadOnlyRole";
+    readonly cluster: string;
+    readonly role: string;
+    readonly database: string;
+    readonly uid: string;
+    readonly secret: string;
+    readonly connectionLimit: number;
+  }
+  | {
+    readonly type: "dropReadOnlyRole";
+    readonly cluster: string;
+    readonly role: string;
+    readonly database: string;
+    readonly uid: string;
+  }
   | { readonly type: "dropDatabase"; readonly cluster: string; readonly database: string; readonly uid: string }
   | { readonly type: "dropRole"; readonly cluster: string; readonly role: string; readonly uid: string }
   /** Renders odoo.conf into its Secret. */
@@ -63,6 +80,7 @@ export type Effect =
   /** Creates an object once; what exists is left. */
   | { readonly type: "create"; readonly object: KubeObject; readonly owner: Stored<KubeObject> }
   | { readonly type: "deleteChild"; readonly object: Stored<KubeObject> }
+  | { readonly type: "deleteSecret"; readonly name: string }
   /** Takes the instance off a child's owners, so that the child outlives it. */
   | { readonly type: "disown"; readonly kind: "PersistentVolumeClaim" | "Secret"; readonly name: string }
   /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
@@ -86,6 +104,8 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   copyPullSecret: 1,
   ensureRole: 2,
   ensureDatabase: 2,
+  ensureReadOnlyRole: 2,
+  dropReadOnlyRole: 2,
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
@@ -93,6 +113,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   applyIfPresent: 4,
   create: 4,
   deleteChild: 4,
+  deleteSecret: 4,
   disown: 4,
   releaseJob: 4,
   jobStatus: 5,

@@ -16,7 +16,7 @@ import type { PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
 import type { JsonPatchOperation } from "../../kit/types.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
 import { identifierProblem } from "./database.ts";
-import { databaseName, LONGEST_INSTANCE_NAME, roleName } from "./names.ts";
+import { databaseName, LONGEST_INSTANCE_NAME, readOnlyRoleName, roleName } from "./names.ts";
 
 /** What the operator's flags give to instances that do not say. Empty strings mean: no default. */
 export interface Defaults {
@@ -72,6 +72,8 @@ export interface Resolved {
   readonly configOptions: Readonly<Record<string, string>>;
   readonly roleName: string;
   readonly databaseName: string;
+  /** Absent: nobody is to have a role that may only read. */
+  readonly readOnlyAccess?: { readonly roleName: string; readonly connectionLimit: number };
   readonly missingPolicy: "Ignore" | "Recreate";
   readonly init: { readonly enabled: boolean; readonly modules: readonly string[]; readonly demo: boolean };
   readonly strategy: "Recreate" | "RollingUpdate";
@@ -98,6 +100,7 @@ export interface JobSettings {
 }
 
 const SERVICE_NAME = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const DEFAULT_READ_ONLY_CONNECTIONS = 5;
 const HEALTH_PATH = "/web/health";
 
 /** Everything the instance is to be, or what is wrong with it (never both, never neither). */
@@ -171,6 +174,12 @@ export function resolve(
         storageClass: storageClass || undefined,
         nodeSelector: spec.nodeSelector ?? undefined,
         affinity,
+        readOnlyAccess: spec.readOnlySqlAccess?.enabled
+          ? {
+            roleName: readOnlyRoleName({ name, namespace }),
+            connectionLimit: spec.readOnlySqlAccess.connectionLimit ?? DEFAULT_READ_ONLY_CONNECTIONS,
+          }
+          : undefined,
         rollingUpdate: strategy?.type === "RollingUpdate"
           ? {
             maxUnavailable: strategy.rollingUpdate?.maxUnavailable ?? "25%",

@@ -45,9 +45,22 @@ export interface DropRoleOptions {
   readonly ownership: Ownership;
 }
 
+/** A role that may read one database of the same instance and do nothing else. */
+export interface EnsureReadOnlyRoleOptions extends EnsureRoleOptions {
+  readonly database: string;
+  readonly connectionLimit: number;
+}
+
+/** Such a role to drop, with what it was granted in the database. */
+export interface DropReadOnlyRoleOptions extends DropRoleOptions {
+  readonly database: string;
+}
+
 /** A change of one role or database. */
 export type SqlWrite =
   | { readonly type: "ensureRole" } & EnsureRoleOptions
+  | { readonly type: "ensureReadOnlyRole" } & EnsureReadOnlyRoleOptions
+  | { readonly type: "dropReadOnlyRole" } & DropReadOnlyRoleOptions
   | { readonly type: "ensureDatabase" } & EnsureDatabaseOptions
   | { readonly type: "dropDatabase" } & DropDatabaseOptions
   | { readonly type: "dropRole" } & DropRoleOptions;
@@ -73,6 +86,8 @@ export interface Findings {
 export interface Statement {
   readonly text: string;
   readonly slow?: true;
+  /** Where it is to be run, if not in the administrator's own database; such a one is the last. */
+  readonly database?: string;
 }
 
 /** What is to be sent, or what is not this owner's so that nothing is sent. */
@@ -123,8 +138,8 @@ export function describeWrite(write: SqlWrite): string {
 
 /** What keeps a write from being tried at all, or `undefined`. Never quotes a password. */
 export function writeProblem(write: SqlWrite): string | undefined {
-  const password = write.type === "ensureRole" ? passwordProblem(write.password) : undefined;
-  const names = [subjectOf(write), ...("role" in write ? [write.role] : [])];
+  const password = "password" in write ? passwordProblem(write.password) : undefined;
+  const names = [..."role" in write ? [write.role] : [], ..."database" in write ? [write.database] : []];
   const name = names.map(identifierProblem).find((problem) => problem !== undefined);
   const owner = ownerProblem(write.ownership.uid);
   if (owner) return `the owner cannot be used: ${owner}`;
@@ -133,10 +148,10 @@ export function writeProblem(write: SqlWrite): string | undefined {
 
 /** Whether the inventory says that the write has been done. What is to be dropped is always looked for. */
 export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
-  if (write.type === "dropRole" || write.type === "dropDatabase") return false;
+  if (write.type === "dropRole" || write.type === "dropReadOnlyRole" || write.type === "dropDatabase") return false;
   const role = facts.roles.get(write.role)?.ownership;
   if (role?.uid !== write.ownership.uid) return false;
-  if (write.type === "ensureRole") return role.secretVersion === write.ownership.secretVersion;
+  if (write.type !== "ensureDatabase") return role.secretVersion === write.ownership.secretVersion;
   const database = facts.databases.get(write.database);
   return database?.owner === write.role && database.ownership?.uid === write.ownership.uid;
 }
@@ -146,6 +161,7 @@ export function inventoryWrite(write: SqlWrite): InventoryWrite {
   const { ownership } = write;
   switch (write.type) {
     case "ensureRole":
+    case "ensureReadOnlyRole":
       return { kind: "role", name: write.role, facts: { name: write.role, ownership } };
     case "ensureDatabase": {
       const { database, role: owner } = write;
@@ -154,6 +170,7 @@ export function inventoryWrite(write: SqlWrite): InventoryWrite {
     case "dropDatabase":
       return { kind: "database", name: write.database };
     case "dropRole":
+    case "dropReadOnlyRole":
       return { kind: "role", name: write.role };
   }
 }
@@ -165,6 +182,10 @@ export function planWrite(found: Findings, write: SqlWrite, secret: string): Wri
       return planEnsureRole(found, { ...write, secret });
     case "ensureDatabase":
       return planEnsureDatabase(found, write);
+    case "ensureReadOnlyRole":
+      return planEnsureReadOnlyRole(found, { ...write, secret });
+    case "dropReadOnlyRole":
+      return planDropReadOnlyRole(found, write);
     case "dropDatabase":
       return planDropDatabase(found, write);
     case "dropRole":
@@ -233,8 +254,66 @@ function planDropRole(found: Findings, options: DropRoleOptions): WritePlan {
   return [{ text: `drop role if exists ${sqlIdentifier(role)}` }];
 }
 
+/**
+ * Creates or alters the role and grants what it may read, in one transaction in the tenant's database, as the owner of
+ * what is granted. Its comment is written there too: what it says was granted, was granted.
+ */
+function planEnsureReadOnlyRole(
+  found: Findings,
+  options: EnsureReadOnlyRoleOptions & { readonly secret: string },
+): WritePlan {
+  const { role, database, connectionLimit, secret, ownership } = options;
+  const present = parseOwnership(found.roleComment);
+  if (found.roleFound && present?.uid !== ownership.uid) return foreign("role", role);
+  const owner = ownerOfDatabase(found, ownership.uid);
+  if (owner === undefined) return foreign("database", database);
+  if (found.roleFound && present?.secretVersion === ownership.secretVersion) return [];
+  const [name, ownerName] = [sqlIdentifier(role), sqlIdentifier(owner)];
+  const statements = [
+    ...(found.roleFound ? [] : [`create role ${name} login nosuperuser nocreatedb nocreaterole noinherit`]),
+    `alter role ${name} noinherit connection limit ${Math.trunc(connectionLimit)} password ${sqlLiteral(secret)}`,
+    `comment on role ${name} is ${sqlLiteral(formatOwnership(ownership))}`,
+    `set local role ${ownerName}`,
+    `grant connect on database ${sqlIdentifier(database)} to ${name}`,
+    `grant usage on schema public to ${name}`,
+    `grant select on all tables in schema public to ${name}`,
+    `alter default privileges in schema public grant select on tables to ${name}`,
+  ];
+  return [
+    ...grantToAdmin(found, owner).map((text) => ({ text })),
+    { text: ["begin", ...statements, "commit"].join("; "), database },
+  ];
+}
+
+/** Ends the role's sessions, takes back what it was granted in its database, and drops it. */
+function planDropReadOnlyRole(found: Findings, options: DropReadOnlyRoleOptions): WritePlan {
+  const { role, database, ownership } = options;
+  if (!found.roleFound) return [];
+  if (parseOwnership(found.roleComment)?.uid !== ownership.uid) return foreign("role", role);
+  if (!found.databaseFound) return planDropRole(found, options);
+  const owner = ownerOfDatabase(found, ownership.uid);
+  if (owner === undefined) return foreign("database", database);
+  const name = sqlIdentifier(role);
+  const statements = [
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = ${sqlLiteral(role)}`,
+    `drop owned by ${name}`,
+    `drop role ${name}`,
+  ];
+  return [
+    ...[...grantToAdmin(found, owner), ...grantToAdmin(found, role)].map((text) => ({ text })),
+    { text: ["begin", ...statements, "commit"].join("; "), database },
+  ];
+}
+
+/** Who owns the database, if that is the instance of this uid. */
+function ownerOfDatabase(found: Findings, uid: string): string | undefined {
+  if (!found.databaseFound || found.databaseOwner === null || found.halfDropped) return undefined;
+  const marks = { role: parseOwnership(found.databaseOwnerComment), database: parseOwnership(found.databaseComment) };
+  return databaseOwnerUid(marks) === uid ? found.databaseOwner : undefined;
+}
+
 function subjectOf(write: SqlWrite): string {
-  return write.type === "ensureRole" || write.type === "dropRole" ? write.role : write.database;
+  return write.type === "ensureDatabase" || write.type === "dropDatabase" ? write.database : write.role;
 }
 
 function foreign(kind: "role" | "database", name: string): WritePlan {

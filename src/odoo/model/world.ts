@@ -59,6 +59,7 @@ export interface Observed {
   readonly pullSecret?: PullSecretFacts;
   /** Absent if the spec names no Secret. */
   readonly adminPassword?: AdminPasswordFacts;
+  readonly readOnlySecret?: SecretFacts;
   readonly web?: Stored<Deployment>;
   readonly cron?: Stored<Deployment>;
   readonly filestore?: Stored<PersistentVolumeClaim>;

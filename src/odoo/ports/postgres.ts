@@ -61,6 +61,8 @@ export interface PostgresPoolOptions {
   readonly idleTimeoutMs?: number;
   /** With 1 the last connection stays: a server that stops is noticed at once, not at the next resync. @default {0} */
   readonly idleConnections?: 0 | 1;
+  /** How often the connection that stays is asked whether the server still answers: a black hole tells nothing. @default {5_000} */
+  readonly heartbeatMs?: number;
   /** How long {@linkcode PostgresPool.close} waits for what is under way. @default {1_000} */
   readonly closeTimeoutMs?: number;
 }
@@ -72,10 +74,13 @@ const DEFAULTS = {
   maxConnections: 4,
   idleTimeoutMs: 10_000,
   idleConnections: 0,
+  heartbeatMs: 5_000,
   closeTimeoutMs: 1_000,
 } as const satisfies Required<PostgresPoolOptions>;
 
 const KEEPALIVE_MS = 10_000;
+/** For one answer without any work, before the connection is given up. */
+const HEARTBEAT_TIMEOUT_MS = 3_000;
 const SCRAM_ITERATIONS = 4096;
 
 /** The connections to one server. */
@@ -84,6 +89,7 @@ export class PostgresPool {
   readonly #options: Required<PostgresPoolOptions>;
   #pool?: Promise<Pool>;
   #closed = false;
+  #heart: ReturnType<typeof setInterval> | undefined;
   #onBroken = () => {};
   /** Every connection that is not closed, with its end. */
   readonly #clients = new Map<Client, Promise<void>>();
@@ -101,6 +107,7 @@ export class PostgresPool {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#heart);
     const timer = setTimeout(() => this.hangUp(), this.#options.closeTimeoutMs);
     await (await this.#pool)?.end();
     await Promise.all(this.#clients.values());
@@ -128,7 +135,7 @@ export class PostgresPool {
   /** Makes it so. Throws {@linkcode OwnershipError} if the role or database is another's. */
   async write(write: SqlWrite): Promise<void> {
     const { databaseTimeoutMs, statementTimeoutMs } = this.#options;
-    const secret = write.type === "ensureRole" ? await passwordVerifier(write.password) : "";
+    const secret = "password" in write ? await passwordVerifier(write.password) : "";
     await this.#use(describeWrite(write), async (client) => {
       const names = ["role" in write ? write.role : null, "database" in write ? write.database : null];
       const { rows: [found] } = await client.query<Findings>(LOOK_SQL, names);
@@ -137,7 +144,11 @@ export class PostgresPool {
       if ("foreign" in plan) {
         throw new OwnershipError(`Cannot ${describeWrite(write)}: ${plan.foreign} is not marked as this owner's`);
       }
-      for (const { text, slow } of plan) {
+      for (const { text, slow, database } of plan) {
+        if (database !== undefined) {
+          await this.#sendTo(database, { text, insteadOf: client });
+          continue;
+        }
         if (slow) await client.query(`set statement_timeout = ${databaseTimeoutMs}`);
         await client.query(timed(text, (slow ? databaseTimeoutMs : statementTimeoutMs) + 1_000));
         if (slow) await client.query(`set statement_timeout = ${statementTimeoutMs}`);
@@ -158,6 +169,25 @@ export class PostgresPool {
       throw certain ? error : this.#errorOf(error, { verb, connected: true });
     } finally {
       client.release(!certain);
+    }
+  }
+
+  /**
+   * Runs a text in a tenant's database, on a connection that is opened for it and closed at once. It takes the place of a
+   * lent one, so there are never more than the maximum.
+   */
+  async #sendTo(database: string, { text, insteadOf }: { text: string; insteadOf: PoolClient }): Promise<void> {
+    const lent = insteadOf as PoolClient & Pick<Client, "end">;
+    await lent.end();
+    // @ts-types="@types/pg"
+    const { default: pg } = await import("pg");
+    const client = this.#track(new pg.Client({ ...this.#clientConfig(), database }));
+    try {
+      await client.connect();
+      await client.query(`set search_path = pg_catalog; set statement_timeout = ${this.#options.statementTimeoutMs}`);
+      await client.query(timed(text, this.#options.statementTimeoutMs + 1_000));
+    } finally {
+      await client.end();
     }
   }
 
@@ -188,23 +218,49 @@ export class PostgresPool {
   async #openPool(): Promise<Pool> {
     // @ts-types="@types/pg"
     const { default: pg } = await import("pg"); // late: a process that never needs PostgreSQL stays small
-    const { connectTimeoutMs, statementTimeoutMs, maxConnections, idleTimeoutMs, idleConnections } = this.#options;
-    const { host, port, adminUser, adminPassword } = this.#address;
-    const opening = (client: Client) => {
-      this.#opening = client;
-      this.#clients.set(
-        client,
-        new Promise((resolve) => client.once("end", () => resolve(void this.#clients.delete(client)))),
-      );
-    };
+    const { statementTimeoutMs, maxConnections, idleTimeoutMs, idleConnections } = this.#options;
+    const opening = (client: Client) => this.#opening = this.#track(client);
     class TrackedClient extends pg.Client {
       constructor(config?: string | ClientConfig) {
         super(config);
-        this.on("error", () => {}); // the query in hand or the next one fails with it
         opening(this);
       }
     }
     const pool = new pg.Pool({
+      ...this.#clientConfig(),
+      Client: TrackedClient,
+      max: maxConnections,
+      min: idleConnections,
+      idleTimeoutMillis: idleTimeoutMs,
+      // not as start-up parameters, which pgbouncer refuses; with this path nobody's functions pass for PostgreSQL's own
+      onConnect: (client) =>
+        client.query(`set search_path = pg_catalog; set statement_timeout = ${statementTimeoutMs}`),
+    });
+    pool.on("error", () => this.#onBroken());
+    if (idleConnections > 0 && !this.#closed) {
+      this.#heart = setInterval(() => void this.#beat(pool), this.#options.heartbeatMs);
+    }
+    return pool;
+  }
+
+  /** Asks on a connection that nobody uses; where there is none, somebody else is finding out. */
+  async #beat(pool: Pool): Promise<void> {
+    if (pool.idleCount === 0) return;
+    const client = await pool.connect() as PoolClient & Client;
+    try {
+      await client.query(timed("select 1", HEARTBEAT_TIMEOUT_MS));
+      client.release();
+    } catch {
+      client.connection.stream.destroy();
+      client.release(true);
+      this.#onBroken();
+    }
+  }
+
+  #clientConfig(): ClientConfig {
+    const { host, port, adminUser, adminPassword } = this.#address;
+    const { connectTimeoutMs } = this.#options;
+    return {
       host,
       port,
       user: adminUser,
@@ -214,18 +270,16 @@ export class PostgresPool {
       application_name: "odoo-operator",
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_MS,
-      Client: TrackedClient,
-      max: maxConnections,
-      min: idleConnections,
-      idleTimeoutMillis: idleTimeoutMs,
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: connectTimeoutMs,
-      // not as start-up parameters, which pgbouncer refuses; with this path nobody's functions pass for PostgreSQL's own
-      onConnect: (client) =>
-        client.query(`set search_path = pg_catalog; set statement_timeout = ${statementTimeoutMs}`),
-    });
-    pool.on("error", () => this.#onBroken());
-    return pool;
+    };
+  }
+
+  #track(client: Client): Client {
+    client.on("error", () => {}); // the query in hand or the next one fails with it
+    const ended = new Promise<void>((resolve) => client.once("end", () => resolve(void this.#clients.delete(client))));
+    this.#clients.set(client, ended);
+    return client;
   }
 
   #errorOf(error: unknown, context: { readonly verb: string; readonly connected: boolean }): PostgresError {

@@ -20,8 +20,10 @@ import {
 import {
   describeWrite,
   type DropDatabaseOptions,
+  type DropReadOnlyRoleOptions,
   type DropRoleOptions,
   type EnsureDatabaseOptions,
+  type EnsureReadOnlyRoleOptions,
   type EnsureRoleOptions,
   inventoryWrite,
   isWritten,
@@ -154,6 +156,16 @@ export class PostgresCluster {
   /** Ends the database's sessions and drops it; one that is not there is fine. */
   dropDatabase(options: DropDatabaseOptions): Promise<void> {
     return this.#write({ type: "dropDatabase", ...options });
+  }
+
+  /** A role that can log in and read this one database. Nothing is sent if the inventory has it so. */
+  ensureReadOnlyRole(options: EnsureReadOnlyRoleOptions): Promise<void> {
+    return this.#write({ type: "ensureReadOnlyRole", ...options });
+  }
+
+  /** Drops such a role with what it was granted; one that is not there is fine. */
+  dropReadOnlyRole(options: DropReadOnlyRoleOptions): Promise<void> {
+    return this.#write({ type: "dropReadOnlyRole", ...options });
   }
 
   /** Drops the role and nothing that it owns; one that is not there is fine. */

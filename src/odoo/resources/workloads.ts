@@ -1,5 +1,12 @@
 /** The two Deployments: web pods without cron threads, cron pods without HTTP. */
-import { type Container, type Deployment, deployment, type DeploymentOptions } from "../../kit/builders/mod.ts";
+import {
+  type Container,
+  type Deployment,
+  deployment,
+  type DeploymentOptions,
+  envFromSecret,
+  type EnvVar,
+} from "../../kit/builders/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
 import {
   CONFIG_HASH_ANNOTATION,
@@ -34,6 +41,7 @@ export function webDeployment(resolved: Resolved, input: WorkloadInput): Deploym
       { name: "http", containerPort: HTTP_PORT, protocol: "TCP" },
       { name: "websocket", containerPort: WEBSOCKET_PORT, protocol: "TCP" },
     ],
+    ...(resolved.readOnlyAccess ? { env: readOnlyEnv(resolved) } : {}),
     ...webProbes(resolved),
     ...(webResources ? { resources: webResources as NonNullable<Container["resources"]> } : {}),
   });
@@ -61,6 +69,15 @@ export function cronDeployment(resolved: Resolved, input: WorkloadInput): Deploy
     placement: cronPlacement(resolved),
     graceSeconds: cronGraceSeconds(resolved),
   });
+}
+
+/** Absent in cron and job pods: reports are asked for over HTTP. */
+function readOnlyEnv({ name }: Resolved): EnvVar[] {
+  const secret = objectNames.readOnlySecret(name);
+  return [
+    envFromSecret("ODOO_RO_DB_USER", { name: secret, key: "username" }),
+    envFromSecret("ODOO_RO_DB_PASSWORD", { name: secret, key: "password" }),
+  ];
 }
 
 interface Part {

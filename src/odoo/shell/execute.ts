@@ -17,6 +17,7 @@ import {
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
+import { readOnlyVersion } from "../model/database.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
@@ -72,10 +73,13 @@ class Execution {
     return cluster;
   }
 
+  #child<T extends KubeObject>(type: ResourceType<T>, name: string): Stored<T> | undefined {
+    return this.#context.store(type).get(`${this.#instance.metadata.namespace}/${name}`);
+  }
+
   async #disown(type: ResourceType, name: string): Promise<void> {
-    const { namespace, uid } = this.#instance.metadata;
-    const child = this.#context.store(type).get(`${namespace}/${name}`);
-    const operations = child ? disownPatch(child, uid) : [];
+    const child = this.#child(type, name);
+    const operations = child ? disownPatch(child, this.#instance.metadata.uid) : [];
     if (child && operations.length) await this.#context.patch(type, child, operations);
   }
 
@@ -88,7 +92,7 @@ class Execution {
       case "ensureUserSecret":
         return await this.#secrets.ensureUserSecret(effect);
       case "ensureRole": {
-        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret);
+        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
         const { role, uid } = effect;
         return await this.#cluster(effect.cluster).ensureRole({
           role,
@@ -99,6 +103,18 @@ class Execution {
       case "ensureDatabase": {
         const { database, role, uid } = effect;
         return await this.#cluster(effect.cluster).ensureDatabase({ database, role, ownership: { uid } });
+      }
+      case "ensureReadOnlyRole": {
+        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
+        const { role, database, connectionLimit, uid } = effect;
+        const version = readOnlyVersion({ secretVersion, database, connectionLimit });
+        const ownership = { uid, secretVersion: version };
+        const options = { role, database, password, connectionLimit, ownership };
+        return await this.#cluster(effect.cluster).ensureReadOnlyRole(options);
+      }
+      case "dropReadOnlyRole": {
+        const { role, database, uid } = effect;
+        return await this.#cluster(effect.cluster).dropReadOnlyRole({ role, database, ownership: { uid } });
       }
       case "dropDatabase":
         return await this.#cluster(effect.cluster).dropDatabase({
@@ -123,6 +139,11 @@ class Execution {
         return;
       case "deleteChild":
         return await context.delete(kindOf(effect.object), effect.object);
+      case "deleteSecret": {
+        const secret = this.#child(Secret, effect.name);
+        if (secret) await context.delete(Secret, secret);
+        return;
+      }
       case "disown":
         return await this.#disown(effect.kind === "Secret" ? Secret : PersistentVolumeClaim, effect.name);
       case "releaseJob":

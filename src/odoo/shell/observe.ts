@@ -92,6 +92,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
   return given({
     userSecret: secret(objectNames.userSecret(name)),
     adminSecret: secret(objectNames.adminSecret(name)),
+    readOnlySecret: secret(objectNames.readOnlySecret(name)),
     configSecret: secret(objectNames.config(name)),
     pullSecret: sights.pullSecret(instance),
     web: child(Deployment, objectNames.web(name)),

@@ -21,7 +21,15 @@ import {
 } from "../../kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
-import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER, rivalNames, roleName } from "../model/names.ts";
+import {
+  databaseName,
+  INSTANCE_LABEL,
+  JOB_LABEL,
+  OUTCOME_FINALIZER,
+  readOnlyRoleName,
+  rivalNames,
+  roleName,
+} from "../model/names.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
 import { AdminPasswordSecrets } from "./admin_passwords.ts";
@@ -122,5 +130,5 @@ function targetKeys(cr: OdooInitJob): ObjectKey[] {
 
 function sqlNamesOf(instance: Stored<OdooInstance>): string[] {
   const { name, namespace = "", uid } = instance.metadata;
-  return [roleName({ name, namespace }), databaseName(instance, uid)];
+  return [roleName({ name, namespace }), readOnlyRoleName({ name, namespace }), databaseName(instance, uid)];
 }

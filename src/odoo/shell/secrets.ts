@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
 import { secretMark } from "../model/admin_password.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
+import { passwordProblem } from "../model/database.ts";
 import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { SecretKeyRef } from "../model/resolve.ts";
@@ -52,11 +53,25 @@ export class SecretBodies {
     if (kept.data) this.#keep(kept);
   }
 
-  /** The role's password and the version of the Secret that it comes from. */
-  async rolePassword(name: string): Promise<{ readonly password: string; readonly secretVersion: string }> {
+  /**
+   * The role's password and the version of the Secret that it comes from. A tenant may have written the Secret: nothing
+   * else is taken from it, and what it says of a user is only compared.
+   */
+  async rolePassword(
+    name: string,
+    role?: string,
+  ): Promise<{ readonly password: string; readonly secretVersion: string }> {
     const secret = await this.read(name);
+    const refuse = (why: string) =>
+      new Error(`Cannot use Secret ${name}: ${why}. Delete it, and it is made anew with a new password`);
+    if (!secret) throw refuse("it does not exist");
     const password = secretText(secret, "password");
-    if (!secret || !password) throw new Error(`Cannot read the role's password: Secret ${name} has no key password`);
+    if (password === undefined) throw refuse("it has no key password");
+    const problem = passwordProblem(password);
+    if (problem) throw refuse(`its password is of no use, ${problem}`);
+    if (role !== undefined && secretText(secret, "username") !== role) {
+      throw refuse(`its username is not ${JSON.stringify(role)}, somebody has edited it`);
+    }
     return { password, secretVersion: versionOf(secret) };
   }
 

@@ -4,7 +4,7 @@
  * holds data is set free instead, and PostgreSQL is not asked at all.
  */
 import { databaseOwnerUid, databasesOwnedBy } from "../model/database.ts";
-import { databaseName, INSTANCE_FINALIZER, OUTCOME_FINALIZER, roleName } from "../model/names.ts";
+import { databaseName, INSTANCE_FINALIZER, OUTCOME_FINALIZER, readOnlyRoleName, roleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 
@@ -75,7 +75,9 @@ function retains({ instance }: World): boolean {
 /** Sets free what would be collected with the instance, and says what is kept. */
 function planRetention({ instance, observed, status }: World): Effect[] {
   const { name, namespace = "", uid } = instance.metadata;
-  const secrets = [observed.userSecret, observed.configSecret].flatMap((secret) => secret ? [secret.name] : []);
+  const secrets = [observed.userSecret, observed.readOnlySecret, observed.configSecret].flatMap((secret) =>
+    secret ? [secret.name] : []
+  );
   const volume = observed.filestore?.metadata.name;
   const kept = [
     ...(status.activeCluster
@@ -107,13 +109,18 @@ function planDrops({ status, cluster, instance }: World): Effect[] {
   const role = roleName({ name, namespace });
   const { facts, address } = cluster;
   const present = facts.roles.get(role);
-  if (present?.ownership?.uid !== uid) return [];
+  const readOnly = readOnlyRoleName({ name, namespace });
+  const readOnlyDrops: Effect[] = facts.roles.get(readOnly)?.ownership?.uid === uid
+    ? [{ type: "dropRole", cluster: address.name, role: readOnly, uid }] // with the database went what it was granted
+    : [];
+  if (present?.ownership?.uid !== uid) return readOnlyDrops;
   const databases = databasesOwnedBy(facts, role).filter((database) => {
     const held = facts.databases.get(database);
     return held && databaseOwnerUid({ role: present?.ownership, database: held.ownership }) === uid;
   });
   return [
     ...databases.map((database): Effect => ({ type: "dropDatabase", cluster: address.name, database, uid })),
+    ...readOnlyDrops,
     { type: "dropRole", cluster: address.name, role, uid },
   ];
 }

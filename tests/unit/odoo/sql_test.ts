@@ -24,6 +24,16 @@ const DATABASE: SqlWrite = { type: "ensureDatabase", database: "d", role: "r", o
 const DROP_DATABASE: SqlWrite = { type: "dropDatabase", database: "d", ownership: OURS };
 const DROP_ROLE: SqlWrite = { type: "dropRole", role: "r", ownership: OURS };
 
+const READ_ONLY: SqlWrite = {
+  type: "ensureReadOnlyRole",
+  role: "r_ro",
+  password: "p",
+  database: "d",
+  connectionLimit: 7,
+  ownership: OURS,
+};
+const DROP_READ_ONLY: SqlWrite = { type: "dropReadOnlyRole", role: "r_ro", database: "d", ownership: OURS };
+
 const NOTHING: Findings = {
   roleFound: false,
   roleComment: null,
@@ -46,6 +56,9 @@ const OUR_DATABASE: Findings = {
   databaseOwnerComment: SIGNED,
 };
 
+/** No such read-only role, our database. */
+const NO_READER: Findings = { ...OUR_DATABASE, roleFound: false, roleComment: null };
+
 const CREATE_ROLE = `create role "r" login nosuperuser nocreatedb nocreaterole`;
 const SIGN_ROLE = `comment on role "r" is '${SIGNED}'`;
 const SET_PASSWORD = `alter role "r" password 'S'`;
@@ -54,6 +67,14 @@ const REVOKE = `revoke connect on database "d" from public`;
 const SIGN_DATABASE = `comment on database "d" is '${MARKED}'`;
 const DROP = `drop database if exists "d" with (force)`;
 const GRANT = `grant "r" to current_user with inherit true, set true`;
+
+const CREATE_READER = `create role "r_ro" login nosuperuser nocreatedb nocreaterole noinherit`;
+const ALTER_READER =
+  `alter role "r_ro" noinherit connection limit 7 password 'S'; comment on role "r_ro" is '${SIGNED}'; ` +
+  `set local role "r"; grant connect on database "d" to "r_ro"; grant usage on schema public to "r_ro"; ` +
+  `grant select on all tables in schema public to "r_ro"; ` +
+  `alter default privileges in schema public grant select on tables to "r_ro"`;
+const END_READER = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'r_ro'";
 
 /** What is found → the statements, or the name that is another's. */
 const PLANS: Record<string, { given: [Findings, SqlWrite]; want: readonly string[] | string }> = {
@@ -148,6 +169,41 @@ const PLANS: Record<string, { given: [Findings, SqlWrite]; want: readonly string
     given: [{ ...OUR_DATABASE, databaseComment: null, databaseOwnerComment: null }, DROP_DATABASE],
     want: `database "d"`,
   },
+  "a read-only role is made, signed and granted what it may read in one transaction": {
+    given: [NO_READER, READ_ONLY],
+    want: [`begin; ${CREATE_READER}; ${ALTER_READER}; commit`],
+  },
+  "an admin who is no superuser becomes a member of the owner before it grants": {
+    given: [{ ...NO_READER, adminIsSuperuser: false }, READ_ONLY],
+    want: [GRANT, `begin; ${CREATE_READER}; ${ALTER_READER}; commit`],
+  },
+  "a read-only role of another version is altered": {
+    given: [{ ...OUR_DATABASE, roleComment: MARKED }, READ_ONLY],
+    want: [`begin; ${ALTER_READER}; commit`],
+  },
+  "a read-only role of this version is left": { given: [OUR_DATABASE, READ_ONLY], want: [] },
+  "another's role is not made read-only": {
+    given: [{ ...OUR_DATABASE, roleComment: OTHERS }, READ_ONLY],
+    want: `role "r_ro"`,
+  },
+  "another's database is not opened to a read-only role": {
+    given: [{ ...NO_READER, databaseOwnerComment: OTHERS }, READ_ONLY],
+    want: `database "d"`,
+  },
+  "a read-only role without its database is not made": { given: [NOTHING, READ_ONLY], want: `database "d"` },
+  "a read-only role is dropped with its grants": {
+    given: [OUR_DATABASE, DROP_READ_ONLY],
+    want: [`begin; ${END_READER}; drop owned by "r_ro"; drop role "r_ro"; commit`],
+  },
+  "a read-only role that is not there is dropped": { given: [NO_READER, DROP_READ_ONLY], want: [] },
+  "a read-only role whose database is gone is dropped": {
+    given: [OUR_ROLE, DROP_READ_ONLY],
+    want: [`drop role if exists "r_ro"`],
+  },
+  "another's read-only role is not dropped": {
+    given: [{ ...OUR_DATABASE, roleComment: OTHERS }, DROP_READ_ONLY],
+    want: `role "r_ro"`,
+  },
   "a role is dropped": { given: [OUR_ROLE, DROP_ROLE], want: [`drop role if exists "r"`] },
   "a role that is not there is dropped": { given: [NOTHING, DROP_ROLE], want: [] },
   "another's role is not dropped": { given: [{ ...OUR_ROLE, roleComment: OTHERS }, DROP_ROLE], want: `role "r"` },
@@ -187,10 +243,15 @@ Deno.test("sqlIdentifier() and sqlLiteral() quote as pg does", () => {
 });
 
 Deno.test("writeProblem() finds unusable names and passwords and quotes no password", () => {
-  for (const write of [ROLE, DATABASE, DROP_DATABASE, DROP_ROLE]) assertEquals(writeProblem(write), undefined);
+  for (const write of [ROLE, DATABASE, DROP_DATABASE, DROP_ROLE, READ_ONLY, DROP_READ_ONLY]) {
+    assertEquals(writeProblem(write), undefined);
+  }
   const bad = "x".repeat(64);
   for (
-    const write of [{ ...ROLE, role: bad }, { ...DATABASE, role: bad }, { ...DATABASE, database: "" }, {
+    const write of [{ ...ROLE, role: bad }, { ...READ_ONLY, database: bad }, { ...DATABASE, role: bad }, {
+      ...DATABASE,
+      database: "",
+    }, {
       ...DROP_ROLE,
       role: bad,
     }]

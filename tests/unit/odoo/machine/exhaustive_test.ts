@@ -17,6 +17,8 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   copyPullSecret: 1,
   ensureRole: 2,
   ensureDatabase: 2,
+  ensureReadOnlyRole: 2,
+  dropReadOnlyRole: 2,
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
@@ -24,6 +26,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   applyIfPresent: 4,
   create: 4,
   deleteChild: 4,
+  deleteSecret: 4,
   disown: 4,
   releaseJob: 4,
   jobStatus: 5,
@@ -50,6 +53,9 @@ const LAWS: Readonly<Record<string, Law>> = {
     cluster.facts?.known === true || !plan.effects.some(isSql),
   "touches no cluster but the one in the status": ({ status, cluster }, plan) =>
     (cluster.address !== undefined && cluster.address.name === status.activeCluster) || !plan.effects.some(isSql),
+  "gives read access to a database that is there and initialised, and to no other": (world, plan) =>
+    !plan.effects.some(({ type }) => type === "ensureReadOnlyRole") ||
+    world.status.dbInitialized === true && !isSurelyMissing(world),
   "never makes an empty database in the place of a lost one": ({ status }, plan) =>
     !status.dbInitialized || plan.effects.every((effect) => effect.type !== "ensureDatabase"),
   "gives up a database only if it is surely missing, and the spec wants a new one": (world, plan) =>
@@ -221,11 +227,11 @@ function isStatus(effect: Effect): effect is Effect & { type: "status" } {
 }
 
 function isDrop({ type }: Effect): boolean {
-  return type === "dropDatabase" || type === "dropRole";
+  return type === "dropDatabase" || type === "dropRole" || type === "dropReadOnlyRole";
 }
 
 function isSql(effect: Effect): boolean {
-  return isDrop(effect) || effect.type === "ensureRole" || effect.type === "ensureDatabase";
+  return isDrop(effect) || /^ensure(Role|Database|ReadOnlyRole)$/.test(effect.type);
 }
 
 function isJob(effect: Effect): boolean {

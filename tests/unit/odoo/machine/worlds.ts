@@ -31,7 +31,7 @@ export const CLUSTERS: Readonly<Record<string, ChosenCluster>> = {
 
 /** What the spec wants; `unresolved` is a spec that is wrong. */
 export const WISHES = {
-  none: { spec: { replicas: 0 } },
+  none: { spec: { replicas: 0, readOnlySqlAccess: { enabled: true } } },
   two: { spec: { replicas: 2 } },
   "two, and a new database for a lost one": { spec: { replicas: 2, database: { missingPolicy: "Recreate" } } },
   unresolved: { spec: { ingress: { hosts: [] } } },

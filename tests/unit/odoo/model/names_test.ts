@@ -8,6 +8,7 @@ import {
   LONGEST_INSTANCE_NAME,
   objectNames,
   operationJobName,
+  readOnlyRoleName,
   rivalNames,
   roleName,
   webSelector,
@@ -33,6 +34,19 @@ Deno.test("roleName() ends in a hash, differs and stays when it would be cut", (
     assertMatch(name, /^odoo\.n+\.[0-9a-f]{10}$/);
   }
   assertEquals(roleName({ namespace, name: "a" }), "odoo.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.fea5989f1e");
+});
+
+Deno.test("readOnlyRoleName() is upstream's when it fits, always ends in _ro, and is never an owner's", () => {
+  assertEquals(readOnlyRoleName({ namespace: "blue", name: "shop" }), "odoo.blue.shop_ro");
+  for (const length of [1, 47, 48, 49, 50, 51, 52, 53, 60, 63]) {
+    const instances = ["a", "b", LONG].map((name) => ({ namespace: "n".repeat(length), name }));
+    const names = instances.flatMap((instance) => [roleName(instance), readOnlyRoleName(instance)]);
+    assertEquals(new Set(names).size, names.length);
+    for (const instance of instances) {
+      const name = readOnlyRoleName(instance);
+      assert(name.length <= 63 && name.endsWith("_ro"), name);
+    }
+  }
 });
 
 Deno.test("roleName() leaves no separator before the one of the hash", () => {
