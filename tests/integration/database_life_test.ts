@@ -8,11 +8,12 @@ import {
   type ResourceType,
   Secret,
 } from "../../src/kit/mod.ts";
+import { CONFIG_HASH_ANNOTATION } from "../../src/odoo/model/names.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
-import { query } from "../support/sql.ts";
+import { query, type SqlServer } from "../support/sql.ts";
 
 let rig: Rig;
 
@@ -107,6 +108,115 @@ Deno.test("a database of which nothing is known is never begun anew, and is foun
   assertEquals([after.spec, after.metadata.generation], [before.spec, before.metadata.generation]);
 });
 
+/** The admin's address, to ask as somebody else. */
+function server(): SqlServer {
+  const { host, port, adminUser, adminPassword } = rig.cluster.postgres;
+  return { host, port, adminUser, adminPassword };
+}
+
+async function textOf(namespace: string, name: string, key: string): Promise<string> {
+  return atob((await rig.client.get(Secret, { namespace, name })).data?.[key] ?? "");
+}
+
+/** Whether PostgreSQL lets somebody in: true, or the SQLSTATE of its refusal. */
+async function login(user: string, password: string, database: string): Promise<unknown> {
+  const rows = query(server(), { user, password, database, sql: "select 1" });
+  return await rows.then(() => true, ({ code }) => code);
+}
+
+Deno.test("deleting the Secret makes a new password: the role has it, the pods roll, the old one is refused", async () => {
+  const namespace = await rig.namespace();
+  const { metadata } = await rig.create(namespace, "leaky");
+  await rig.inPhase(namespace, "leaky", "Running");
+  const [database, role] = [`odoo_${metadata.uid.replaceAll("-", "_")}`, `odoo.${namespace}.leaky`];
+  const old = await textOf(namespace, "leaky-odoo-user", "password");
+  assertEquals(await login(role, old, database), true);
+  const before = await rig.client.get(Deployment, { namespace, name: "leaky" });
+  const secret = await rig.client.get(Secret, { namespace, name: "leaky-odoo-user" });
+  await rig.client.delete(Secret, secret.metadata);
+  await eventually("the old password is refused", async () => await login(role, old, database) === "28P01");
+  const fresh = await eventually("there is a new one", () => textOf(namespace, "leaky-odoo-user", "password"));
+  assert(fresh !== old && fresh.length === 48);
+  assertEquals(await login(role, fresh, database), true);
+  await eventually("the pods roll", async () => {
+    const after = await rig.client.get(Deployment, { namespace, name: "leaky" });
+    const hash = (deployment: Deployment) => deployment.spec?.template.metadata?.annotations?.[CONFIG_HASH_ANNOTATION];
+    return hash(after) !== hash(before);
+  });
+});
+
+const TAMPERED: Readonly<Record<string, { readonly username?: string; readonly password: string }>> = {
+  "another user": { username: "postgres", password: "stolen" },
+  "no password": { password: "" },
+  "a password of a megabyte": { password: "x".repeat(1_000_000) },
+  "a NUL": { password: "a\0b" },
+};
+
+Deno.test("a Secret that a tenant has edited is not obeyed, and the condition says what to do", async () => {
+  const namespace = await rig.namespace();
+  const { metadata } = await rig.create(namespace, "mallory");
+  await rig.inPhase(namespace, "mallory", "Running");
+  const [database, role] = [`odoo_${metadata.uid.replaceAll("-", "_")}`, `odoo.${namespace}.mallory`];
+  const old = await textOf(namespace, "mallory-odoo-user", "password");
+  const others = () =>
+    rig.sql("select rolname, rolpassword, rolsuper from pg_authid where rolname <> $1 order by 1", [role]);
+  const before = await others();
+  for (const [what, { username = role, password }] of Object.entries(TAMPERED)) {
+    await rig.client.patch(Secret, { namespace, name: "mallory-odoo-user" }, [
+      { op: "replace", path: "/data", value: { username: btoa(username), password: btoa(password) } },
+    ]);
+    await eventually(`the condition speaks of ${what}`, async () => {
+      const instance = await rig.client.get(OdooInstanceKind, { namespace, name: "mallory" });
+      const reconciled = conditionOf(instance.status?.conditions, "Reconciled");
+      assertStringIncludes(reconciled?.message ?? "", "Delete it, and it is made anew");
+      assertStringIncludes(reconciled?.message ?? "", username === role ? "password" : "username");
+      assert(!reconciled?.message.includes("stolen"));
+      return reconciled?.status === "False";
+    });
+    assertEquals(await login(role, old, database), true, what);
+  }
+  const quotes = `' superuser; drop role "${role}"; -- "\\`;
+  await rig.client.patch(Secret, { namespace, name: "mallory-odoo-user" }, [
+    { op: "replace", path: "/data", value: { username: btoa(role), password: btoa(quotes) } },
+  ]);
+  await eventually("quotes are a password", async () => await login(role, quotes, database) === true);
+  assertEquals(await others(), before);
+  assertEquals(await rig.sql("select rolsuper from pg_roles where rolname = $1", [role]), [{ rolsuper: false }]);
+});
+
+Deno.test("readOnlySqlAccess gives a login that may read, from the first modules on, and takes it back", async () => {
+  const namespace = await rig.namespace();
+  const readOnlySqlAccess = { enabled: true, connectionLimit: 3 };
+  const { metadata } = await rig.create(namespace, "shop", { readOnlySqlAccess });
+  await rig.inPhase(namespace, "shop", "Running");
+  const [database, role] = [`odoo_${metadata.uid.replaceAll("-", "_")}`, `odoo.${namespace}.shop_ro`];
+  const secret = { namespace, name: "shop-db-ro-password" };
+  assertEquals(await textOf(namespace, secret.name, "username"), role);
+  const password = await textOf(namespace, secret.name, "password");
+  assertEquals(password.length, 48);
+  await eventually("it may read", async () => await login(role, password, database) === true);
+  const rows = await query(server(), { user: role, password, database, sql: "select name from ir_module_module" });
+  assert(rows.length > 0);
+  const web = await rig.client.get(Deployment, { namespace, name: "shop" });
+  assertStringIncludes(JSON.stringify(web.spec?.template), "ODOO_RO_DB_PASSWORD");
+
+  await rig.client.delete(Secret, secret);
+  await eventually("it has a new password", async () => await login(role, password, database) === "28P01");
+
+  await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, [
+    { op: "replace", path: "/spec/readOnlySqlAccess/enabled", value: false },
+  ]);
+  await rig.gone(Secret, namespace, secret.name);
+  assertEquals(await rig.sql("select 1 from pg_roles where rolname = $1", [role]), []);
+  await eventually(
+    "the pods do not know it",
+    async () =>
+      !JSON.stringify((await rig.client.get(Deployment, { namespace, name: "shop" })).spec).includes("ODOO_RO_DB"),
+  );
+  await rig.client.delete(OdooInstanceKind, { namespace, name: "shop" });
+  await rig.gone(OdooInstanceKind, namespace, "shop");
+});
+
 Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and an event says so", async () => {
   const namespace = await rig.namespace();
   const { metadata } = await rig.create(namespace, "kept", { deletionPolicy: "Retain" });
@@ -122,9 +232,7 @@ Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and a
   ]);
   for (const { metadata } of children) assertEquals(metadata.ownerReferences ?? [], [], metadata.name);
   const password = atob(children[1].data?.password ?? "");
-  const { host, port, adminUser, adminPassword } = rig.cluster.postgres;
-  const server = { host, port, adminUser, adminPassword };
-  const tables = await query(server, {
+  const tables = await query(server(), {
     user: `odoo.${namespace}.kept`,
     password,
     database,

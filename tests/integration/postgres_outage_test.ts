@@ -213,6 +213,22 @@ Deno.test("idleConnections: 1 keeps one connection, by which a stopped server is
   await eventually("the cluster is known", () => given.cluster.facts().known, { timeoutMs: 5_000 });
 });
 
+Deno.test("idleConnections: 1 notices a server that falls silent though nobody asks, and holds one connection", async () => {
+  await using proxy = startTcpProxy(server);
+  await using given = aCluster({
+    address: proxy,
+    pool: { idleConnections: 1, heartbeatMs: 200, connectTimeoutMs: 1_000 },
+  });
+  assertEquals(reasonOf(await given.cluster.refresh()), "known");
+  proxy.freeze();
+  await eventually("the silence is noticed", () => reasonOf(given.cluster.facts()) === "DatabaseUnreachable", {
+    timeoutMs: 6_000,
+  });
+  proxy.thaw();
+  await eventually("the cluster is known", () => given.cluster.facts().known, { timeoutMs: 5_000 });
+  assert(await connections() <= 4);
+});
+
 Deno.test("close() ends connections, also hanging ones, within a second and a bit", async () => {
   await using proxy = startTcpProxy(server);
   const { cluster } = aCluster({ address: proxy });

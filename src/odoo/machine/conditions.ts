@@ -101,7 +101,11 @@ function clusterChange({ status, cluster }: World): Explanation | undefined {
 }
 
 function databaseMissing(world: World): Explanation | undefined {
-  const { cluster, resolved } = world;
+  const { cluster, resolved, status } = world;
+  const former = conditionOf(status.conditions, "Ready");
+  if (cluster.facts?.known === false && status.dbInitialized && former?.reason === "DatabaseMissing") {
+    return { reason: former.reason, message: former.message }; // a restarted operator has not seen it come back
+  }
   if (!isDatabaseMissing(world) || !resolved) return undefined;
   const next = resolved.missingPolicy === "Recreate"
     ? "spec.database.missingPolicy is Recreate: starting with an empty one"

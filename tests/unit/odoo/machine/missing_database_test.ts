@@ -7,6 +7,7 @@ import {
   aWorld,
   emptyFacts,
   ownedFacts,
+  unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
 
@@ -22,6 +23,10 @@ function eventsOf(plan: Plan) {
   return plan.effects.flatMap((effect) => effect.type === "event" ? [effect] : []);
 }
 
+function readyReason(plan: Plan) {
+  return statusOf(plan)?.conditions?.find(({ type }) => type === "Ready")?.reason;
+}
+
 /** What is created, by name. */
 function created(plan: Plan) {
   return plan.effects.flatMap((effect) => effect.type === "create" ? [effect.object.metadata?.name] : []);
@@ -35,6 +40,9 @@ Deno.test("decide() tells of a lost database by one event and the condition, and
   const { phase, dbInitialized, conditions } = statusOf(first) ?? {};
   assertEquals([phase, dbInitialized], ["Running", true]);
   assertEquals(eventsOf(decide(aWorld({ ...GONE, status: { conditions } }))), []);
+  const unknown = { address: anAddress(), facts: unknownFacts("Connecting") };
+  assertEquals(readyReason(decide(aWorld({ cluster: unknown, status: { conditions } }))), "DatabaseMissing");
+  assertEquals(readyReason(decide(aWorld({ status: { conditions } }))), "Running");
 });
 
 for (const phase of ["Starting", "Running", "Degraded", "Stopped"] as const) {
