@@ -17,7 +17,7 @@ export function planReadOnlyAccess(world: World): Effect[] {
   const secret = objectNames.readOnlySecret(name);
   const wanted = readOnlyAccess && status.dbInitialized ? readOnlyAccess : undefined;
   const effects: Effect[] = wanted && !observed.readOnlySecret
-    ? [{ type: "ensureUserSecret", name: secret, role, labels: instanceLabels(name, environment) }]
+    ? [{ type: "ensureUserSecret", name: secret, username: role, labels: instanceLabels(name, environment) }]
     : [];
   if (!cluster.facts.known) return effects;
   const { roles, databases } = cluster.facts;
