@@ -40,12 +40,13 @@ Deno.test("decide() warns of a volume that is being deleted", () => {
   assertEquals(conditionIn(fresh, "Ready")?.reason, "Uninitialized");
 });
 
-const MODES: Readonly<Record<string, { readonly given: "ReadWriteOnce" | "ReadWriteOncePod"; readonly want: string }>> =
-  {
-    "it can be on one node only": { given: ["ReadWriteOnce"], want: "OneNode" },
-    "it can be in one pod only": { given: ["ReadWriteOncePod"], want: "OnePod" },
-    "it can be on one node, or in one pod": { given: ["ReadWriteOncePod", "ReadWriteOnce"], want: "OneNode" },
-  };
+const MODES: Readonly<
+  Record<string, { readonly given: ("ReadWriteOnce" | "ReadWriteOncePod")[]; readonly want: string }>
+> = {
+  "it can be on one node only": { given: ["ReadWriteOnce"], want: "OneNode" },
+  "it can be in one pod only": { given: ["ReadWriteOncePod"], want: "OnePod" },
+  "it can be on one node, or in one pod": { given: ["ReadWriteOncePod", "ReadWriteOnce"], want: "OneNode" },
+};
 
 for (const [sentence, { given, want }] of Object.entries(MODES)) {
   Deno.test(`decide() says FilestoreShared=False when ${sentence}`, () => {
