@@ -18,6 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/conditions.ts",
     "src/kit/hash.ts",
     "src/kit/builders/kinds.ts", // what a World holds
+    "src/kit/admission_review.ts",
+    "src/kit/quantity.ts",
   ],
   "src/odoo/resources/": [
     "src/odoo/crd/",
@@ -116,10 +118,12 @@ const PURE: readonly string[] = [
   "src/odoo/states/",
   "src/odoo/machine/",
   "src/kit/types.ts",
+  "src/kit/admission_review.ts",
   "src/kit/builders/",
   "src/kit/conditions.ts",
   "src/kit/crd.ts",
   "src/kit/hash.ts",
+  "src/kit/quantity.ts",
 ];
 
 /** Syntax that a pure layer does not contain, and why. */

@@ -7,11 +7,14 @@
  * - A *queue* holds the keys of objects that want to be looked at; a *controller* lets workers reconcile them.
  * - A *reconcile* gets an object and a *context*: it reads stores and applies what should be. It may run at any time,
  *   any number of times, and ends in an *outcome*.
+ * - A *validator* judges writes before they happen, behind an *admission server*.
  * - An *operator* puts all of this together: {@linkcode operator} is where to begin.
  *
  * @module
  */
 export * from "./access.ts";
+export * from "./admission.ts";
+export * from "./admission_review.ts";
 export * from "./apply.ts";
 export * from "./builders/mod.ts";
 export * from "./cache.ts";
@@ -31,5 +34,6 @@ export * from "./metrics.ts";
 export * from "./operator.ts";
 export * from "./quantity.ts";
 export * from "./queue.ts";
+export * from "./serving_certificate.ts";
 export * from "./types.ts";
 export * from "./watch.ts";

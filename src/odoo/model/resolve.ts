@@ -43,6 +43,11 @@ export interface Problem {
   readonly message: string;
 }
 
+/** A problem and the value that it is about. */
+export interface FieldProblem extends Problem {
+  readonly value: unknown;
+}
+
 /** A wish that can be fulfilled. */
 export interface Resolved {
   readonly name: string;
@@ -112,8 +117,8 @@ export function resolve(
   readonly problem: Problem;
 } {
   const { name = "", namespace = "", uid = "" } = instance.metadata ?? {};
-  const problem = nameProblem(name) ?? specProblem(instance.spec);
-  if (problem) return { problem };
+  const [found] = problemsOf(instance);
+  if (found) return { problem: { reason: found.reason, message: found.message } };
   const spec = instance.spec;
   const { cron, ingress, init, probes, strategy } = spec;
   const storageClass = spec.filestore?.storageClass ?? defaults.storageClass;
@@ -254,34 +259,51 @@ function nested(
   return present || !operations.length ? operations : [{ op: "add", path, value: {} }, ...operations];
 }
 
-function nameProblem(name: string): Problem | undefined {
+/** Everything that keeps an instance from ever working; the message of all but the name's begins with the field's path. */
+export function problemsOf(instance: OdooInstance): readonly FieldProblem[] {
+  return [nameProblem(instance.metadata?.name ?? "") ?? [], ...specProblems(instance.spec)].flat();
+}
+
+function nameProblem(name: string): FieldProblem | undefined {
   if (SERVICE_NAME.test(name) && name.length <= LONGEST_INSTANCE_NAME) return undefined;
   return {
     reason: "NameInvalid",
+    value: name,
     message:
       `The name cannot be used for a Service and its labels: choose at most ${LONGEST_INSTANCE_NAME} lower-case letters, digits and dashes that begin with a letter, and create the instance anew`,
   };
 }
 
-function specProblem(spec: OdooInstanceSpec): Problem | undefined {
-  if (!spec.ingress.hosts.length) {
-    return { reason: "HostsMissing", message: "spec.ingress.hosts is empty: name at least one host" };
+function specProblems(spec: OdooInstanceSpec): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  const { hosts } = spec.ingress;
+  if (!hosts.length) {
+    problems.push({
+      reason: "HostsMissing",
+      value: hosts,
+      message: "spec.ingress.hosts is empty: name at least one host",
+    });
   }
   const unusable = spec.database?.name ? identifierProblem(spec.database.name) : undefined;
   if (unusable) {
-    return {
+    problems.push({
       reason: "DatabaseNameInvalid",
+      value: spec.database?.name,
       message: `spec.database.name cannot be used, because ${unusable}: choose another`,
-    };
+    });
   }
-  const broken = Object.entries(spec.configOptions ?? {}).find(([name, value]) => hasControlCharacter(name + value));
-  if (broken) {
-    return {
+  for (const [name, value] of Object.entries(spec.configOptions ?? {})) {
+    if (!hasControlCharacter(name + value)) continue;
+    problems.push({
       reason: "ConfigOptionInvalid",
-      message: `spec.configOptions.${JSON.stringify(broken[0])} contains a line break or control character: remove it`,
-    };
+      value,
+      message: `spec.configOptions.${JSON.stringify(name)} contains a line break or control character: remove it`,
+    });
   }
-  return volumesProblem(spec);
+  const { extraVolumes, extraVolumeMounts } = spec;
+  const problem = volumesProblem(spec);
+  if (problem) problems.push({ ...problem, value: [extraVolumes, extraVolumeMounts] });
+  return problems;
 }
 
 /** Names of the volumes that are ours. */

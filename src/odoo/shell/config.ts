@@ -10,12 +10,22 @@ export interface Config {
   /** Names of the pull secrets that may be copied to instances' namespaces. */
   readonly allowedPullSecrets: readonly string[];
   readonly health: { readonly hostname: string; readonly port: number };
+  readonly webhook: WebhookConfig;
   readonly logFormat: "text" | "json";
   readonly logLevel: "debug" | "info" | "warning" | "error";
   /** Reporting instance of events. */
   readonly podName: string;
   /** Settings that were given and have no effect in this version. */
   readonly ignored: readonly string[];
+}
+
+/** Where the admission webhook is served, and with which certificate. */
+export interface WebhookConfig {
+  readonly port: number;
+  readonly certPath: string;
+  readonly keyPath: string;
+  /** Whether somebody named the certificate or its key: then they must be there. */
+  readonly required: boolean;
 }
 
 /** A setting that cannot be used; the message is for one line on stderr. */
@@ -59,9 +69,6 @@ const WITHOUT_EFFECT: readonly Flag[] = [
   "default-staging-smtp-host",
   "default-staging-smtp-port",
   "default-staging-smtp-encryption",
-  "webhook-port",
-  "webhook-tls-cert",
-  "webhook-tls-key",
   "job-history-limit",
   "postgres-client-image",
 ];
@@ -87,16 +94,22 @@ export function readConfig(
   if (logLevel !== "debug" && logLevel !== "info" && logLevel !== "warning" && logLevel !== "error") {
     throw new UsageError(`Cannot use --log-level ${logLevel}: it must be debug, info, warning or error`);
   }
-  integer("webhook-port", value("webhook-port"), 65535);
   integer("default-staging-smtp-port", value("default-staging-smtp-port"), 65535);
   integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1);
   const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
+  const isSet = (flag: Flag) => isGiven(flag) && value(flag) !== "";
   return {
     operatorNamespace,
     clustersSecret: value("postgres-clusters-secret") || FLAGS["postgres-clusters-secret"],
     defaults: readDefaults(value),
     allowedPullSecrets: value("allowed-pull-secrets").split(",").map((name) => name.trim()).filter(Boolean),
     health: readAddress(value("health-probe-bind-address")),
+    webhook: {
+      port: integer("webhook-port", value("webhook-port"), 65535),
+      certPath: value("webhook-tls-cert") || FLAGS["webhook-tls-cert"],
+      keyPath: value("webhook-tls-key") || FLAGS["webhook-tls-key"],
+      required: isSet("webhook-tls-cert") || isSet("webhook-tls-key"),
+    },
     logFormat,
     logLevel,
     podName: env("POD_NAME") || "odoo-operator",

@@ -40,6 +40,7 @@ import { OdooInitJobKind, OdooInstanceKind, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
+import { planWebhook } from "./webhook.ts";
 
 /** Only what belongs to an instance is watched; foreign objects never enter this process. */
 const OURS = { labelSelector: INSTANCE_LABEL };
@@ -50,6 +51,7 @@ const WORKERS = 16;
 /** Runs the operator until `signal` is aborted. */
 export async function runOperator(config: Config, signal: AbortSignal): Promise<void> {
   const log = getLogger(["odoo"]);
+  const webhook = await planWebhook(config.webhook, log);
   if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
   const postgres = new PostgresClusters((address) => new PostgresPool(address, { idleConnections: 1 }));
   const adminPasswords = new AdminPasswordSecrets();
@@ -58,7 +60,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   let pullSecrets: PullSecrets;
   let enqueue: (key: ObjectKey) => void = () => {};
 
-  await operator(OdooInstanceKind)
+  const program = operator(OdooInstanceKind)
     .watches(Deployment, OURS)
     .watches(Service, OURS)
     .watches(Ingress, OURS)
@@ -112,8 +114,15 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         }
       }
       for (const [name, owner] of instancesBySqlName) if (owner === key) instancesBySqlName.delete(name);
-    })
-    .run({ signal, concurrency: WORKERS, name: FIELD_MANAGER, instance: config.podName, health: config.health });
+    });
+  if (webhook) program.uses(webhook);
+  await program.run({
+    signal,
+    concurrency: WORKERS,
+    name: FIELD_MANAGER,
+    instance: config.podName,
+    health: config.health,
+  });
 }
 
 function instanceKeys(object: KubeObject): ObjectKey[] {

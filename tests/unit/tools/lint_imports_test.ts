@@ -56,6 +56,21 @@ lintCases({
     code: `export { I } from "../crd/mod.ts";`,
     want: [DIRECTION],
   },
+  "model imports quantities": {
+    file: "src/odoo/model/admission.ts",
+    code: `import { parseQuantity } from "../../kit/quantity.ts";`,
+    want: [],
+  },
+  "model imports the words of admission": {
+    file: "src/odoo/model/admission.ts",
+    code: `import { denied } from "../../kit/admission_review.ts";`,
+    want: [],
+  },
+  "model imports the admission server": {
+    file: "src/odoo/model/admission.ts",
+    code: `import { AdmissionServer } from "../../kit/admission.ts";`,
+    want: [DIRECTION],
+  },
   "model imports sha256Hex": {
     file: "src/odoo/model/names.ts",
     code: `import { sha256Hex } from "../../kit/hash.ts";`,

@@ -94,9 +94,27 @@ const FLAGS: Readonly<Record<string, FlagFacts>> = {
   "default-staging-smtp-host": withoutEffect("DEFAULT_STAGING_SMTP_HOST", "mailpit"),
   "default-staging-smtp-port": withoutEffect("DEFAULT_STAGING_SMTP_PORT", "25"),
   "default-staging-smtp-encryption": withoutEffect("DEFAULT_STAGING_SMTP_ENCRYPTION", "starttls"),
-  "webhook-port": withoutEffect("WEBHOOK_PORT", "8443"),
-  "webhook-tls-cert": withoutEffect("WEBHOOK_TLS_CERT", "/certs/tls.crt"),
-  "webhook-tls-key": withoutEffect("WEBHOOK_TLS_KEY", "/certs/tls.key"),
+  "webhook-port": {
+    env: "WEBHOOK_PORT",
+    standard: 9443,
+    given: "8443",
+    want: 8443,
+    at: ({ webhook }) => webhook.port,
+  },
+  "webhook-tls-cert": {
+    env: "WEBHOOK_TLS_CERT",
+    standard: "/tmp/k8s-webhook-server/serving-certs/tls.crt",
+    given: "/certs/tls.crt",
+    want: "/certs/tls.crt",
+    at: ({ webhook }) => webhook.certPath,
+  },
+  "webhook-tls-key": {
+    env: "WEBHOOK_TLS_KEY",
+    standard: "/tmp/k8s-webhook-server/serving-certs/tls.key",
+    given: "/certs/tls.key",
+    want: "/certs/tls.key",
+    at: ({ webhook }) => webhook.keyPath,
+  },
   "job-history-limit": withoutEffect("JOB_HISTORY_LIMIT", "5"),
 };
 
@@ -146,6 +164,18 @@ Deno.test("readConfig() takes an empty image, size or Secret name for none, and 
     "postgres-clusters",
   ]);
   assertEquals(read(["--default-storage-class="]).defaults.storageClass, "");
+});
+
+Deno.test("readConfig() needs the webhook's certificate when one is named, be it the usual one", () => {
+  const isRequired = (args: readonly string[], env: Environment = {}) => read(args, env).webhook.required;
+  const usual = "/tmp/k8s-webhook-server/serving-certs/tls.crt";
+  assertEquals([isRequired([]), isRequired(["--webhook-port=1"]), isRequired(["--webhook-tls-cert="])], [
+    false,
+    false,
+    false,
+  ]);
+  assertEquals([isRequired(["--webhook-tls-cert", usual]), isRequired([], { WEBHOOK_TLS_KEY: "/k" })], [true, true]);
+  assertEquals(read(["--webhook-tls-cert="]).webhook.certPath, usual);
 });
 
 Deno.test("readConfig() takes empty JSON, null, {} and [] for no default", () => {

@@ -1,0 +1,84 @@
+/** The validating webhook of OdooInstances: whether it is served, with which certificate, and who judges. */
+import {
+  AdmissionServer,
+  type Client,
+  type KubeObject,
+  type Logger,
+  messageOf,
+  type Part,
+  type PartTools,
+  readServingCertificate,
+  type ResourceType,
+} from "../../kit/mod.ts";
+import type { AdmissionRequest } from "../../kit/mod.ts";
+import type { OdooInstance } from "../crd/mod.ts";
+import { judgeInstance } from "../model/admission.ts";
+import type { WebhookConfig } from "./config.ts";
+
+/** Upstream's path: its ValidatingWebhookConfiguration works here. */
+export const WEBHOOK_PATH = "/validate-bemade-org-v1alpha1-odooinstance";
+
+/** Tells who asks; every authenticated user may. */
+const SelfSubjectReview: ResourceType<
+  KubeObject & { readonly status?: { readonly userInfo?: { readonly username?: string } } }
+> = { group: "authentication.k8s.io", version: "v1", kind: "SelfSubjectReview", plural: "selfsubjectreviews" };
+
+/**
+ * The part that serves the webhook, or `undefined` if nobody asked for it.
+ *
+ * @throws {TerminalError} in one line, if a certificate was named or is at the usual place, and cannot be used.
+ */
+export async function planWebhook(
+  config: WebhookConfig,
+  log: Logger,
+): Promise<((tools: PartTools) => Part) | undefined> {
+  const { required, certPath, keyPath, port } = config;
+  if (!required && !(await exists(certPath) && await exists(keyPath))) {
+    log.warn("Not serving the validating webhook: there is no certificate", { certPath, keyPath });
+    return undefined;
+  }
+  await readServingCertificate(config);
+  return (tools) => {
+    let operatorUser: string | undefined;
+    const { log, metrics, clock } = tools;
+    const server = new AdmissionServer({
+      certPath,
+      keyPath,
+      port,
+      log,
+      metrics,
+      clock,
+      validators: {
+        [WEBHOOK_PATH]: (request) => judgeInstance(request as AdmissionRequest<OdooInstance>, { operatorUser }),
+      },
+    });
+    return {
+      name: "validating webhook",
+      problem: () => server.problem(),
+      ready: () => server.ready(),
+      async run(signal) {
+        operatorUser = await tryReadOwnName(tools.client, log);
+        await server.run(signal);
+      },
+    };
+  };
+}
+
+/** The user that our own writes come from. Without it, they are judged like everybody's. */
+async function tryReadOwnName(client: Client, log: Logger): Promise<string | undefined> {
+  try {
+    return (await client.create(SelfSubjectReview, {})).status?.userInfo?.username;
+  } catch (error) {
+    log.warn("Cannot find out the operator's own user name", { error: messageOf(error) });
+    return undefined;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
