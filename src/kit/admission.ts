@@ -145,9 +145,12 @@ export class AdmissionServer implements Runnable {
       this.#listening.resolve(address !== null && typeof address === "object" ? address.port : port);
       log.info("Serving admission", { hostname, port });
     });
+    const stop = new AbortController();
     try {
-      await Promise.race([failed.promise, this.#reloadUntil(signal, { server, reloadMs })]);
+      const reloading = this.#reloadUntil(AbortSignal.any([signal, stop.signal]), { server, reloadMs });
+      await Promise.race([failed.promise, reloading]);
     } finally {
+      stop.abort();
       await this.#drain(server);
     }
   }
@@ -243,8 +246,8 @@ export class AdmissionServer implements Runnable {
       const known = path in this.#options.validators;
       this.#metrics.requests.inc({ path: known ? path : "other", result: "unanswered" });
       log.debug("No verdict", { path, status, error: messageOf(error) });
-      response.writeHead(status, { "content-type": "text/plain", connection: "close" });
-      response.end(`${messageOf(error)}\n`, () => request.destroy()); // whoever is too slow does not get more time
+      // The connection is closed behind the answer, whatever of the body is still to come.
+      response.writeHead(status, { "content-type": "text/plain", connection: "close" }).end(`${messageOf(error)}\n`);
     } finally {
       cancel();
     }
