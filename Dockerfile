@@ -18,6 +18,6 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/odoo-operator /usr/local/bin/odoo-operator
 # nonroot's number, so that Kubernetes can tell without a look into /etc/passwd
 USER 65532:65532
-# 8081: /healthz, /readyz and /metrics
-EXPOSE 8081
+# 8081: /healthz, /readyz and /metrics; 9443: the validating webhook, served where there is a certificate
+EXPOSE 8081 9443
 ENTRYPOINT ["/usr/local/bin/odoo-operator"]

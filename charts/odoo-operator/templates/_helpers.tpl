@@ -37,3 +37,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if kindIs "slice" .Values.operator.allowedPullSecrets }}{{ $names = .Values.operator.allowedPullSecrets }}{{ end -}}
 {{- join "," $names -}}
 {{- end -}}
+
+{{- /* The Secret with the webhook's certificate: cert-manager's or the one that is named. */ -}}
+{{- define "odoo-operator.webhookSecret" -}}
+{{- if .Values.webhook.certManager.enabled -}}
+{{- printf "%s-webhook-cert" (include "odoo-operator.fullname" .) -}}
+{{- else -}}
+{{- .Values.webhook.certSecretName -}}
+{{- end -}}
+{{- end -}}

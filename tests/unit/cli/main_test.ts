@@ -74,6 +74,29 @@ Deno.test("main() ends with 1 and says so in its last line when the kubeconfig n
   }
 });
 
+Deno.test("main() ends with 1 and one line on stderr when a webhook certificate is named that is missing or empty", async () => {
+  const empty = await Deno.makeTempFile();
+  try {
+    for (const path of ["/no/such/tls.crt", empty]) {
+      const flag = await odooOperator(["--operator-namespace=odoo", `--webhook-tls-cert=${path}`]);
+      const variable = await odooOperator(["--operator-namespace=odoo"], { WEBHOOK_TLS_CERT: path });
+      for (const { code, stdout, stderr } of [flag, variable]) {
+        assertEquals([code, stdout], [1, ""]);
+        assertMatch(stderr, /^Cannot use [^\n]+\n$/);
+        assertStringIncludes(stderr, path);
+      }
+    }
+  } finally {
+    await Deno.remove(empty);
+  }
+});
+
+Deno.test("main() warns once, and goes on, when no webhook certificate is named and none is there", async () => {
+  const { stderr } = await odooOperator(["--operator-namespace=odoo"]);
+  assertEquals(stderr.split("\n").filter((line) => line.includes("Not serving the validating webhook")).length, 1);
+  assertStringIncludes(stderr, "Cannot find a cluster");
+});
+
 Deno.test("main() prints the six CRDs as YAML when asked for crds", async () => {
   const { code, stdout, stderr } = await odooOperator(["crds"]);
   assertEquals([code, stderr], [0, ""]);
