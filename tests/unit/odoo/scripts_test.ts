@@ -1,6 +1,6 @@
 /** The law for all of scripts/. What each of them does is tested in tests/scripts. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { SCRIPTS } from "../../../src/odoo/resources/scripts.ts";
+import { PROBES, SCRIPTS } from "../../../src/odoo/resources/scripts.ts";
 
 const FOLDER = new URL("../../../scripts/", import.meta.url);
 
@@ -26,7 +26,10 @@ Deno.test("scripts/*.sh are POSIX shell, stop at the first failure, and say what
   }
 });
 
-Deno.test("SCRIPTS embeds every script, as it is in the folder", async () => {
+Deno.test("SCRIPTS and PROBES embed every script of the folder; of a probe all but the comments at its top", async () => {
   const texts = await Promise.all((await scripts("")).map((name) => Deno.readTextFile(new URL(name, FOLDER))));
-  assertEquals(Object.values(SCRIPTS).toSorted(), texts.toSorted());
+  const isProbe = (text: string) => Object.values(PROBES).some((code) => text.endsWith(code));
+  assertEquals(Object.values(SCRIPTS).toSorted(), texts.filter((text) => !isProbe(text)).toSorted());
+  assertEquals(texts.filter(isProbe).length, Object.keys(PROBES).length);
+  for (const code of Object.values(PROBES)) assertMatch(code, /^import /);
 });
