@@ -138,7 +138,8 @@ export function describeWrite(write: SqlWrite): string {
 
 /** What keeps a write from being tried at all, or `undefined`. Never quotes a password. */
 export function writeProblem(write: SqlWrite): string | undefined {
-  const password = "password" in write ? passwordProblem(write.password) : undefined;
+  const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
+  const password = login ? passwordProblem(write.password) : undefined;
   const names = [..."role" in write ? [write.role] : [], ..."database" in write ? [write.database] : []];
   const name = names.map(identifierProblem).find((problem) => problem !== undefined);
   const owner = ownerProblem(write.ownership.uid);

@@ -135,7 +135,8 @@ export class PostgresPool {
   /** Makes it so. Throws {@linkcode OwnershipError} if the role or database is another's. */
   async write(write: SqlWrite): Promise<void> {
     const { databaseTimeoutMs, statementTimeoutMs } = this.#options;
-    const secret = "password" in write ? await passwordVerifier(write.password) : "";
+    const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
+    const secret = login ? await passwordVerifier(write.password) : "";
     await this.#use(describeWrite(write), async (client) => {
       const names = ["role" in write ? write.role : null, "database" in write ? write.database : null];
       const { rows: [found] } = await client.query<Findings>(LOOK_SQL, names);
