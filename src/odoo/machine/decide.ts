@@ -8,7 +8,7 @@ import type { Deployment } from "../../kit/builders/mod.ts";
 import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
-import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
+import { CONTENT_HASH_ANNOTATION, INSTANCE_FINALIZER, operationJobName, webSelector } from "../model/names.ts";
 import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { rfc3339 } from "../model/times.ts";
@@ -37,6 +37,8 @@ export const FIELD_MANAGER = "odoo-operator";
 /** What to do now. */
 export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
+    // Our part is done: what is left is somebody else's finalizer, or a cache that is behind.
+    if (!world.instance.metadata.finalizers?.includes(INSTANCE_FINALIZER)) return { effects: [] };
     const effects = planDeletion(world);
     const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
     return {

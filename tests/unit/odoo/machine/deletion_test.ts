@@ -196,3 +196,8 @@ Deno.test("decide() says in the condition that the data stays when deletionPolic
   assertEquals(ready?.reason, "Deleting");
   assertStringIncludes(ready?.message ?? "", "stay");
 });
+
+Deno.test("decide() does nothing for an instance that is going without our finalizer", () => {
+  const instance = { metadata: { deletionTimestamp: "2026-11-21T03:59:00Z", finalizers: ["example.com/hold"] } };
+  assertEquals(decide(aWorld({ instance })).effects, []);
+});
