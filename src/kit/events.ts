@@ -52,9 +52,16 @@ export interface EventRecorderOptions {
   readonly clock?: Clock;
 }
 
+/** Of an event that was created, what an update of it needs: a series is remembered for minutes, and there are many. */
+interface EventReference {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
 interface Series {
   readonly startedMs: number;
-  readonly created: Promise<Stored<EventObject> | undefined>;
+  readonly created: Promise<EventReference | undefined>;
   count: number;
   /** The count at which the next update is sent: doubling, so a loop costs few requests. */
   nextUpdate: number;
@@ -81,7 +88,13 @@ export class EventRecorder {
     const series = this.#series.get(key);
     if (!series) {
       if (!this.#mayTell(object.metadata.uid, now)) return;
-      const created = this.#try(() => this.#client.create(EVENT, this.#eventOf(object, note, now)));
+      const created = this.#try(async () => {
+        const { metadata: { name, namespace = "", uid } } = await this.#client.create(
+          EVENT,
+          this.#eventOf(object, note, now),
+        );
+        return { name, namespace, uid };
+      });
       const begun = { startedMs: now, created, count: 1, nextUpdate: 2 };
       this.#series.set(key, begun);
       void created.then((event) => { // nobody saw a refused event: the next one is a first one
@@ -102,8 +115,8 @@ export class EventRecorder {
     const event = await series.created;
     if (!event) return;
     const value = { count: series.count, lastObservedTime: microTime(now) };
-    await this.#client.patch(EVENT, event.metadata, [
-      { op: "test", path: "/metadata/uid", value: event.metadata.uid },
+    await this.#client.patch(EVENT, event, [
+      { op: "test", path: "/metadata/uid", value: event.uid },
       { op: "add", path: "/series", value },
     ]);
   }
