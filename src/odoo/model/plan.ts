@@ -142,8 +142,10 @@ export function inSteps(effects: readonly Effect[]): Effect[][] {
   const steps: Effect[][] = [];
   for (const effect of effects) {
     const last = steps.at(-1);
-    const together = last?.[0] && INDEPENDENT.has(effect.type) && PLACE[last[0].type] === PLACE[effect.type];
-    if (together) last.push(effect);
+    const together = [...last ?? [], effect].every(({ type }) =>
+      INDEPENDENT.has(type) && PLACE[type] === PLACE[effect.type]
+    );
+    if (last && together) last.push(effect);
     else steps.push([effect]);
   }
   return steps;

@@ -32,3 +32,12 @@ Deno.test("inSteps() never puts an effect before one that was planned ahead of i
   const effects = [apply("a"), drop("x"), apply("b")];
   assertEquals(inSteps(effects).map(typesOf), [["apply"], ["dropDatabase"], ["apply"]]);
 });
+
+Deno.test("inSteps() leaves an effect alone that is not independent, also when it comes first of its place", () => {
+  const secret: Effect = { type: "deleteSecret", name: "shop-db-ro-password" };
+  assertEquals(inSteps([secret, apply("a"), apply("b"), secret]).map(typesOf), [
+    ["deleteSecret"],
+    ["apply", "apply"],
+    ["deleteSecret"],
+  ]);
+});
