@@ -16,20 +16,13 @@ import {
 import type { OdooInitJob, OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Rig, startRig } from "../support/rig.ts";
+import { failingFor, type Rig, startRig } from "../support/rig.ts";
 
 let rig: Rig;
 const failing = new Set<string>();
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig({
-    jobs: {
-      outcomeOf: (pod) =>
-        failing.has(pod.metadata.labels?.["bemade.org/instance"] ?? "")
-          ? { exitCode: 1, message: "module shop_x: not found" }
-          : undefined,
-    },
-  });
+  rig = await startRig({ jobs: failingFor(failing, "module shop_x: not found") });
 });
 Deno.test.afterAll(() => rig.stop());
 

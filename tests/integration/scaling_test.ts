@@ -4,20 +4,13 @@ import { Deployment, type JsonPatchOperation, type KubeObject, Pod, type Resourc
 import type { OdooInitJob, OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Rig, startRig } from "../support/rig.ts";
+import { failingFor, type Rig, startRig } from "../support/rig.ts";
 
 let rig: Rig;
 const failing = new Set<string>();
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig({
-    jobs: {
-      outcomeOf: (pod) =>
-        failing.has(pod.metadata.labels?.["bemade.org/instance"] ?? "")
-          ? { exitCode: 1, message: "broken" }
-          : undefined,
-    },
-  });
+  rig = await startRig({ jobs: failingFor(failing, "broken") });
 });
 Deno.test.afterAll(() => rig.stop());
 

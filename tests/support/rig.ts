@@ -18,6 +18,7 @@ import {
   startOperator,
 } from "../../dev/operator.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../../src/odoo/crd/mod.ts";
+import { INSTANCE_LABEL } from "../../src/odoo/model/names.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import pg from "pg";
 import { eventually } from "./eventually.ts";
@@ -125,4 +126,12 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     await rig.start();
   }
   return rig;
+}
+
+/** Jobs of the instances that are in `failing` at that moment end with exit code 1 and `message`. */
+export function failingFor(failing: ReadonlySet<string>, message: string): OdooJobsOptions {
+  return {
+    outcomeOf: ({ metadata: { labels } }) =>
+      failing.has(labels?.[INSTANCE_LABEL] ?? "") ? { exitCode: 1, message } : undefined,
+  };
 }
