@@ -308,6 +308,22 @@ Deno.test("a foreign object of a child's name is left byte for byte", async () =
   assertEquals(await rig.client.get(Service, { namespace, name: "taken" }), mine);
 });
 
+Deno.test("a volume without its label is out of sight, and no loss", async () => {
+  const namespace = await rig.namespace();
+  const { metadata: { uid } } = await rig.create(namespace, "unlabelled");
+  await rig.inPhase(namespace, "unlabelled", "Running");
+  const at = { namespace, name: "unlabelled-filestore-pvc" };
+  const before = await rig.client.get(PersistentVolumeClaim, at);
+  await patch(PersistentVolumeClaim, namespace, at.name, [{ op: "remove", path: "/metadata/labels" }]);
+  const after = await eventually("the label is back", async () => {
+    const claim = await rig.client.get(PersistentVolumeClaim, at);
+    return claim.metadata.labels?.["bemade.org/instance"] === "unlabelled" && claim;
+  });
+  assertEquals(after.metadata.uid, before.metadata.uid);
+  assertEquals(after.metadata.ownerReferences?.[0]?.uid, uid);
+  await rig.inPhase(namespace, "unlabelled", "Running", { reason: "Running" });
+});
+
 Deno.test("the volume grows, and is never replaced by an empty one", async () => {
   const namespace = await rig.namespace();
   const { metadata: { uid } } = await rig.create(namespace, "files", { filestore: { storageSize: "1Gi" } });
@@ -327,12 +343,6 @@ Deno.test("the volume grows, and is never replaced by an empty one", async () =>
     value: { replicas: 0 },
   }]);
   await rig.inPhase(namespace, "files", "Stopped");
-  // Without its label it is out of the operator's sight, and no loss.
-  await patch(PersistentVolumeClaim, namespace, at.name, [{ op: "remove", path: "/metadata/labels" }]);
-  await eventually(
-    "the label is back",
-    async () => (await rig.client.get(PersistentVolumeClaim, at)).metadata.labels?.["bemade.org/instance"] === "files",
-  );
   await rig.client.delete(PersistentVolumeClaim, at);
   await patch(PersistentVolumeClaim, namespace, at.name, [{ op: "remove", path: "/metadata/finalizers" }]).catch(
     () => {},
