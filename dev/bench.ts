@@ -19,7 +19,7 @@ import {
 } from "../src/kit/mod.ts";
 import type { OdooInstance } from "../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../src/odoo/shell/kinds.ts";
-import { build } from "../tools/build.ts";
+import { build, IMAGE_ENVIRONMENT, V8_FLAGS } from "../tools/build.ts";
 import { type LocalCluster, startLocalCluster } from "./control_plane.ts";
 import { AuditLog, calibrationMs, cpuSeconds, cpuSecondsOf, memoryOf, occurrences, percentile } from "./measure.ts";
 import { type PodAccess, podAccess } from "./pod_access.ts";
@@ -38,12 +38,14 @@ import { startProcessGroup } from "./processes.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const NAMESPACE = "bench";
 
-/** Deno as the compiled program has it: its V8 flags, and no looking for a configuration, packages or caches. */
+/** Deno as the image has it: its environment and V8 flags, and no looking for a configuration, packages or caches. */
 const LIKE_COMPILED = [
+  "env",
+  ...IMAGE_ENVIRONMENT,
   Deno.execPath(),
   "run",
   "-A",
-  "--v8-flags=--max-semi-space-size=1,--max-old-space-size=128",
+  V8_FLAGS,
   "--no-config",
   "--no-lock",
   "--no-npm",

@@ -31,10 +31,7 @@ export interface StagesOptions {
 export async function runInStages(stages: readonly (readonly Runnable[])[], options: StagesOptions): Promise<void> {
   const { signal, log, drainMs = 1_500, clock = systemClock } = options;
   const running: { readonly stop: AbortController; readonly ended: Promise<unknown> }[] = [];
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const stopped = untilAborted(signal);
   let failed: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => failed = reject);
   failure.catch(() => {}); // awaited below; a failure during the stop is told by the log
@@ -71,6 +68,13 @@ export async function runInStages(stages: readonly (readonly Runnable[])[], opti
     deadline.abort();
     for (const { stop } of running) stop.abort();
   }
+}
+
+/** Resolves as soon as `signal` is aborted. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })
+  );
 }
 
 /** A signal that is aborted at SIGTERM or SIGINT; the second one ends the process at once. */

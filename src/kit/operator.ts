@@ -27,7 +27,8 @@ import { EventRecorder } from "./events.ts";
 import { conditionsOf, isOnlyReport, reasonOf, RECONCILED } from "./failure_report.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
 import { getLogger, type Logger } from "./log.ts";
-import { runInStages, type Runnable, terminationSignal } from "./manager.ts";
+import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
+import { garbageCollection } from "./memory.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
 import { WorkQueue } from "./queue.ts";
 import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
@@ -218,7 +219,7 @@ export class Operator<Spec, Status> {
           line,
         ) => line !== undefined);
       await runInStages([
-        health ? [healthServer({ ...health, metrics, problems })] : [],
+        [garbageCollection({ clock }), ...(health ? [healthServer({ ...health, metrics, problems })] : [])],
         [...caches, ...further],
         [{
           name: "controller",
@@ -373,9 +374,7 @@ function healthServer(options: Parameters<typeof serveHealth>[0]): Runnable {
     name: "health server",
     async run(stop) {
       const server = serveHealth(options);
-      await new Promise<void>((resolve) =>
-        stop.aborted ? resolve() : stop.addEventListener("abort", () => resolve(), { once: true })
-      );
+      await untilAborted(stop);
       await server.close();
     },
   };

@@ -1,5 +1,5 @@
 /** The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory. */
-import { customResource, type Pod, type Stored } from "../../kit/mod.ts";
+import { customResource, type Job, type Pod, type Stored } from "../../kit/mod.ts";
 import type { OdooInitJobSpec, OdooInitJobStatus, OdooInstanceSpec, OdooInstanceStatus } from "../crd/mod.ts";
 
 const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
@@ -14,6 +14,12 @@ export const OdooInitJobKind = customResource<OdooInitJobSpec, OdooInitJobStatus
   kind: "OdooInitJob",
   plural: "odooinitjobs",
 });
+
+/** A Job without its pods' template, scripts and all: a Job is made once, and compared with nothing. */
+export function slimJob(job: Stored<Job>): Stored<Job> {
+  const { spec, ...rest } = job;
+  return spec ? { ...rest, spec: { ...spec, template: {} } } : job;
+}
 
 /** A pod without what nobody asks it: how it ended is what a Job is judged by. */
 export function slimPod(pod: Stored<Pod>): Stored<Pod> {

@@ -36,7 +36,7 @@ import { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
-import { OdooInitJobKind, OdooInstanceKind, slimPod } from "./kinds.ts";
+import { OdooInitJobKind, OdooInstanceKind, slimJob, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
@@ -69,7 +69,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(PersistentVolumeClaim, { ...OURS, map: instanceKeys }) // one that a person puts back has no owner yet
     .watches(PodDisruptionBudget, OURS)
     .watches(Secret, { ...OURS, map: instanceKeys, metadataOnly: true }) // by label: it may be on a user's Secret, too
-    .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys } })
+    .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys }, transform: slimJob })
     .watches(Pod, {
       labelSelector: `${INSTANCE_LABEL},${JOB_LABEL}`,
       map: instanceKeys,

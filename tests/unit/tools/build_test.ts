@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { build, type BuildOptions, COMPILE_COMMAND } from "../../../tools/build.ts";
+import { build, type BuildOptions, COMPILE_COMMAND, IMAGE_ENVIRONMENT } from "../../../tools/build.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
@@ -24,10 +24,10 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.toSorted();
 }
 
-Deno.test("COMPILE_COMMAND is the line of the Dockerfile", async () => {
+Deno.test("COMPILE_COMMAND and IMAGE_ENVIRONMENT are lines of the Dockerfile", async () => {
   const dockerfile = await Deno.readTextFile(new URL("Dockerfile", ROOT));
-  const lines = dockerfile.split("\n").filter((line) => line.startsWith("RUN deno compile"));
-  assertEquals(lines, [`RUN deno ${COMPILE_COMMAND.join(" ")}`]);
+  const lines = dockerfile.split("\n").filter((line) => /^(RUN deno compile|ENV) /.test(line));
+  assertEquals(lines, [`RUN deno ${COMPILE_COMMAND.join(" ")}`, `ENV ${IMAGE_ENVIRONMENT.join(" ")}`]);
 });
 
 Deno.test("COMPILE_COMMAND grants neither programs nor files to write", () => {
