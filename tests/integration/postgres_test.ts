@@ -123,9 +123,10 @@ Deno.test("ensureRole() touches no role that is not the owner's, even if asked t
   const before = await facts();
   await using cluster = aCluster();
   for (const role of ["dba", "strange", "bobs", "postgres"]) {
-    for (const adopt of [false, true]) {
-      await assertRejects(() => cluster.ensureRole(aRole(role, { adopt })), OwnershipError, role);
-    }
+    await assertRejects(() => cluster.ensureRole(aRole(role)), OwnershipError, role);
+    const ownership = { uid: "uid-1" };
+    await assertRejects(() => cluster.write({ type: "adoptRole", role, ownership }), OwnershipError, role);
+    await assertRejects(() => cluster.write({ type: "restrictRole", role, ownership }), OwnershipError, role);
     await assertRejects(
       () => cluster.ensureDatabase({ database: "grab", role, ownership: { uid: "uid-1" } }),
       OwnershipError,
@@ -135,16 +136,29 @@ Deno.test("ensureRole() touches no role that is not the owner's, even if asked t
   assertEquals(await facts(), before);
 });
 
-Deno.test("ensureRole() takes over a role of the former operator: signs it, sets the password, leaves its rights", async () => {
+Deno.test("a role of the former operator is signed, gets its password, and keeps its rights until it is restricted", async () => {
   await ask("create role former login createdb password 'unknown'");
   await using cluster = aCluster();
+  const { role, ownership: { uid } } = aRole("former");
+  const known = async () => {
+    const facts = await cluster.refresh();
+    return facts.known && facts.roles.get(role);
+  };
+  const changed = { type: "adoptRole", role, ownership: { uid } } as const;
   await assertRejects(() => cluster.ensureRole(aRole("former")), OwnershipError);
-  await cluster.ensureRole(aRole("former", { adopt: true }));
+  assertEquals(await known(), { name: role, createsDatabases: true });
+  await cluster.write(changed);
+  assertEquals(await canLogIn("former", { password: "unknown" }), true);
+  await cluster.ensureRole(aRole("former"));
   assertEquals(await canLogIn("former", { password: "pw of former" }), true);
-  const [role] = await ask(
-    "select rolcreatedb, shobj_description(oid, 'pg_authid') as comment from pg_roles where rolname = 'former'",
-  );
-  assertEquals(role, { rolcreatedb: true, comment: formatOwnership({ uid: "uid-former", secretVersion: "s/1" }) });
+  const ownership = { uid, secretVersion: "s/1" };
+  assertEquals(await known(), { name: role, ownership, createsDatabases: true });
+  await cluster.write({ ...changed, type: "restrictRole" });
+  assertEquals(await known(), { name: role, ownership, createsDatabases: false });
+  const mine = await sent('role "former"');
+  await cluster.write(changed);
+  await cluster.write({ ...changed, type: "restrictRole" });
+  assertEquals(await sent('role "former"'), mine);
 });
 
 const HOSTILE = [
@@ -246,7 +260,7 @@ Deno.test("ensureDatabase() leaves the public in an old database that it signs",
   await ask("create role old login createdb");
   await ask("create database old_db owner old");
   await using cluster = aCluster();
-  await cluster.ensureRole(aRole("old", { adopt: true }));
+  await cluster.write({ type: "adoptRole", role: "old", ownership: { uid: "uid-old" } });
   await cluster.ensureDatabase({ database: "old_db", role: "old", ownership: { uid: "uid-old" }, adopt: true });
   const [found] = await ask(`select has_database_privilege('public', oid, 'CONNECT') as public,
     shobj_description(oid, 'pg_database') as comment from pg_database where datname = 'old_db'`);
@@ -311,12 +325,12 @@ Deno.test("an admin that may only create roles and databases is enough", async (
   const open = query(server, { user: "tenant", password: "new", database: "tenant_db", sql: "select pg_sleep(60)" });
   const ended = assertRejects(() => open, Error, "terminat");
   await eventually("the session is there", () => hasSessions("tenant_db"));
-  await assertRejects(() => cluster.ensureRole(aRole("postgres", { adopt: true })), OwnershipError);
+  await assertRejects(() => cluster.write({ ...role, type: "adoptRole", role: "postgres" }), OwnershipError);
   await cluster.dropDatabase({ database: "tenant_db", ownership: role.ownership });
   await ended;
   await cluster.dropRole(role);
   await ask("create role beyond login password 'x'");
-  const error = await assertRejects(() => cluster.ensureRole(aRole("beyond", { adopt: true })), PostgresError);
+  const error = await assertRejects(() => cluster.write({ ...role, type: "adoptRole", role: "beyond" }), PostgresError);
   assertEquals([error.reason, error.connected], ["DatabaseRefused", true]);
   assert(cluster.facts().known, "a refused statement says nothing of the server");
 });

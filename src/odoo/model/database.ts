@@ -43,6 +43,8 @@ export interface Ownership {
 export interface RoleFacts {
   readonly name: string;
   readonly ownership?: Ownership;
+  /** As the roles of the former operator may (CREATEDB). @default {false} */
+  readonly createsDatabases?: boolean;
 }
 
 /** A database; `owner` is a role's name. */
@@ -83,7 +85,7 @@ export type ClusterFacts = KnownClusterFacts | UnknownClusterFacts;
 /** What differs between two facts: everything, or these names of roles and databases. */
 export type FactsChange = "all" | ReadonlySet<string>;
 
-/** What a write of our own did to one role or database; without `facts` it is gone. */
+/** What a write of our own did to one role or database; without `facts` it is gone, what they leave out is as before. */
 export type InventoryWrite =
   | { readonly kind: "role"; readonly name: string; readonly facts?: RoleFacts }
   | { readonly kind: "database"; readonly name: string; readonly facts?: DatabaseFacts };
@@ -95,6 +97,8 @@ export interface InventoryRow {
   readonly name: string;
   readonly owner: string | null;
   readonly comment: string | null;
+  /** Of kind `role`, unless it is a superuser. */
+  readonly createsDatabases?: boolean | null;
 }
 
 const REASONS: readonly unknown[] = [
@@ -140,11 +144,12 @@ export function clusterFacts(rows: readonly InventoryRow[]): KnownClusterFacts {
   const roles = new Map<string, RoleFacts>();
   const databases = new Map<string, DatabaseFacts>();
   let serverMajor = NaN;
-  for (const { kind, name, owner, comment } of rows) {
+  for (const { kind, name, owner, comment, createsDatabases } of rows) {
     const ownership = parseOwnership(comment);
     if (kind === "server") serverMajor = Math.floor(Number(name) / 10000);
-    else if (kind === "role") roles.set(name, { name, ...(ownership && { ownership }) });
-    else databases.set(name, { name, owner: owner ?? "", ...(ownership && { ownership }) });
+    else if (kind === "role") {
+      roles.set(name, { name, ...(ownership && { ownership }), ...(createsDatabases && { createsDatabases }) });
+    } else databases.set(name, { name, owner: owner ?? "", ...(ownership && { ownership }) });
   }
   if (!(serverMajor > 0)) throw new TypeError("Cannot read the inventory: it has no server version");
   return { known: true, serverMajor, roles, databases };
@@ -157,12 +162,12 @@ export function afterWrite(facts: KnownClusterFacts, write: InventoryWrite): Kno
     : { ...facts, databases: withEntry(facts.databases, write) };
 }
 
-function withEntry<T>(
+function withEntry<T extends object>(
   entries: ReadonlyMap<string, T>,
   write: { readonly name: string; readonly facts?: T },
 ): ReadonlyMap<string, T> {
   const next = new Map(entries);
-  if (write.facts) next.set(write.name, write.facts);
+  if (write.facts) next.set(write.name, { ...next.get(write.name), ...write.facts });
   else next.delete(write.name);
   return next;
 }
@@ -190,7 +195,9 @@ function changedNames(before: ReadonlyMap<string, FactsEntry>, after: ReadonlyMa
 type FactsEntry = RoleFacts & { readonly owner?: string };
 
 function fingerprint(entry: FactsEntry | undefined): string {
-  return JSON.stringify(entry && [entry.owner, entry.ownership?.uid, entry.ownership?.secretVersion]) ?? "absent";
+  if (!entry) return "absent";
+  const { owner, ownership, createsDatabases = false } = entry;
+  return JSON.stringify([owner, ownership?.uid, ownership?.secretVersion, createsDatabases]);
 }
 
 /** The uid that owns a database: what its role's comment says, else what its own says. */

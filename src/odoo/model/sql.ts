@@ -20,8 +20,18 @@ export interface EnsureRoleOptions {
   readonly role: string;
   readonly password: string;
   readonly ownership: Required<Ownership>;
-  /** Take over a role that has no comment at all and no administrator's rights. @default {false} */
-  readonly adopt?: boolean;
+}
+
+/** A role of the former operator, to be signed: it must have no comment at all and no administrator's rights. */
+export interface AdoptRoleOptions {
+  readonly role: string;
+  readonly ownership: Ownership;
+}
+
+/** A role of this owner that is not to create databases any more. */
+export interface RestrictRoleOptions {
+  readonly role: string;
+  readonly ownership: Ownership;
 }
 
 /** A database that a role of the same instance owns. */
@@ -59,6 +69,8 @@ export interface DropReadOnlyRoleOptions extends DropRoleOptions {
 /** A change of one role or database. */
 export type SqlWrite =
   | { readonly type: "ensureRole" } & EnsureRoleOptions
+  | { readonly type: "adoptRole" } & AdoptRoleOptions
+  | { readonly type: "restrictRole" } & RestrictRoleOptions
   | { readonly type: "ensureReadOnlyRole" } & EnsureReadOnlyRoleOptions
   | { readonly type: "dropReadOnlyRole" } & DropReadOnlyRoleOptions
   | { readonly type: "ensureDatabase" } & EnsureDatabaseOptions
@@ -95,13 +107,15 @@ export type WritePlan = readonly Statement[] | { readonly foreign: string };
 
 /** Everything about a cluster in one query. Comments are cut: a tenant may write any amount of text on its database. */
 export const INVENTORY_SQL = `
-  select 'role' as kind, rolname::text as name, null as owner, left(shobj_description(oid, 'pg_authid'), 1024) as comment
+  select 'role' as kind, rolname::text as name, null as owner, left(shobj_description(oid, 'pg_authid'), 1024) as comment,
+    rolcreatedb and not rolsuper as "createsDatabases"
   from pg_roles where rolname !~ '^pg_'
   union all
-  select 'database', datname::text, pg_get_userbyid(datdba)::text, left(shobj_description(oid, 'pg_database'), 1024)
+  select 'database', datname::text, pg_get_userbyid(datdba)::text, left(shobj_description(oid, 'pg_database'), 1024),
+    null
   from pg_database where not datistemplate
   union all
-  select 'server', current_setting('server_version_num'), null, null`;
+  select 'server', current_setting('server_version_num'), null, null, null`;
 
 /** The {@linkcode Findings} for a role ($1) and a database ($2), either may be null. */
 export const LOOK_SQL = `
@@ -132,7 +146,7 @@ export function sqlLiteral(text: string): string {
 
 /** The write in words: `create role "x"`. */
 export function describeWrite(write: SqlWrite): string {
-  const verb = write.type.startsWith("ensure") ? "ensure" : "drop";
+  const [verb] = /^[a-z]+/.exec(write.type) ?? [];
   return `${verb} ${write.type.endsWith("Role") ? "role" : "database"} ${JSON.stringify(subjectOf(write))}`;
 }
 
@@ -150,8 +164,10 @@ export function writeProblem(write: SqlWrite): string | undefined {
 /** Whether the inventory says that the write has been done. What is to be dropped is always looked for. */
 export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
   if (write.type === "dropRole" || write.type === "dropReadOnlyRole" || write.type === "dropDatabase") return false;
-  const role = facts.roles.get(write.role)?.ownership;
+  const { ownership: role, createsDatabases } = facts.roles.get(write.role) ?? {};
   if (role?.uid !== write.ownership.uid) return false;
+  if (write.type === "adoptRole") return true;
+  if (write.type === "restrictRole") return !createsDatabases;
   if (write.type !== "ensureDatabase") return role.secretVersion === write.ownership.secretVersion;
   const database = facts.databases.get(write.database);
   return database?.owner === write.role && database.ownership?.uid === write.ownership.uid;
@@ -163,7 +179,10 @@ export function inventoryWrite(write: SqlWrite): InventoryWrite {
   switch (write.type) {
     case "ensureRole":
     case "ensureReadOnlyRole":
+    case "adoptRole":
       return { kind: "role", name: write.role, facts: { name: write.role, ownership } };
+    case "restrictRole":
+      return { kind: "role", name: write.role, facts: { name: write.role, createsDatabases: false } };
     case "ensureDatabase": {
       const { database, role: owner } = write;
       return { kind: "database", name: database, facts: { name: database, owner, ownership: { uid: ownership.uid } } };
@@ -181,6 +200,10 @@ export function planWrite(found: Findings, write: SqlWrite, secret: string): Wri
   switch (write.type) {
     case "ensureRole":
       return planEnsureRole(found, { ...write, secret });
+    case "adoptRole":
+      return planAdoptRole(found, write);
+    case "restrictRole":
+      return planRestrictRole(found, write);
     case "ensureDatabase":
       return planEnsureDatabase(found, write);
     case "ensureReadOnlyRole":
@@ -196,12 +219,9 @@ export function planWrite(found: Findings, write: SqlWrite, secret: string): Wri
 
 /** Creates the role, or sets the password if it is that of another version of the Secret. */
 function planEnsureRole(found: Findings, options: EnsureRoleOptions & { readonly secret: string }): WritePlan {
-  const { role, secret, ownership, adopt = false } = options;
+  const { role, secret, ownership } = options;
   const owner = parseOwnership(found.roleComment);
-  if (found.roleFound && owner?.uid !== ownership.uid) {
-    const adoptable = !found.roleComment && !found.rolePowerful && role !== found.adminUser;
-    if (!adopt || !adoptable) return foreign("role", role);
-  }
+  if (found.roleFound && owner?.uid !== ownership.uid) return foreign("role", role);
   if (found.roleFound && owner?.secretVersion === ownership.secretVersion) return [];
   const name = sqlIdentifier(role);
   const statements = [
@@ -211,6 +231,21 @@ function planEnsureRole(found: Findings, options: EnsureRoleOptions & { readonly
     ...grantToAdmin(found, role),
   ];
   return [{ text: statements.join("; ") }];
+}
+
+/** Signs the role and touches nothing else of it; nothing to do when it is not there, or is ours already. */
+function planAdoptRole(found: Findings, { role, ownership }: AdoptRoleOptions): WritePlan {
+  if (!found.roleFound || parseOwnership(found.roleComment)?.uid === ownership.uid) return [];
+  const adoptable = !found.roleComment && !found.rolePowerful && role !== found.adminUser;
+  if (!adoptable) return foreign("role", role);
+  return [{ text: `comment on role ${sqlIdentifier(role)} is ${sqlLiteral(formatOwnership(ownership))}` }];
+}
+
+/** From now on databases are made for it, not by it. */
+function planRestrictRole(found: Findings, { role, ownership }: RestrictRoleOptions): WritePlan {
+  if (!found.roleFound) return [];
+  if (parseOwnership(found.roleComment)?.uid !== ownership.uid) return foreign("role", role);
+  return [{ text: `alter role ${sqlIdentifier(role)} nocreatedb` }];
 }
 
 /** Creates the database, or finishes and signs one that the instance's role owns. */

@@ -145,35 +145,36 @@ export class PostgresCluster {
 
   /** A role that can log in with this password and do nothing else. Nothing is sent if the inventory has it so. */
   ensureRole(options: EnsureRoleOptions): Promise<void> {
-    return this.#write({ type: "ensureRole", ...options });
+    return this.write({ type: "ensureRole", ...options });
   }
 
   /** A database of the role that nobody else may connect to. Nothing is sent if the inventory has it so. */
   ensureDatabase(options: EnsureDatabaseOptions): Promise<void> {
-    return this.#write({ type: "ensureDatabase", ...options });
+    return this.write({ type: "ensureDatabase", ...options });
   }
 
   /** Ends the database's sessions and drops it; one that is not there is fine. */
   dropDatabase(options: DropDatabaseOptions): Promise<void> {
-    return this.#write({ type: "dropDatabase", ...options });
+    return this.write({ type: "dropDatabase", ...options });
   }
 
   /** A role that can log in and read this one database. Nothing is sent if the inventory has it so. */
   ensureReadOnlyRole(options: EnsureReadOnlyRoleOptions): Promise<void> {
-    return this.#write({ type: "ensureReadOnlyRole", ...options });
+    return this.write({ type: "ensureReadOnlyRole", ...options });
   }
 
   /** Drops such a role with what it was granted; one that is not there is fine. */
   dropReadOnlyRole(options: DropReadOnlyRoleOptions): Promise<void> {
-    return this.#write({ type: "dropReadOnlyRole", ...options });
+    return this.write({ type: "dropReadOnlyRole", ...options });
   }
 
   /** Drops the role and nothing that it owns; one that is not there is fine. */
   dropRole(options: DropRoleOptions): Promise<void> {
-    return this.#write({ type: "dropRole", ...options });
+    return this.write({ type: "dropRole", ...options });
   }
 
-  async #write(write: SqlWrite): Promise<void> {
+  /** Any write, those above among them. Nothing is sent if the inventory has it so. */
+  async write(write: SqlWrite): Promise<void> {
     const problem = writeProblem(write);
     if (problem) throw new RangeError(`Cannot ${describeWrite(write)}: ${problem}`);
     if (!this.#facts.known && !this.#failure) await (this.#reading ?? this.refresh());

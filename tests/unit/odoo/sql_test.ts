@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import pg from "pg";
-import { clusterFacts, formatOwnership, type InventoryRow } from "../../../src/odoo/model/database.ts";
+import { afterWrite, clusterFacts, formatOwnership, type InventoryRow } from "../../../src/odoo/model/database.ts";
 import {
   describeWrite,
   type Findings,
@@ -34,6 +34,9 @@ const READ_ONLY: SqlWrite = {
 };
 const DROP_READ_ONLY: SqlWrite = { type: "dropReadOnlyRole", role: "r_ro", database: "d", ownership: OURS };
 
+const ADOPT: SqlWrite = { type: "adoptRole", role: "r", ownership: { uid: OURS.uid } };
+const RESTRICT: SqlWrite = { type: "restrictRole", role: "r", ownership: { uid: OURS.uid } };
+
 const NOTHING: Findings = {
   roleFound: false,
   roleComment: null,
@@ -61,6 +64,7 @@ const NO_READER: Findings = { ...OUR_DATABASE, roleFound: false, roleComment: nu
 
 const CREATE_ROLE = `create role "r" login nosuperuser nocreatedb nocreaterole`;
 const SIGN_ROLE = `comment on role "r" is '${SIGNED}'`;
+const SIGN_ADOPTED = `comment on role "r" is '${MARKED}'`;
 const SET_PASSWORD = `alter role "r" password 'S'`;
 const CREATE_DATABASE = `create database "d" owner "r" encoding 'UTF8' lc_collate 'C' template template0`;
 const REVOKE = `revoke connect on database "d" from public`;
@@ -96,27 +100,32 @@ const PLANS: Record<string, { given: [Findings, SqlWrite]; want: readonly string
     want: [`${SIGN_ROLE}; ${SET_PASSWORD}`],
   },
   "another's role is left": { given: [{ ...OUR_ROLE, roleComment: OTHERS }, ROLE], want: `role "r"` },
-  "another's role is not taken over": {
-    given: [{ ...OUR_ROLE, roleComment: OTHERS }, { ...ROLE, adopt: true }],
-    want: `role "r"`,
-  },
   "an unsigned role is left": { given: [{ ...OUR_ROLE, roleComment: null }, ROLE], want: `role "r"` },
-  "an unsigned role is taken over on request": {
-    given: [{ ...OUR_ROLE, roleComment: null }, { ...ROLE, adopt: true }],
-    want: [`${SIGN_ROLE}; ${SET_PASSWORD}`],
+  "an unsigned role is signed on request, and nothing else": {
+    given: [{ ...OUR_ROLE, roleComment: null }, ADOPT],
+    want: [SIGN_ADOPTED],
   },
-  "a role that somebody has commented is not taken over": {
-    given: [{ ...OUR_ROLE, roleComment: "Bob's" }, { ...ROLE, adopt: true }],
+  "a role that is ours is not signed again": { given: [OUR_ROLE, ADOPT], want: [] },
+  "a role that is not there is not signed": { given: [NOTHING, ADOPT], want: [] },
+  "another's role is not signed": { given: [{ ...OUR_ROLE, roleComment: OTHERS }, ADOPT], want: `role "r"` },
+  "a role that somebody has commented is not signed": {
+    given: [{ ...OUR_ROLE, roleComment: "Bob's" }, ADOPT],
     want: `role "r"`,
   },
-  "a powerful role is not taken over": {
-    given: [{ ...OUR_ROLE, roleComment: null, rolePowerful: true }, { ...ROLE, adopt: true }],
+  "a powerful role is not signed": {
+    given: [{ ...OUR_ROLE, roleComment: null, rolePowerful: true }, ADOPT],
     want: `role "r"`,
   },
-  "the admin is not taken over": {
-    given: [{ ...OUR_ROLE, roleComment: null, adminUser: "r" }, { ...ROLE, adopt: true }],
+  "the admin is not signed": {
+    given: [{ ...OUR_ROLE, roleComment: null, adminUser: "r" }, ADOPT],
     want: `role "r"`,
   },
+  "a role of ours loses the right to create databases": {
+    given: [OUR_ROLE, RESTRICT],
+    want: [`alter role "r" nocreatedb`],
+  },
+  "another's role keeps its rights": { given: [{ ...OUR_ROLE, roleComment: OTHERS }, RESTRICT], want: `role "r"` },
+  "a role that is not there has no rights": { given: [NOTHING, RESTRICT], want: [] },
   "a database is created, closed to the public and signed": {
     given: [OUR_ROLE, DATABASE],
     want: [CREATE_DATABASE, `${REVOKE}; ${SIGN_DATABASE}`],
@@ -264,7 +273,9 @@ Deno.test("writeProblem() finds unusable names and passwords and quotes no passw
 });
 
 Deno.test("describeWrite() names what is written", () => {
-  assertEquals([ROLE, DATABASE, DROP_DATABASE, DROP_ROLE].map(describeWrite), [
+  assertEquals([ADOPT, RESTRICT, ROLE, DATABASE, DROP_DATABASE, DROP_ROLE].map(describeWrite), [
+    `adopt role "r"`,
+    `restrict role "r"`,
     `ensure role "r"`,
     `ensure database "d"`,
     `drop database "d"`,
@@ -299,4 +310,15 @@ Deno.test("isWritten() is true once the inventory has what inventoryWrite() says
   for (const facts of lacking) assertEquals(isWritten(facts, DATABASE), false);
   const old = { ...ROLE, ownership: { ...OURS, secretVersion: "s/2" } };
   assertEquals(isWritten(both, old), false);
+});
+
+Deno.test("isWritten() sends a role's adoption and restriction once", () => {
+  const server: InventoryRow = { kind: "server", name: "180004", owner: null, comment: null };
+  const role: InventoryRow = { kind: "role", name: "r", owner: null, comment: null, createsDatabases: true };
+  const found = clusterFacts([server, role]);
+  const adopted = afterWrite(found, inventoryWrite(ADOPT));
+  const restricted = afterWrite(adopted, inventoryWrite(RESTRICT));
+  const written = [found, adopted, restricted].map((facts) => [isWritten(facts, ADOPT), isWritten(facts, RESTRICT)]);
+  assertEquals(written, [[false, false], [true, false], [true, true]]);
+  assertEquals(adopted.roles.get("r"), { name: "r", ownership: { uid: OURS.uid }, createsDatabases: true });
 });
