@@ -44,7 +44,14 @@ export function customResource<Spec, Status>(
 export interface WatchKindOptions<T extends KubeObject> extends
   Pick<
     InformerOptions<T>,
-    "labelSelector" | "fieldSelector" | "namespace" | "metadataOnly" | "optional" | "indexes" | "transform"
+    | "labelSelector"
+    | "fieldSelector"
+    | "namespace"
+    | "metadataOnly"
+    | "optional"
+    | "indexes"
+    | "transform"
+    | "keepManagers"
   > {
   /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
   readonly map?: (object: Stored<T>) => readonly ObjectKey[];

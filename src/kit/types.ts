@@ -17,11 +17,12 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** `metadata.managedFields[]` without the fields themselves: who wrote something, and how. */
+/** `metadata.managedFields[]`: who wrote something, and how. Caches leave out what was written. */
 export interface ManagedFieldsEntry {
   readonly manager?: string;
   readonly operation?: "Apply" | "Update";
   readonly subresource?: string;
+  readonly fieldsV1?: object;
 }
 
 /** The part of `metadata` that a controller reads or writes. */

@@ -1,0 +1,44 @@
+/**
+ * Fields that former writers own as well → fields that only our server-side applies own. As long as an Update entry of
+ * `metadata.managedFields` names a field too, an apply that leaves the field out removes nothing. Pure.
+ */
+import type { JsonPatchOperation, KubeObject, ManagedFieldsEntry, Stored } from "./types.ts";
+
+/** Whose fields go to whom. */
+export interface FieldTakeover {
+  /** The managers whose Update entries are taken over; subresources are left alone. */
+  readonly from: readonly string[];
+  readonly manager: string;
+}
+
+/** The patch that moves the fields, refused if the object changed since it was seen; empty if there are none. */
+export function fieldTakeoverPatch(
+  { metadata }: Stored<KubeObject>,
+  { from, manager }: FieldTakeover,
+): JsonPatchOperation[] {
+  const { managedFields = [], resourceVersion } = metadata;
+  const taken = managedFields.filter((entry) => isTaken(entry, from));
+  const [first] = taken;
+  if (!first) return [];
+  const own = managedFields.find((entry) =>
+    entry.manager === manager && entry.operation === "Apply" && !entry.subresource
+  );
+  const fieldsV1 = [...own ? [own] : [], ...taken].reduce<object>((all, entry) => union(all, entry.fieldsV1 ?? {}), {});
+  const united = { ...(own ?? first), manager, operation: "Apply", fieldsV1 };
+  const others = managedFields.filter((entry) => entry !== own && !taken.includes(entry));
+  return [
+    { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+    { op: "replace", path: "/metadata/managedFields", value: [united, ...others] },
+  ];
+}
+
+function isTaken({ manager = "", operation, subresource }: ManagedFieldsEntry, from: readonly string[]): boolean {
+  return operation === "Update" && !subresource && from.includes(manager);
+}
+
+/** A set of fields is a tree whose nodes are named by keys; the union has the nodes of both. */
+function union(one: object, other: object): object {
+  const all: Record<string, unknown> = { ...one };
+  for (const [name, inner] of Object.entries(other)) all[name] = union(all[name] ?? {}, inner);
+  return all;
+}
