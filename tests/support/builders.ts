@@ -196,6 +196,8 @@ export interface WorldOverrides {
   readonly defaults?: Overrides<Defaults>;
   /** @default the cluster of `status.activeCluster`, with role and database */
   readonly cluster?: ChosenCluster;
+  /** @default "keep" */
+  readonly adoptedInstances?: World["adoptedInstances"];
   readonly observed?: { readonly [K in keyof Observed]?: Observed[K] | undefined };
   readonly now?: number;
 }
@@ -217,6 +219,7 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     status,
     phase,
     defaults,
+    adoptedInstances: overrides.adoptedInstances ?? "keep",
     cluster,
     now,
     observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as

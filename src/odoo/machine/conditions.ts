@@ -4,10 +4,12 @@
  */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
+import { unfinishedDatabase } from "../model/adoption.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
+import { describeUnfinished } from "../states/initializing.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 import { configurationProblem, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
@@ -60,6 +62,7 @@ function particular(world: World, phase: Phase): Explanation | undefined {
     default:
       return standingProblem(world) ?? clusterChange(world) ??
         (phase === "Provisioning" ? unreachable(world) : databaseMissing(world)) ?? filestoreProblem(world) ??
+        (phase === "Uninitialized" ? unfinished(world) : undefined) ??
         (phase === "Starting" || phase === "Initializing" ? pullSecretProblem(world) : undefined);
   }
 }
@@ -114,6 +117,11 @@ function databaseMissing(world: World): Explanation | undefined {
     reason: "DatabaseMissing",
     message: `Database ${resolved.databaseName} is not on cluster '${cluster.address?.name}' any more: ${next}`,
   };
+}
+
+function unfinished(world: World): Explanation | undefined {
+  const database = unfinishedDatabase(world);
+  return database === undefined ? undefined : { reason: "DatabaseUnfinished", message: describeUnfinished(database) };
 }
 
 function databaseReachable({ cluster, status }: World): Omit<ConditionState, "observedGeneration"> {

@@ -8,19 +8,22 @@ import type { Deployment } from "../../kit/builders/mod.ts";
 import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
-import { CONTENT_HASH_ANNOTATION, INSTANCE_FINALIZER, operationJobName, webSelector } from "../model/names.ts";
+import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
 import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { rfc3339 } from "../model/times.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
   cronDeployment,
+  nextStepTo,
   obsoleteChildren,
   steadyChildren,
   webDeployment,
+  withReplicas,
   type WorkloadInput,
 } from "../resources/mod.ts";
-import { planDeletion } from "../states/deleting.ts";
+import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
+import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
 import { planOutcome, planRefusals, planReleases } from "../states/initializing.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
@@ -38,7 +41,7 @@ export const FIELD_MANAGER = "odoo-operator";
 export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
     // Our part is done: what is left is somebody else's finalizer, or a cache that is behind.
-    if (!world.instance.metadata.finalizers?.includes(INSTANCE_FINALIZER)) return { effects: [] };
+    if (!awaitsDeletion(world)) return { effects: [] };
     const effects = planDeletion(world);
     const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
     return {
@@ -53,6 +56,7 @@ export function decide(world: World): Plan {
   return {
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
+      ...planAdoption(world, FIELD_MANAGER),
       ...planFoundations(world),
       ...planPullSecret(world),
       ...planReadOnlyAccess(world),
@@ -77,23 +81,38 @@ export function transitionOf(world: World): Transition | undefined {
 function planChildren(world: World, row: PhaseRow): Effect[] {
   const { resolved, cluster, observed, status } = world;
   if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
+  const wanted = steadyChildren(resolved, cluster.address).filter(({ kind }) =>
+    kind !== "ConfigMap" || !keepsConfigMap(world)
+  );
   const children: Effect[] = [
     planFilestore(world, resolved),
-    ...steadyChildren(resolved, cluster.address).map((object): Effect => ({ type: "apply", object })),
+    ...wanted.map((object): Effect => ({ type: "apply", object })),
+    ...obsoleteChildren(resolved, observed).map((object): Effect => ({ type: "deleteChild", object })),
   ];
-  const removed: Effect[] = obsoleteChildren(resolved, observed).map((object) => ({ type: "deleteChild", object }));
+  const web = scaled(row.web, resolved.webReplicas, observed.web);
+  const cron = scaled(row.cron, resolved.cronReplicas, observed.cron);
+  if (keepsPods(world)) return [...children, ...rescaled(observed.web, web), ...rescaled(observed.cron, cron)];
   const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];
-  if (!configHash) return [...children, ...removed];
-  const workload = (replicas: number | undefined, build: (input: WorkloadInput) => Deployment): Effect[] =>
-    replicas === undefined
-      ? []
-      : [{ type: "apply", object: build({ cluster: cluster.address, configHash, replicas }) }];
+  if (!configHash) return children;
+  const workload = (
+    live: Stored<Deployment> | undefined,
+    replicas: number | undefined,
+    build: (input: WorkloadInput) => Deployment,
+  ): Effect[] => {
+    if (replicas === undefined) return [];
+    return [{ type: "apply", object: nextStepTo(build({ cluster: cluster.address, configHash, replicas }), live) }];
+  };
   return [
     ...children,
-    ...removed,
-    ...workload(scaled(row.web, resolved.webReplicas, observed.web), (input) => webDeployment(resolved, input)),
-    ...workload(scaled(row.cron, resolved.cronReplicas, observed.cron), (input) => cronDeployment(resolved, input)),
+    ...workload(observed.web, web, (input) => webDeployment(resolved, input)),
+    ...workload(observed.cron, cron, (input) => cronDeployment(resolved, input)),
   ];
+}
+
+/** A Deployment that stays as it is but for the number of its pods. */
+function rescaled(live: Stored<Deployment> | undefined, replicas: number | undefined): Effect[] {
+  if (!live || replicas === undefined || live.spec?.replicas === replicas) return [];
+  return [{ type: "apply", object: withReplicas(live, replicas) }];
 }
 
 /** How many replicas to apply; `undefined` means that the Deployment is not touched. */

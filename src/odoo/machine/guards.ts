@@ -1,5 +1,6 @@
 /** The facts that decide about phases, by the names that tables, diagrams and logs show. */
 import { adminPasswordProblem } from "../model/admin_password.ts";
+import { forbidsInit } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
 import { readyReplicas, type World } from "../model/world.ts";
@@ -15,7 +16,7 @@ export const guards = {
   /** An initialised database is gone, and the spec wants an empty one in its place. */
   databaseToRecreate: (world) => isDatabaseMissing(world) && world.resolved?.missingPolicy === "Recreate",
   /** Somebody (perhaps we) asks for an initialisation. */
-  initRequested: (world) => pendingInitJobs(world).length > 0,
+  initRequested: (world) => pendingInitJobs(world).length > 0 && !forbidsInit(world),
   initSucceeded: (world) => operationOutcome(world).state === "succeeded",
   initFailed: (world) => operationOutcome(world).state === "failed",
   /** The OdooInitJob was deleted before its end, or there never was one. */

@@ -1,14 +1,18 @@
 /** Conditions that most instances never have: said where something is so, and taken back where it was so. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
+import { objectNames } from "../model/names.ts";
 import { sharesNode } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
+import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 
 /** Those that are to be said of this world. */
 export function sideConditions(world: World): SideCondition[] {
-  return [filestoreShared(world), pullSecretAvailable(world)].filter((condition) => condition !== undefined);
+  return [filestoreShared(world), pullSecretAvailable(world), adopted(world)].filter((condition) =>
+    condition !== undefined
+  );
 }
 
 /** Whether the volume can be on many nodes. */
@@ -28,6 +32,33 @@ function filestoreShared({ resolved, status }: World): SideCondition | undefined
       ? "The volume can be in one pod only: further pods wait. Set replicas or cron.replicas to 0, or use ReadWriteMany"
       : "The volume can be on one node only: all pods share a node, and old ones end before new ones start. For more, use ReadWriteMany",
   };
+}
+
+/** How far an instance of operator 2.5.0 has come. */
+function adopted(world: World): SideCondition | undefined {
+  const type = "Adopted";
+  const name = objectNames.config(world.instance.metadata.name);
+  if (keepsPods(world)) {
+    return {
+      type,
+      status: "False",
+      reason: "PodsKept",
+      message: `The pods are those of operator 2.5.0, and ConfigMap ${name} holds their password: both change when ` +
+        "something rolls the pods, or with the operator's flag --adopted-instances=switch",
+    };
+  }
+  if (keepsConfigMap(world)) {
+    const reasons = reasonsToRoll(world);
+    return {
+      type,
+      status: "False",
+      reason: "Switching",
+      message: `ConfigMap ${name} is kept until the last pod and Job of operator 2.5.0 has ended` +
+        (reasons.length ? `. The pods roll because of ${reasons.join(", ")}` : ""),
+    };
+  }
+  if (!conditionOf(world.status.conditions, type)) return undefined;
+  return { type, status: "True", reason: "Switched", message: "Nothing is left of operator 2.5.0" };
 }
 
 /** Whether there is something to pull with; a pod may have its image all the same, so this is not Ready. */

@@ -12,6 +12,9 @@ export const JOB_LABEL = "batch.kubernetes.io/job-name";
 /** Keeps an instance until its database and role are gone. The name is upstream's: it serves both operators. */
 export const INSTANCE_FINALIZER = "bemade.org/postgres-cleanup";
 
+/** The same, of the Python operator before upstream's: ours takes its place. */
+export const LEGACY_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker";
+
 /** Keeps a Job until its outcome is recorded in the object that asked for it. */
 export const OUTCOME_FINALIZER = "bemade.org/outcome";
 
@@ -21,6 +24,9 @@ export const CONFIG_HASH_ANNOTATION = "bemade.org/odoo-conf-hash";
 /** On the configuration Secret: what it was rendered from, and what pods are to be rolled by. */
 export const RENDERED_FROM_ANNOTATION = "bemade.org/rendered-from";
 export const CONTENT_HASH_ANNOTATION = "bemade.org/content-hash";
+
+/** On the configuration Secret too: which password the role has, to be compared with one that others keep. */
+export const PASSWORD_HASH_ANNOTATION = "bemade.org/password-hash";
 
 /** On everything that we apply, as the kit writes it: for whom, and what. */
 export const LAST_APPLIED_ANNOTATION = "bemade.org/last-applied";

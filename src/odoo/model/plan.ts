@@ -29,6 +29,10 @@ export type Effect =
     readonly username: string;
     readonly labels: Readonly<Record<string, string>>;
   }
+  /** Signs a role that operator 2.5.0 made for this instance. */
+  | { readonly type: "adoptRole"; readonly cluster: string; readonly role: string; readonly uid: string }
+  /** Takes from the role the right to create databases. */
+  | { readonly type: "restrictRole"; readonly cluster: string; readonly role: string; readonly uid: string }
   /** Makes or mends the role; its password is that of the Secret. */
   | {
     readonly type: "ensureRole";
@@ -43,6 +47,8 @@ export type Effect =
     readonly database: string;
     readonly role: string;
     readonly uid: string;
+    /** It is older than this operator: who may connect to it stays as it is. */
+    readonly adopt?: true;
   }
   /** Makes or mends the role that may only read; its password is that of the Secret. */
   | {
@@ -73,6 +79,14 @@ export type Effect =
     readonly userSecret: string;
     readonly labels: Readonly<Record<string, string>>;
   }
+  /** Applies the ConfigMap of operator 2.5.0 as it is, so that caches see it. What is in it is for the shell only. */
+  | {
+    readonly type: "adoptConfigMap";
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }
+  /** Makes the fields of a Deployment that operator 2.5.0 wrote in another manner ours alone. */
+  | { readonly type: "takeOverFields"; readonly name: string }
   /** Makes a child so. */
   | { readonly type: "apply"; readonly object: KubeObject }
   /** Makes a child so, if it exists. */
@@ -102,6 +116,8 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
   copyPullSecret: 1,
+  adoptRole: 2,
+  restrictRole: 2,
   ensureRole: 2,
   ensureDatabase: 2,
   ensureReadOnlyRole: 2,
@@ -109,6 +125,8 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
+  adoptConfigMap: 3,
+  takeOverFields: 3,
   apply: 4,
   applyIfPresent: 4,
   create: 4,

@@ -3,6 +3,7 @@
  * A field that is absent here does not exist; what could not be found out says `known: false`.
  */
 import type {
+  ConfigMap,
   Deployment,
   HttpRoute,
   Ingress,
@@ -62,6 +63,7 @@ export interface Observed {
   readonly readOnlySecret?: SecretFacts;
   readonly web?: Stored<Deployment>;
   readonly cron?: Stored<Deployment>;
+  readonly configMap?: Stored<ConfigMap>;
   readonly filestore?: Stored<PersistentVolumeClaim>;
   readonly ingress?: Stored<Ingress>;
   readonly route?: Stored<HttpRoute>;
@@ -81,6 +83,9 @@ export type ChosenCluster =
   | { readonly address: ClusterAddress; readonly facts: ClusterFacts; readonly problem?: undefined }
   | { readonly problem: Problem; readonly address?: undefined; readonly facts?: undefined };
 
+/** Whether pods that operator 2.5.0 made stay as they are until something rolls them anyway, or are rolled now. */
+export type AdoptedInstances = "keep" | "switch";
+
 /** The input of decide(). */
 export interface World {
   readonly instance: Stored<OdooInstance>;
@@ -88,6 +93,7 @@ export interface World {
   /** The phase that is committed; Provisioning if none is. */
   readonly phase: Phase;
   readonly defaults: Defaults;
+  readonly adoptedInstances: AdoptedInstances;
   /** Absent if `problem` says why nothing can be resolved. */
   readonly resolved?: Resolved;
   readonly problem?: Problem;

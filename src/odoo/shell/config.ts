@@ -1,6 +1,7 @@
 /** The program's settings: upstream's flags and environment names. The only reader of either. */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Defaults } from "../model/resolve.ts";
+import type { AdoptedInstances } from "../model/world.ts";
 
 /** What the operator is told at its start. */
 export interface Config {
@@ -9,6 +10,7 @@ export interface Config {
   readonly defaults: Defaults;
   /** Names of the pull secrets that may be copied to instances' namespaces. */
   readonly allowedPullSecrets: readonly string[];
+  readonly adoptedInstances: AdoptedInstances;
   readonly health: { readonly hostname: string; readonly port: number };
   readonly webhook: WebhookConfig;
   readonly logFormat: "text" | "json";
@@ -60,6 +62,7 @@ const FLAGS = {
   "postgres-client-image": "",
   "operator-image": "",
   "allowed-pull-secrets": "",
+  "adopted-instances": "keep",
 } as const;
 
 type Flag = keyof typeof FLAGS;
@@ -94,6 +97,10 @@ export function readConfig(
   if (logLevel !== "debug" && logLevel !== "info" && logLevel !== "warning" && logLevel !== "error") {
     throw new UsageError(`Cannot use --log-level ${logLevel}: it must be debug, info, warning or error`);
   }
+  const adoptedInstances = value("adopted-instances");
+  if (adoptedInstances !== "keep" && adoptedInstances !== "switch") {
+    throw new UsageError(`Cannot use --adopted-instances ${adoptedInstances}: it must be keep or switch`);
+  }
   integer("default-staging-smtp-port", value("default-staging-smtp-port"), 65535);
   integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1);
   const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
@@ -103,6 +110,7 @@ export function readConfig(
     clustersSecret: value("postgres-clusters-secret") || FLAGS["postgres-clusters-secret"],
     defaults: readDefaults(value),
     allowedPullSecrets: value("allowed-pull-secrets").split(",").map((name) => name.trim()).filter(Boolean),
+    adoptedInstances,
     health: readAddress(value("health-probe-bind-address")),
     webhook: {
       port: integer("webhook-port", value("webhook-port"), 65535),

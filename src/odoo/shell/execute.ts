@@ -1,7 +1,9 @@
 /** Carries out a plan, step by step, in its order. Every effect may be repeated; none is undone. */
 import {
   ApiError,
+  ConfigMap,
   Deployment,
+  fieldTakeoverPatch,
   HttpRoute,
   Ingress,
   isNotFound,
@@ -17,6 +19,7 @@ import {
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
+import { FIELD_MANAGER } from "../machine/decide.ts";
 import { readOnlyVersion } from "../model/database.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
@@ -77,10 +80,40 @@ class Execution {
     return this.#context.store(type).get(`${this.#instance.metadata.namespace}/${name}`);
   }
 
+  async #read<T extends KubeObject>(type: ResourceType<T>, name: string): Promise<Stored<T> | undefined> {
+    const { client, signal } = this.#context;
+    try {
+      return await client.get(type, { name, namespace: this.#instance.metadata.namespace ?? "" }, { signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
   async #disown(type: ResourceType, name: string): Promise<void> {
-    const child = this.#child(type, name);
+    const child = this.#child(type, name) ?? await this.#read(type, name); // of operator 2.5.0, without our label
     const operations = child ? disownPatch(child, this.#instance.metadata.uid) : [];
     if (child && operations.length) await this.#context.patch(type, child, operations);
+  }
+
+  async #adoptConfigMap({ name, labels }: Effect & { type: "adoptConfigMap" }): Promise<void> {
+    const { namespace = "" } = this.#instance.metadata;
+    const present = await this.#read(ConfigMap, name);
+    if (!present) return;
+    const { data } = present;
+    await this.#context.apply<ConfigMap>({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, namespace, labels },
+      ...(data ? { data } : {}),
+    });
+  }
+
+  /** The cache does not know which fields they are, so the object is read first. */
+  async #takeOverFields(name: string): Promise<void> {
+    const live = await this.#read(Deployment, name);
+    const operations = live ? fieldTakeoverPatch(live, { from: [FIELD_MANAGER], manager: FIELD_MANAGER }) : [];
+    if (live && operations.length) await this.#context.patch(Deployment, live, operations);
   }
 
   async carryOut(effect: Effect): Promise<void> {
@@ -91,6 +124,11 @@ class Execution {
         return;
       case "ensureUserSecret":
         return await this.#secrets.ensureUserSecret(effect);
+      case "adoptRole":
+      case "restrictRole": {
+        const { type, role, uid } = effect;
+        return await this.#cluster(effect.cluster).write({ type, role, ownership: { uid } });
+      }
       case "ensureRole": {
         const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
         const { role, uid } = effect;
@@ -101,8 +139,8 @@ class Execution {
         });
       }
       case "ensureDatabase": {
-        const { database, role, uid } = effect;
-        return await this.#cluster(effect.cluster).ensureDatabase({ database, role, ownership: { uid } });
+        const { database, role, uid, adopt = false } = effect;
+        return await this.#cluster(effect.cluster).ensureDatabase({ database, role, ownership: { uid }, adopt });
       }
       case "ensureReadOnlyRole": {
         const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
@@ -128,6 +166,10 @@ class Execution {
         });
       case "renderConfig":
         return await this.#secrets.renderConfig(effect);
+      case "adoptConfigMap":
+        return await this.#adoptConfigMap(effect);
+      case "takeOverFields":
+        return await this.#takeOverFields(effect.name);
       case "apply":
         return await applyAsServed(effect.object, context);
       case "applyIfPresent":

@@ -1,5 +1,6 @@
 /** Reads the caches into a World. No requests: what a cache does not hold does not exist. */
 import {
+  ConfigMap,
   controllerOf,
   Deployment,
   HttpRoute,
@@ -16,12 +17,14 @@ import {
   type Stored,
 } from "../../kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import { adoptedOperation } from "../model/adoption.ts";
 import { chooseCluster, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
 import type {
   AdminPasswordFacts,
+  AdoptedInstances,
   ChosenCluster,
   JobState,
   Observed,
@@ -31,6 +34,7 @@ import type {
 } from "../model/world.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
+import type { UpstreamChildren } from "./upstream_children.ts";
 
 /** Index over objects of an instance: its key. */
 export const BY_INSTANCE = "instance";
@@ -42,15 +46,19 @@ export interface Sights {
   readonly clusters: Clusters;
   readonly facts: (cluster: string) => ClusterFacts;
   readonly defaults: Defaults;
+  readonly adoptedInstances: AdoptedInstances;
   readonly pullSecret: (instance: OdooInstance) => PullSecretFacts | undefined;
   /** Of the Secret that the spec names, if it names one. */
   readonly adminPassword?: AdminPasswordFacts | undefined;
+  /** What the caches do not show. */
+  readonly upstream?: UpstreamChildren;
 }
 
 /** The world as it is now. */
 export function observe(instance: Stored<OdooInstance>, context: ReconcileContext, sights: Sights): World {
-  const status = instance.status ?? {};
-  const observed = observeObjects(instance, context, sights);
+  const observed = { ...sights.upstream, ...observeObjects(instance, context, sights) };
+  const operation = adoptedOperation(instance.status ?? {}, observed.initJobs);
+  const status = { ...instance.status, ...(operation ? { operation } : {}) };
   const rival = olderRival(instance, context);
   const { resolved, problem } = rival ? { problem: nameConflict(rival) } : resolve(instance, sights.defaults);
   return {
@@ -58,6 +66,7 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     status,
     phase: status.phase ?? "Provisioning",
     defaults: sights.defaults,
+    adoptedInstances: sights.adoptedInstances,
     ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
     observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },
@@ -65,7 +74,11 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
   };
 }
 
-function observeCluster(instance: Stored<OdooInstance>, sights: Sights): ChosenCluster {
+/** Where the instance's database is to be, and what is known of that cluster. */
+export function observeCluster(
+  instance: Stored<OdooInstance>,
+  sights: Pick<Sights, "clusters" | "facts">,
+): ChosenCluster {
   const chosen = chooseCluster(instance, sights.clusters);
   if ("problem" in chosen) return { problem: chosen.problem };
   return { address: chosen.address, facts: sights.facts(chosen.address.name) };
@@ -97,6 +110,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     pullSecret: sights.pullSecret(instance),
     web: child(Deployment, objectNames.web(name)),
     cron: child(Deployment, objectNames.cron(name)),
+    configMap: child(ConfigMap, objectNames.config(name)),
     filestore: child(PersistentVolumeClaim, objectNames.filestore(name)),
     ingress: child(Ingress, objectNames.route(name)),
     route: child(HttpRoute, objectNames.route(name)),

@@ -4,8 +4,9 @@ import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
 import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
-import { observe, type Sights } from "./observe.ts";
+import { observe, observeCluster, type Sights } from "./observe.ts";
 import { SecretBodies } from "./secrets.ts";
+import { findUpstreamChildren } from "./upstream_children.ts";
 
 /** What a reconcile works with, beside the caches. */
 export interface ReconcileTools extends ExecutionParts {
@@ -25,7 +26,8 @@ export async function reconcile(
     read: (name) => new SecretBodies(context, namespace).read(name),
     now: context.clock.now(),
   });
-  const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts });
+  const upstream = await findUpstreamChildren(instance, context, observeCluster(instance, sights).facts);
+  const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });
   const plan = decide(world);
   await execute(plan, instance, context, parts);
   const afterMs = Math.min(plan.requeueAfterMs ?? Infinity, adminPassword?.againAfterMs ?? Infinity);

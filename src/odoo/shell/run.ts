@@ -61,7 +61,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   let enqueue: (key: ObjectKey) => void = () => {};
 
   const program = operator(OdooInstanceKind)
-    .watches(Deployment, OURS)
+    .watches(Deployment, { ...OURS, keepManagers: true })
     .watches(Service, OURS)
     .watches(Ingress, OURS)
     .watches(HttpRoute, { ...OURS, optional: true })
@@ -96,6 +96,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         clusters: secret.clusters,
         facts: (cluster: string) => postgres.facts(cluster),
         defaults: config.defaults,
+        adoptedInstances: config.adoptedInstances,
         pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
       };
       return reconcile(instance, context, { sights, postgres, pullSecrets, adminPasswords });

@@ -5,7 +5,12 @@ import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } fro
 import { secretMark } from "../model/admin_password.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
 import { passwordProblem } from "../model/database.ts";
-import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
+import {
+  CONTENT_HASH_ANNOTATION,
+  PASSWORD_HASH_ANNOTATION,
+  RENDERED_FROM_ANNOTATION,
+  ROOT_CERTIFICATE_KEY,
+} from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { SecretKeyRef } from "../model/resolve.ts";
 
@@ -89,6 +94,7 @@ export class SecretBodies {
     const annotations = {
       [RENDERED_FROM_ANNOTATION]: configInputsHash(text, mark, secretVersion),
       [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt, ...rootCertificate].join("\n")),
+      [PASSWORD_HASH_ANNOTATION]: sha256Hex(password),
     };
     const data = Object.fromEntries(
       [

@@ -3,10 +3,26 @@
  * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed. With deletionPolicy Retain what
  * holds data is set free instead, and PostgreSQL is not asked at all.
  */
+import { clusterInUse, roleAdoptions } from "../model/adoption.ts";
 import { databaseOwnerUid, databasesOwnedBy } from "../model/database.ts";
-import { databaseName, INSTANCE_FINALIZER, OUTCOME_FINALIZER, readOnlyRoleName, roleName } from "../model/names.ts";
+import {
+  databaseName,
+  INSTANCE_FINALIZER,
+  LEGACY_FINALIZER,
+  OUTCOME_FINALIZER,
+  readOnlyRoleName,
+  roleName,
+} from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
+
+/** The finalizers that wait for this, ours last. */
+const DELETION_FINALIZERS: readonly string[] = [LEGACY_FINALIZER, INSTANCE_FINALIZER];
+
+/** Whether a deletion waits for this operator. */
+export function awaitsDeletion({ instance }: World): boolean {
+  return instance.metadata.finalizers?.some((finalizer) => DELETION_FINALIZERS.includes(finalizer)) ?? false;
+}
 
 /** What must be gone before the instance may go, in order; the finalizer comes last, once nothing is left. */
 export function planDeletion(world: World): Effect[] {
@@ -24,11 +40,14 @@ export function planDeletion(world: World): Effect[] {
     }, ...workloads];
   }
   if (deletionObstacle(world)) return [];
+  const adoptions = retains(world) ? [] : roleAdoptions(world);
+  if (adoptions.length) return adoptions; // only what is signed is ever dropped; the news of it brings us back
   const drops = retains(world) ? planRetention(world) : planDrops(world);
   const releases = observed.jobs.filter((job) => job.metadata.finalizers?.includes(OUTCOME_FINALIZER)).map((
     job,
   ): Effect => ({ type: "releaseJob", job }));
-  return [...drops, ...releases, { type: "removeFinalizer", finalizer: INSTANCE_FINALIZER }];
+  const held = DELETION_FINALIZERS.filter((finalizer) => instance.metadata.finalizers?.includes(finalizer));
+  return [...drops, ...releases, ...held.map((finalizer): Effect => ({ type: "removeFinalizer", finalizer }))];
 }
 
 /** What is going on while nothing stands in the way. */
@@ -43,8 +62,9 @@ export function deletion(world: World): { readonly reason: string; readonly mess
 export function deletionObstacle(
   world: World,
 ): { readonly reason: string; readonly message: string } | undefined {
-  const { status, cluster } = world;
-  if (!status.activeCluster || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays
+  const { cluster } = world;
+  const active = clusterInUse(world);
+  if (!active || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays
   const wayOut = `To give database and role up, remove the finalizer ${INSTANCE_FINALIZER}`;
   if (cluster.problem) {
     return {
@@ -58,10 +78,10 @@ export function deletionObstacle(
       message: `Cannot drop database and role: ${cluster.facts.message}. ${wayOut}`,
     };
   }
-  if (cluster.address.name !== status.activeCluster) {
+  if (cluster.address.name !== active) {
     return {
       reason: "ClusterChangeNotSupported",
-      message: `Cannot drop database and role: they are on cluster '${status.activeCluster}'. ${wayOut}`,
+      message: `Cannot drop database and role: they are on cluster '${active}'. ${wayOut}`,
     };
   }
   return undefined;
@@ -103,8 +123,9 @@ function planRetention({ instance, observed, status }: World): Effect[] {
   ];
 }
 
-function planDrops({ status, cluster, instance }: World): Effect[] {
-  if (!status.activeCluster || !cluster.address || !cluster.facts.known) return [];
+function planDrops(world: World): Effect[] {
+  const { cluster, instance } = world;
+  if (!clusterInUse(world) || !cluster.address || !cluster.facts.known) return [];
   const { name, namespace = "", uid } = instance.metadata;
   const role = roleName({ name, namespace });
   const { facts, address } = cluster;

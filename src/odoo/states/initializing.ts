@@ -1,5 +1,6 @@
 /** From an empty database to one with modules: who asks for it, the Job that does it, and how its end is recorded. */
 import type { OdooInitJobStatus } from "../crd/mod.ts";
+import { forbidsInit, unfinishedDatabase, worksForUpstream } from "../model/adoption.ts";
 import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { isStray, isTerminal, operationOutcome, pendingInitJobs, requestOf, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
@@ -13,7 +14,7 @@ export function planInitRequest(world: World): Effect[] {
   const { resolved, instance, observed } = world;
   if (!resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
   const name = nextRequest(resolved.name, observed.initJobs);
-  if (pendingInitJobs(world).length || !name) return [];
+  if (pendingInitJobs(world).length || !name || forbidsInit(world)) return [];
   const { modules, demo } = resolved.init;
   const languages = instance.spec.init?.languages;
   const webhook = instance.spec.init?.webhook;
@@ -53,6 +54,7 @@ export function planInitialJob(world: World): Effect[] {
   if (!cr || !operation?.jobName || isTerminal(cr) || !resolved || !cluster.address) return [];
   const job = jobStateOf(world, operation.jobName);
   if (job.state === "succeeded" || job.state === "failed") return []; // planOutcome() closes the CR at once
+  if (worksForUpstream(world)) return []; // it needs nothing of ours, and goes before
   if (job.state === "absent" && (wasStarted(cr, operation) || otherJobActive(world, operation.jobName))) return [];
   const create: Effect[] = [
     ...(world.observed.adminSecret ? [] : [adminSecret(resolved)]),
@@ -111,9 +113,11 @@ export function planRefusals(world: World): Effect[] {
     { type: "event", about: cr, warning: true, reason: "InitRefused", note: message },
   ];
   const open = initJobs.filter((cr) => !isTerminal(cr) && cr.metadata.uid !== world.status.operation?.uid);
+  const unfinished = unfinishedDatabase(world);
   return open.flatMap((cr) => {
     if (isStray(cr)) return refuse(cr, "spec.odooInstanceRef.namespace must be the namespace of this object");
     if (world.status.dbInitialized) return refuse(cr, "The instance is initialised already: nothing was done");
+    if (unfinished) return refuse(cr, `${describeUnfinished(unfinished)}: nothing was done`);
     return [];
   });
 }
@@ -127,6 +131,12 @@ export function planReleases(world: World): Effect[] {
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
     return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
+}
+
+/** A database that nobody may install anything in, and what to do about it. */
+export function describeUnfinished(database: string): string {
+  return `Database ${database} was left behind by operator 2.5.0, and nothing says that it is complete. To serve it, set ` +
+    "status.dbInitialized to true (kubectl edit --subresource=status); to begin anew, drop it";
 }
 
 /** The password that Odoo's first user gets instead of the one that all the world knows. */

@@ -2,18 +2,28 @@
 import { defaultsPatch } from "../model/resolve.ts";
 import { adminPasswordMark } from "../model/admin_password.ts";
 import { configInputsHash, configText } from "../model/config_text.ts";
+import { isAdopted } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
-import { INSTANCE_FINALIZER, instanceLabels, objectNames, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
+import {
+  INSTANCE_FINALIZER,
+  instanceLabels,
+  LEGACY_FINALIZER,
+  objectNames,
+  RENDERED_FROM_ANNOTATION,
+} from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 
-/** First of all: our finalizer, and the operator's defaults where the spec says nothing, in one patch. */
+/** First of all: our finalizer in the place of a former operator's, and the defaults that the spec lacks, in one patch. */
 export function planPreparation({ instance, defaults }: World): Effect[] {
-  const { finalizers, resourceVersion } = instance.metadata;
+  const { finalizers = [], resourceVersion } = instance.metadata;
+  const wanted = [
+    ...finalizers.filter((name) => name !== LEGACY_FINALIZER && name !== INSTANCE_FINALIZER),
+    INSTANCE_FINALIZER,
+  ];
+  const complete = finalizers.includes(INSTANCE_FINALIZER) && !finalizers.includes(LEGACY_FINALIZER);
   const operations = [
-    ...(finalizers?.includes(INSTANCE_FINALIZER)
-      ? []
-      : [{ op: "add", path: "/metadata/finalizers", value: [...finalizers ?? [], INSTANCE_FINALIZER] } as const]),
+    ...(complete ? [] : [{ op: "add", path: "/metadata/finalizers", value: wanted } as const]),
     ...defaultsPatch(instance.spec, defaults),
   ];
   if (!operations.length) return [];
@@ -24,24 +34,24 @@ export function planPreparation({ instance, defaults }: World): Effect[] {
 }
 
 /**
- * The traces of that patch in managedFields are removed: the defaults belong to nobody, so that a user's server-side
- * apply does not conflict with them.
+ * What that patch leaves in managedFields is removed: the defaults belong to nobody, so that a user's server-side apply
+ * does not conflict with them. So is what operator 2.5.0 left there of its own writes, of which the status is one: we apply
+ * the whole of it, and what we leave out of it one day is to go.
  */
 export function planDisowning({ instance }: World, manager: string): Effect[] {
-  const index =
-    instance.metadata.managedFields?.findIndex((entry) =>
-      entry.manager === manager && entry.operation === "Update" && !entry.subresource
-    ) ?? -1;
-  if (index < 0) return [];
-  const path = `/metadata/managedFields/${index}`;
-  return [{
-    type: "patchInstance",
-    operations: [
-      { op: "test", path: `${path}/manager`, value: manager },
-      { op: "test", path: `${path}/operation`, value: "Update" },
-      { op: "remove", path },
-    ],
-  }];
+  const entries = instance.metadata.managedFields ?? [];
+  const found = entries.flatMap((entry, index) =>
+    entry.manager === manager && entry.operation === "Update" && (!entry.subresource || entry.subresource === "status")
+      ? [`/metadata/managedFields/${index}`]
+      : []
+  );
+  if (!found.length) return [];
+  const tests = found.flatMap((path) => [
+    { op: "test", path: `${path}/manager`, value: manager } as const,
+    { op: "test", path: `${path}/operation`, value: "Update" } as const,
+  ]);
+  const removals = found.toReversed().map((path) => ({ op: "remove", path }) as const); // the last first: they are numbered
+  return [{ type: "patchInstance", operations: [...tests, ...removals] }];
 }
 
 /** Secrets, role, database and odoo.conf. */
@@ -61,11 +71,21 @@ export function planFoundations(world: World): Effect[] {
       present.ownership.secretVersion === observed.userSecret.version;
     if (!current) effects.push({ type: "ensureRole", cluster: cluster.address.name, role, uid, secret });
     const held = cluster.facts.databases.get(database);
+    const adopted = held?.owner === role && !held.ownership && isAdopted(world);
     // A database that is missing after it was initialised is a loss to be told, not to be papered over with an empty one.
-    const wanted = !held
-      ? !status.dbInitialized
+    const wanted = !held ? !status.dbInitialized : adopted
+      ? status.dbInitialized // else nobody knows what is in it
       : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
-    if (wanted) effects.push({ type: "ensureDatabase", cluster: cluster.address.name, database, role, uid });
+    if (wanted) {
+      effects.push({
+        type: "ensureDatabase",
+        cluster: cluster.address.name,
+        database,
+        role,
+        uid,
+        ...(adopted ? { adopt: true } : {}),
+      });
+    }
   }
   const text = configText(resolved, cluster.address);
   const rendered = observed.configSecret?.annotations[RENDERED_FROM_ANNOTATION];

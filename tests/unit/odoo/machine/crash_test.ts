@@ -38,6 +38,7 @@ class ModelCluster {
       status: this.status,
       phase: this.status.phase ?? "Provisioning",
       defaults,
+      adoptedInstances: "keep",
       resolved,
       cluster: { address: anAddress(), facts: this.facts },
       observed: {

@@ -59,15 +59,19 @@ Deno.test("decide() puts finalizer and defaults in one patch, and does nothing e
   }]);
 });
 
-Deno.test("decide() takes our Update entry out of managedFields, and nobody else's", () => {
+Deno.test("decide() takes our Update entries out of managedFields, the last first, and nobody else's", () => {
   const managedFields = [
     { manager: "kubectl", operation: "Update" },
     { manager: "odoo-operator", operation: "Apply" },
     { manager: "odoo-operator", operation: "Update", subresource: "status" },
+    { manager: "odoo-operator", operation: "Update", subresource: "scale" },
     { manager: "odoo-operator", operation: "Update" },
   ] as const;
   const [first] = only(decide(aWorld({ instance: { metadata: { managedFields } } })), "patchInstance");
-  assertEquals(first?.operations.at(-1), { op: "remove", path: "/metadata/managedFields/3" });
+  assertEquals(first?.operations.filter(({ op }) => op === "remove").map(({ path }) => path), [
+    "/metadata/managedFields/4",
+    "/metadata/managedFields/2",
+  ]);
   assertEquals(only(decide(aWorld()), "patchInstance"), []);
 });
 

@@ -115,6 +115,13 @@ const FLAGS: Readonly<Record<string, FlagFacts>> = {
     want: "/certs/tls.key",
     at: ({ webhook }) => webhook.keyPath,
   },
+  "adopted-instances": {
+    env: "ADOPTED_INSTANCES",
+    standard: "keep",
+    given: "switch",
+    want: "switch",
+    at: ({ adoptedInstances }) => adoptedInstances,
+  },
   "job-history-limit": withoutEffect("JOB_HISTORY_LIMIT", "5"),
 };
 
@@ -221,6 +228,10 @@ const REFUSED: Readonly<Record<string, { readonly given: readonly string[]; read
   "resources are a list": { given: ["--default-odoo-resources=[]"], want: "--default-odoo-resources" },
   "affinity is a text": { given: ['--default-odoo-affinity="zone"'], want: "--default-odoo-affinity" },
   "tolerations are an object": { given: ["--default-odoo-tolerations={}"], want: "--default-odoo-tolerations" },
+  "nobody knows what to do with adopted instances": {
+    given: ["--adopted-instances=roll"],
+    want: "keep or switch",
+  },
   "the log format is unknown": { given: ["--log-format=xml"], want: "text or json" },
   "the log level is unknown": { given: ["--log-level=loud"], want: "debug, info, warning or error" },
   "the health address has no port": { given: ["--health-probe-bind-address=localhost"], want: "host:port" },
