@@ -101,6 +101,10 @@ const UNDERSTOOD: Readonly<Record<string, { readonly values: Values; readonly wa
     values: { imagePullSecrets: [{ name: "hub" }], operator: { allowedPullSecrets: [] } },
     want: (config) => ({ ...config, allowedPullSecrets: [] }),
   },
+  "the pods of operator 2.5.0 are to be switched": {
+    values: { operator: { adoptedInstances: "switch" } },
+    want: (config) => ({ ...config, adoptedInstances: "switch" }),
+  },
   "logs are for machines": {
     values: { operator: { logFormat: "json", logLevel: "debug" } },
     want: (config) => ({ ...config, logFormat: "json", logLevel: "debug" }),
