@@ -128,6 +128,12 @@ Deno.test(`${FLEET} running instances are taken over without a touch of their po
     const status = await adopted(shop, name, "PodsKept");
     assertEquals([status?.phase, status?.dbInitialized], ["Running", true], name);
   }
+  for (const name of names) {
+    await eventually(`${name} has been taken over on PostgreSQL too, after which its status is written`, async () => {
+      const { status } = await instanceOf(shop, name);
+      return conditionOf(status?.conditions, "DatabaseReachable")?.status === "True";
+    }, { timeoutMs: TIMEOUT_MS });
+  }
   await rig.kill();
   const versions = await versionsOf(shop);
   await rig.start(); // with nothing in its memory it looks at all of them again
