@@ -156,6 +156,15 @@ Deno.test("decide() applies a Deployment of 2.5.0 as it is before it takes the d
   assertEquals(applied({ [LAST_APPLIED_ANNOTATION]: "x" })?.strategy, { type: "Recreate" });
 });
 
+Deno.test("decide() signs the role that may only read along with the owner's", () => {
+  const { cluster } = upstreamWorld("full");
+  assert(cluster.facts?.known);
+  const reader = `${ROLE}_ro`;
+  const facts = { ...cluster.facts, roles: new Map([...cluster.facts.roles, [reader, { name: reader }]]) };
+  const plan = decide(upstreamWorld("full", { cluster: { address: UPSTREAM_CLUSTER, facts } }));
+  assertEquals(deeds(plan).slice(0, 2), [`adoptRole ${ROLE}`, `adoptRole ${reader}`]);
+});
+
 Deno.test("decide() signs no role that may be somebody else's", () => {
   const { cluster } = upstreamWorld("full");
   assert(cluster.facts?.known);
