@@ -3,7 +3,7 @@
  * and the key comes back after its backoff (or after the server's Retry-After).
  */
 import { type Clock, systemClock } from "./clock.ts";
-import { ApiError, isConflict, messageOf, TerminalError } from "./errors.ts";
+import { ApiError, isConflict, isOverQuota, messageOf, TerminalError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WorkItem, WorkQueue } from "./queue.ts";
@@ -45,6 +45,9 @@ export interface ControllerOptions {
   readonly concurrency?: number;
   readonly clock?: Clock;
 }
+
+/** Longest pause after a quota refused a write: no watch tells when there is room again, and a person waits for it. */
+const QUOTA_BACKOFF_MS = 8_000;
 
 /** Runs `concurrency` workers over a queue. */
 export class Controller {
@@ -115,7 +118,10 @@ export class Controller {
       return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
     }
     if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
-    const waitMs = queue.addRateLimited(key, error instanceof ApiError ? { atLeastMs: error.retryAfterMs ?? 0 } : {});
+    const waitMs = queue.addRateLimited(key, {
+      atLeastMs: error instanceof ApiError ? error.retryAfterMs ?? 0 : 0,
+      ...(isOverQuota(error) ? { atMostMs: QUOTA_BACKOFF_MS } : {}),
+    });
     log.error("Reconcile failed", { error: messageOf(error), waitMs: Math.round(waitMs) });
   }
 }

@@ -61,6 +61,11 @@ export function isInvalid(error: unknown): boolean {
   return error instanceof ApiError && error.status === 422;
 }
 
+/** A ResourceQuota is used up. Nobody tells when it is raised, or when another object goes. */
+export function isOverQuota(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403 && error.message.includes("exceeded quota");
+}
+
 /** The one-line text of anything thrown, for logs and conditions. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 /** The condition `Reconciled`, in which an operator tells people about failing reconciles. Pure. */
 import type { Change } from "./cache.ts";
 import { conditionOf } from "./conditions.ts";
-import { NotOursError } from "./errors.ts";
+import { isOverQuota, NotOursError } from "./errors.ts";
 import { hashOf } from "./hash.ts";
 import type { Condition, KubeObject } from "./types.ts";
 
@@ -15,7 +15,8 @@ export function conditionsOf(object: KubeObject | undefined): readonly Condition
 
 /** The reason under which an error is told. */
 export function reasonOf(error: unknown): string {
-  return error instanceof NotOursError ? "NameConflict" : "ReconcileFailed";
+  if (error instanceof NotOursError) return "NameConflict";
+  return isOverQuota(error) ? "QuotaExceeded" : "ReconcileFailed";
 }
 
 /** Whether a change is our own report and nothing else: to react would bring a failing object back before its backoff. */

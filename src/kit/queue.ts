@@ -92,11 +92,16 @@ export class WorkQueue {
   }
 
   /** Wants `key` after its backoff, which doubles with each call until {@linkcode forget}. Returns the wait in milliseconds. */
-  addRateLimited(key: ObjectKey, options: { readonly atLeastMs?: number } = {}): number {
+  addRateLimited(
+    key: ObjectKey,
+    options: { readonly atLeastMs?: number; readonly atMostMs?: number } = {},
+  ): number {
+    const { atLeastMs = 0, atMostMs = Infinity } = options;
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    const { baseBackoffMs: baseMs, maxBackoffMs: maxMs, random } = this.#options;
-    const waitMs = Math.max(options.atLeastMs ?? 0, backoffMs(failures, { baseMs, maxMs, random }));
+    const { baseBackoffMs: baseMs, maxBackoffMs, random } = this.#options;
+    const maxMs = Math.min(maxBackoffMs, atMostMs);
+    const waitMs = Math.max(atLeastMs, backoffMs(failures, { baseMs, maxMs, random }));
     this.addAfter(key, waitMs);
     return waitMs;
   }

@@ -112,6 +112,20 @@ Deno.test("Controller.run() waits as long as the server asked when it sent Retry
   await end();
 });
 
+Deno.test("Controller.run() tries a write that a quota refused at least every eight seconds", async () => {
+  const times: number[] = [];
+  const refusal = new ApiError(403, "Forbidden", 'things "a" is forbidden: exceeded quota: none');
+  const { queue, clock, end } = await aController(() => {
+    times.push(clock.now());
+    return Promise.reject(refusal);
+  });
+  queue.add("a");
+  await clock.advance(600_000);
+  await end();
+  const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  assertEquals(Math.round(Math.max(...gaps)), 8_000);
+});
+
 Deno.test("Controller.run() retries a conflict quietly", async () => {
   let runs = 0;
   const conflict = new ApiError(409, "Conflict", "somebody wrote first");

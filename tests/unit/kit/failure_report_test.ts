@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Change } from "../../../src/kit/cache.ts";
 import { conditionsOf, isOnlyReport, reasonOf } from "../../../src/kit/failure_report.ts";
-import { NotOursError } from "../../../src/kit/errors.ts";
+import { ApiError, NotOursError } from "../../../src/kit/errors.ts";
 import type { KubeObject } from "../../../src/kit/types.ts";
 import { aThing, type ThingOptions } from "./fake_client.ts";
 
@@ -50,9 +50,12 @@ Deno.test("conditionsOf() is empty when there is no object, no status or no cond
   assertEquals([undefined, {}, aChange({}, { status: {} }).object].map((object) => conditionsOf(object)), [[], [], []]);
 });
 
-Deno.test("reasonOf() tells a taken name from all other errors", () => {
-  assertEquals([new NotOursError("Thing", "ns/a", undefined), new Error("x")].map(reasonOf), [
-    "NameConflict",
-    "ReconcileFailed",
-  ]);
+Deno.test("reasonOf() tells a taken name and a used-up quota from all other errors", () => {
+  const errors = [
+    new NotOursError("Thing", "ns/a", undefined),
+    new ApiError(403, "Forbidden", 'things "a" is forbidden: exceeded quota: none, requested: things=1'),
+    new ApiError(403, "Forbidden", 'things "a" is forbidden: you may not'),
+    new Error("x"),
+  ];
+  assertEquals(errors.map(reasonOf), ["NameConflict", "QuotaExceeded", "ReconcileFailed", "ReconcileFailed"]);
 });
