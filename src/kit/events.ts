@@ -20,19 +20,22 @@ export interface EventNote {
   readonly note: string;
 }
 
-interface EventObject extends KubeObject {
-  readonly eventTime: string;
-  readonly reportingController: string;
-  readonly reportingInstance: string;
-  readonly regarding: Readonly<Record<string, string | undefined>>;
-  readonly type: string;
-  readonly reason: string;
-  readonly action: string;
-  readonly note: string;
+/** `events.k8s.io/v1`. Those of others may lack what ours have. */
+export interface Event extends KubeObject {
+  readonly eventTime?: string;
+  readonly reportingController?: string;
+  readonly reportingInstance?: string;
+  readonly regarding?: Readonly<Record<string, string | undefined>>;
+  readonly type?: string;
+  readonly reason?: string;
+  readonly action?: string;
+  readonly note?: string;
   readonly series?: { readonly count: number; readonly lastObservedTime: string };
+  /** When it was last so, in the words of older recorders. */
+  readonly deprecatedLastTimestamp?: string;
 }
 
-const EVENT: ResourceType<EventObject> = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" };
+export const Event: ResourceType<Event> = { group: "events.k8s.io", version: "v1", kind: "Event", plural: "events" };
 
 /** The same event within this time is one series. */
 const SERIES_MS = 600_000;
@@ -90,7 +93,7 @@ export class EventRecorder {
       if (!this.#mayTell(object.metadata.uid, now)) return;
       const created = this.#try(async () => {
         const { metadata: { name, namespace = "", uid } } = await this.#client.create(
-          EVENT,
+          Event,
           this.#eventOf(object, note, now),
         );
         return { name, namespace, uid };
@@ -115,13 +118,13 @@ export class EventRecorder {
     const event = await series.created;
     if (!event) return;
     const value = { count: series.count, lastObservedTime: microTime(now) };
-    await this.#client.patch(EVENT, event, [
+    await this.#client.patch(Event, event, [
       { op: "test", path: "/metadata/uid", value: event.uid },
       { op: "add", path: "/series", value },
     ]);
   }
 
-  #eventOf(object: Stored<KubeObject>, note: EventNote, now: number): EventObject {
+  #eventOf(object: Stored<KubeObject>, note: EventNote, now: number): Event {
     const { apiVersion, kind, metadata: { namespace = "default", uid, resourceVersion } } = object;
     const name = nameOf(object);
     const { type = "Normal", reason, action = "Reconcile" } = note;
