@@ -1,6 +1,6 @@
 /**
  * Nodes without machines: kwok marks pods ready that nobody runs, ends the pods of Jobs and provides volumes. What it
- * does is written in its stages; these are the ones that come with it, with three changes (see {@linkcode kwokConfig}).
+ * does is written in its stages; these are the ones that come with it, with four changes (see {@linkcode kwokConfig}).
  */
 import { parseAllDocuments, stringify } from "yaml";
 import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
@@ -33,6 +33,44 @@ const KWOK_OPTIONS = {
 /** Stages in which kwok does what the controller manager does as well, so that both run into each other's writes. */
 const DONE_BY_VOLUME_CONTROLLER = ["pv-bind", "pvc-delete"];
 
+/** An image that no registry has: its pods wait for it, as a kubelet lets them. */
+export const MISSING_IMAGE = "registry.example.com/odoo:missing";
+
+const POD_IMAGE = ".spec.containers.[].image";
+
+const PULL_FAILS = {
+  apiVersion: "kwok.x-k8s.io/v1alpha1",
+  kind: "Stage",
+  metadata: { name: "pod-image-missing" },
+  spec: {
+    resourceRef: { apiGroup: "v1", kind: "Pod" },
+    selector: {
+      matchExpressions: [
+        { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" },
+        { key: POD_IMAGE, operator: "In", values: [MISSING_IMAGE] },
+        { key: ".status.containerStatuses", operator: "DoesNotExist" },
+      ],
+    },
+    next: {
+      statusTemplate: `
+phase: Pending
+conditions:
+- {type: Ready, status: "False", reason: ContainersNotReady}
+- {type: ContainersReady, status: "False", reason: ContainersNotReady}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: ""
+  ready: false
+  restartCount: 0
+  state: {waiting: {reason: ImagePullBackOff, message: 'Back-off pulling image "${MISSING_IMAGE}": not found'}}
+{{ end }}
+`,
+    },
+  },
+};
+
 interface Stage {
   readonly kind?: string;
   readonly metadata: { readonly name: string };
@@ -40,9 +78,10 @@ interface Stage {
 }
 
 /**
- * kwok's configuration with the stages found in `stageDirectory`. Three changes: volumes belong to
+ * kwok's configuration with the stages found in `stageDirectory`. Four changes: volumes belong to
  * {@linkcode STORAGE_CLASS}; kwok provides and deletes them as a provisioner does, the volume controller binds them;
- * Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did.
+ * Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did; pods with
+ * {@linkcode MISSING_IMAGE} never start.
  */
 export async function kwokConfig(stageDirectory: string): Promise<string> {
   const stages = await readStages(stageDirectory);
@@ -55,10 +94,15 @@ export async function kwokConfig(stageDirectory: string): Promise<string> {
     key: `.metadata.labels["${INSTANCE_LABEL}"]`,
     operator: "DoesNotExist",
   });
+  named("pod-ready").spec.selector.matchExpressions.push({
+    key: POD_IMAGE,
+    operator: "NotIn",
+    values: [MISSING_IMAGE],
+  });
   const provision = named("pvc-provision").spec;
   provision.steps = provision.steps.slice(0, 1); // makes the volume; the others bind it
   const kept = stages.filter(({ metadata }) => !DONE_BY_VOLUME_CONTROLLER.includes(metadata.name));
-  return [KWOK_OPTIONS, ...kept].map((document) => stringify(document)).join("---\n");
+  return [KWOK_OPTIONS, ...kept, PULL_FAILS].map((document) => stringify(document)).join("---\n");
 }
 
 async function readStages(directory: string): Promise<Stage[]> {

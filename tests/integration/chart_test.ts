@@ -284,6 +284,7 @@ const GRANTED: readonly string[] = [
   "delete poddisruptionbudgets.policy",
   "patch httproutes.gateway.networking.k8s.io",
   "create events.events.k8s.io",
+  "list events.events.k8s.io",
 ];
 const NOT_GRANTED: readonly string[] = [
   "create odooinstances.bemade.org",

@@ -6,6 +6,7 @@ import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { unfinishedDatabase } from "../model/adoption.ts";
 import { operationOutcome } from "../model/outcome.ts";
+import { podProblem } from "../model/pods.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
@@ -63,7 +64,21 @@ function particular(world: World, phase: Phase): Explanation | undefined {
       return standingProblem(world) ?? clusterChange(world) ??
         (phase === "Provisioning" ? unreachable(world) : databaseMissing(world)) ?? filestoreProblem(world) ??
         (phase === "Uninitialized" ? unfinished(world) : undefined) ??
-        (phase === "Starting" || phase === "Initializing" ? pullSecretProblem(world) : undefined);
+        waitingProblem(world, phase);
+  }
+}
+
+/** What keeps the pods that the phase waits for. */
+function waitingProblem(world: World, phase: Phase): Explanation | undefined {
+  switch (phase) {
+    case "Initializing":
+      return pullSecretProblem(world) ?? podProblem(world, "job");
+    case "Starting":
+      return pullSecretProblem(world) ?? podProblem(world, "web");
+    case "Degraded":
+      return podProblem(world, "web");
+    default:
+      return undefined;
   }
 }
 

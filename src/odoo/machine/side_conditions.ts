@@ -1,6 +1,7 @@
 /** Conditions that most instances never have: said where something is so, and taken back where it was so. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import { objectNames } from "../model/names.ts";
+import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
@@ -10,7 +11,7 @@ type SideCondition = Omit<ConditionState, "observedGeneration">;
 
 /** Those that are to be said of this world. */
 export function sideConditions(world: World): SideCondition[] {
-  return [filestoreShared(world), pullSecretAvailable(world), adopted(world)].filter((condition) =>
+  return [filestoreShared(world), pullSecretAvailable(world), podsWork(world), adopted(world)].filter((condition) =>
     condition !== undefined
   );
 }
@@ -68,4 +69,13 @@ function pullSecretAvailable(world: World): SideCondition | undefined {
   if (problem) return { type, status: "False", ...problem };
   if (!conditionOf(world.status.conditions, type)) return undefined;
   return { type, status: "True", reason: "Available", message: "There is a Secret to pull the image with" };
+}
+
+/** Whether a pod is known not to work: also one of cron, or of a roll-out beside which the former pods still serve. */
+function podsWork(world: World): SideCondition | undefined {
+  const type = "PodsWork";
+  const problem = anyPodProblem(world);
+  if (problem) return { type, status: "False", ...problem };
+  if (!conditionOf(world.status.conditions, type)) return undefined;
+  return { type, status: "True", reason: "NoTrouble", message: "Nothing is known to be wrong with any pod" };
 }

@@ -50,6 +50,12 @@ export type JobState =
   | { readonly state: "succeeded"; readonly message: string }
   | { readonly state: "failed"; readonly message: string };
 
+/** What the pods of an instance are for. */
+export type PodPurpose = "job" | "web" | "cron";
+
+/** Why pods do not work; at most one reason for each purpose. */
+export type PodTroubles = { readonly [purpose in PodPurpose]?: Problem };
+
 /** What is there. */
 export interface Observed {
   readonly userSecret?: SecretFacts;
@@ -76,6 +82,8 @@ export interface Observed {
   readonly jobStates: ReadonlyMap<string, JobState>;
   /** Names of the Jobs, existing or not, that still have a pod which has not ended. */
   readonly jobsWithPods: ReadonlySet<string>;
+  /** Absent unless somebody has waited for pods long enough to have a look at them. */
+  readonly podTroubles?: PodTroubles;
 }
 
 /** Where the database is to be. */

@@ -28,6 +28,7 @@ import type {
   ChosenCluster,
   JobState,
   Observed,
+  PodTroubles,
   PullSecretFacts,
   SecretFacts,
   World,
@@ -72,6 +73,11 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },
     now: context.clock.now(),
   };
+}
+
+/** The world, with what was found out about its pods. */
+export function withPodTroubles(world: World, podTroubles: PodTroubles | undefined): World {
+  return podTroubles ? { ...world, observed: { ...world.observed, podTroubles } } : world;
 }
 
 /** Where the instance's database is to be, and what is known of that cluster. */

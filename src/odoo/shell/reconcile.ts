@@ -4,7 +4,8 @@ import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
 import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
-import { observe, observeCluster, type Sights } from "./observe.ts";
+import { observe, observeCluster, type Sights, withPodTroubles } from "./observe.ts";
+import { podEyes, type PodWatch } from "./pod_watch.ts";
 import { SecretBodies } from "./secrets.ts";
 import { findUpstreamChildren } from "./upstream_children.ts";
 
@@ -12,13 +13,14 @@ import { findUpstreamChildren } from "./upstream_children.ts";
 export interface ReconcileTools extends ExecutionParts {
   readonly sights: Sights;
   readonly adminPasswords: AdminPasswordSecrets;
+  readonly pods: PodWatch;
 }
 
 /** The only function that sees both the cluster and the plan. */
 export async function reconcile(
   instance: Stored<OdooInstance>,
   context: ReconcileContext,
-  { sights, adminPasswords, ...parts }: ReconcileTools,
+  { sights, adminPasswords, pods, ...parts }: ReconcileTools,
 ): Promise<Outcome> {
   const { namespace = "" } = instance.metadata;
   const adminPassword = await adminPasswords.look(instance, {
@@ -28,8 +30,13 @@ export async function reconcile(
   });
   const upstream = await findUpstreamChildren(instance, context, observeCluster(instance, sights).facts);
   const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });
-  const plan = decide(world);
+  const waiting = await pods.look(world, podEyes(context));
+  const plan = decide(withPodTroubles(world, waiting?.troubles));
   await execute(plan, instance, context, parts);
-  const afterMs = Math.min(plan.requeueAfterMs ?? Infinity, adminPassword?.againAfterMs ?? Infinity);
+  const afterMs = Math.min(
+    plan.requeueAfterMs ?? Infinity,
+    adminPassword?.againAfterMs ?? Infinity,
+    waiting?.againAfterMs ?? Infinity,
+  );
   return afterMs < Infinity ? requeue(afterMs) : done();
 }

@@ -38,6 +38,7 @@ import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
 import { OdooInitJobKind, OdooInstanceKind, slimJob, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
+import { PodWatch } from "./pod_watch.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
 import { planWebhook } from "./webhook.ts";
@@ -55,6 +56,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
   const postgres = new PostgresClusters((address) => new PostgresPool(address, { idleConnections: 1 }));
   const adminPasswords = new AdminPasswordSecrets();
+  const pods = new PodWatch();
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;
   let pullSecrets: PullSecrets;
@@ -99,11 +101,12 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         adoptedInstances: config.adoptedInstances,
         pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
       };
-      return reconcile(instance, context, { sights, postgres, pullSecrets, adminPasswords });
+      return reconcile(instance, context, { sights, postgres, pullSecrets, adminPasswords, pods });
     })
     .gone(async (key, { client, store }) => {
       pullSecrets.forget(key);
       adminPasswords.forget(key);
+      pods.forget(key);
       const { name, namespace } = nameOfKey(key);
       for (const rival of rivalNames(name)) { // its names are free now
         if (store(OdooInstanceKind).get(`${namespace}/${rival}`)) enqueue(`${namespace}/${rival}`);

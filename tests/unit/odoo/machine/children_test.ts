@@ -148,3 +148,25 @@ Deno.test("decide() makes and deletes nothing for an instance that must give way
     assertStringIncludes(ready?.message ?? "", "shop-blocked");
   }
 });
+
+const IMAGE = { reason: "ImagePullFailed", message: "Pod shop-1 cannot get image odoo:0" };
+
+Deno.test("decide() gives Ready the trouble of the pods that its phase waits for", () => {
+  const web = aDeployment("shop", { replicas: 2, ready: 0 });
+  const reason = (world: World) => conditionIn(world, "Ready")?.reason;
+  const starting = aWorld({ phase: "Starting", observed: { web, podTroubles: { web: IMAGE } } });
+  assertEquals([reason(starting), effectsOf(starting, "status")[0]?.status.message], [IMAGE.reason, IMAGE.message]);
+  assertEquals(reason(aWorld({ phase: "Starting", observed: { web, podTroubles: { cron: IMAGE } } })), "Starting");
+  const refused = { type: "ReplicaFailure", status: "True", message: 'pods "x" is forbidden: exceeded quota: none' };
+  const failing = { ...web, status: { conditions: [refused] } };
+  const both = aWorld({ phase: "Starting", observed: { web: failing, podTroubles: { web: IMAGE } } });
+  assertEquals(reason(both), "PodsNotCreated", "what the Deployment says is never old");
+  assertEquals(reason(aWorld({ observed: { podTroubles: { web: IMAGE } } })), "Running");
+});
+
+Deno.test("decide() says PodsWork=False of any pod in trouble, nothing where there was none, and takes it back", () => {
+  assertEquals(conditionIn(aWorld(), "PodsWork"), undefined);
+  const cron = conditionIn(aWorld({ observed: { podTroubles: { cron: IMAGE } } }), "PodsWork");
+  assertEquals([cron?.status, cron?.reason, cron?.message], ["False", IMAGE.reason, IMAGE.message]);
+  assertEquals(conditionIn(aWorld({ status: { conditions: cron ? [cron] : [] } }), "PodsWork")?.status, "True");
+});
