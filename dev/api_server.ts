@@ -8,7 +8,7 @@ import {
   type Subject,
 } from "./certificates.ts";
 import { openClusterApi } from "./cluster_api.ts";
-import { AUDIT_POLICY, FILES, spawnApiServer, spawnEtcd } from "./kube_processes.ts";
+import { type AuditLevel, auditPolicy, FILES, spawnApiServer, spawnEtcd } from "./kube_processes.ts";
 import { freePort, type ManagedProcess, PortTakenError, type ProcessGroup, waitUntilReady } from "./processes.ts";
 
 /** Members of its group may do everything, whatever RBAC says. */
@@ -22,12 +22,18 @@ export interface ApiServerOptions {
   readonly group: ProcessGroup;
   /** The programs. */
   readonly paths: { readonly "etcd": string; readonly "kube-apiserver": string };
+  /** @default {"Metadata"} */
+  readonly auditLevel?: AuditLevel | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Starts etcd and an API server on a free port; it is ready when this returns. */
-export async function startApiServer({ group, paths, signal }: ApiServerOptions): Promise<ApiServer> {
-  const [authority] = await Promise.all([createFiles(group.directory), spawnEtcd({ group, command: paths.etcd })]);
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { group, paths, signal, auditLevel = "Metadata" } = options;
+  const [authority] = await Promise.all([
+    createFiles(group.directory, auditLevel),
+    spawnEtcd({ group, command: paths.etcd }),
+  ]);
   for (let attempt = 1;; attempt++) {
     const server = new ApiServer({ group, authority, command: paths["kube-apiserver"], port: freePort() });
     try {
@@ -110,7 +116,7 @@ export class ApiServer {
 }
 
 /** Makes the keys and writes the files that the processes expect. */
-async function createFiles(directory: string): Promise<CertificateAuthority> {
+async function createFiles(directory: string, auditLevel: AuditLevel): Promise<CertificateAuthority> {
   const authority = await createCertificateAuthority();
   const names = { dnsNames: ["localhost", "kubernetes.default.svc"], ips: ["127.0.0.1"] };
   const [serving, serviceAccount] = await Promise.all([authority.issueServer(names), createServiceAccountKeys()]);
@@ -120,7 +126,7 @@ async function createFiles(directory: string): Promise<CertificateAuthority> {
     [FILES.servingKey]: serving.keyPem,
     [FILES.serviceAccountKey]: serviceAccount.privatePem,
     [FILES.serviceAccountPublicKey]: serviceAccount.publicPem,
-    [FILES.auditPolicy]: AUDIT_POLICY,
+    [FILES.auditPolicy]: auditPolicy(auditLevel),
     [FILES.auditLog]: "",
   };
   await Promise.all(

@@ -10,7 +10,7 @@ import { findBinaries, programsDirectory } from "./binaries.ts";
 import { openClusterApi } from "./cluster_api.ts";
 import { awaitFakeNodes, createFakeNodes, kwokConfig } from "./fake_nodes.ts";
 import { stageDirectory } from "./go_build.ts";
-import { FILES, spawnControllerManager, spawnKwok, spawnScheduler } from "./kube_processes.ts";
+import { type AuditLevel, FILES, spawnControllerManager, spawnKwok, spawnScheduler } from "./kube_processes.ts";
 import { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres.ts";
 import { type ProcessGroup, startProcessGroup } from "./processes.ts";
 import { type Progress, reporting, stderrProgress } from "./progress.ts";
@@ -28,6 +28,10 @@ export interface LocalClusterOptions {
   /** How many fake nodes. @default {2} */
   readonly nodes?: number;
   readonly postgres?: Omit<PostgresOptions, "group" | "signal">;
+  /** How much of each request is in the audit log. @default {"Metadata"} */
+  readonly auditLevel?: AuditLevel;
+  /** Controllers to run beside those that every cluster here has. @default {none} */
+  readonly controllers?: readonly string[];
 }
 
 /**
@@ -40,17 +44,17 @@ export interface LocalClusterOptions {
  * ```
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
-  const { signal, logsDir, progress = stderrProgress(), nodes = 2, postgres = {} } = options;
+  const { signal, logsDir, progress = stderrProgress(), nodes = 2, postgres = {}, controllers = [] } = options;
   const paths = await findBinaries(PROGRAM_NAMES, { progress, ...(signal ? { signal } : {}) });
   const stages = await stageDirectory({ directory: await programsDirectory(), signal });
   signal?.throwIfAborted();
   const group = await startProcessGroup(logsDir ? { logsDirectory: logsDir } : {});
   const start = async () => {
     const [apiServer, database] = await Promise.all([
-      startApiServer({ group, paths, signal }),
+      startApiServer({ group, paths, signal, auditLevel: options.auditLevel }),
       startPostgres({ ...postgres, group, signal }),
     ]);
-    await startControllers(apiServer, { group, paths, stages, nodes, signal });
+    await startControllers(apiServer, { group, paths, stages, nodes, controllers, signal });
     const kubeconfig = await apiServer.writeKubeconfig(ADMIN, `${group.directory}/${FILES.kubeconfig(ADMIN.user)}`);
     return new LocalCluster({
       group,
@@ -73,12 +77,13 @@ interface ControllerOptions {
   readonly paths: Readonly<Record<typeof PROGRAM_NAMES[number], string>>;
   readonly stages: string;
   readonly nodes: number;
+  readonly controllers: readonly string[];
   readonly signal: AbortSignal | undefined;
 }
 
 /** Starts what makes objects come true, and waits until a pod runs. */
 async function startControllers(apiServer: ApiServer, options: ControllerOptions): Promise<void> {
-  const { group, paths, stages, nodes, signal } = options;
+  const { group, paths, stages, nodes, controllers, signal } = options;
   await Deno.writeTextFile(`${group.directory}/${FILES.kwokConfig}`, await kwokConfig(stages));
   const programs = [
     { user: "kube-controller-manager", spawn: spawnControllerManager, groups: [] },
@@ -89,7 +94,7 @@ async function startControllers(apiServer: ApiServer, options: ControllerOptions
     // The bootstrap roles of RBAC know the first two by this prefix.
     const subject = { user: `system:${user}`, groups };
     await apiServer.writeKubeconfig(subject, `${group.directory}/${FILES.kubeconfig(user)}`);
-    return await spawn({ group, command: paths[user] });
+    return await spawn({ group, command: paths[user], controllers });
   }));
   using api = await openClusterApi(await apiServer.accessFor(ADMIN));
   await createFakeNodes(api, nodes);

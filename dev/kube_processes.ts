@@ -17,18 +17,25 @@ export const FILES = {
   kubeconfig: (user: string) => `${user}.kubeconfig`,
 } as const;
 
+/** How much of each request is written down: that it was, or what was sent. */
+export type AuditLevel = "Metadata" | "Request";
+
 /**
  * One entry per request, when its answer is known: what RequestReceived adds is the same request a second time. The
- * cluster's own controllers are left out: nobody asks for theirs, and they are most of all.
+ * cluster's own controllers are left out: nobody asks for theirs, and they are most of all. Nor are the contents of Secrets
+ * ever written down, as everywhere.
  */
-export const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
+export function auditPolicy(level: AuditLevel): string {
+  return `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - {level: None, userGroups: ["system:serviceaccounts:kube-system"]}
 - {level: None, users: ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kwok"]}
-- {level: Metadata}
+- {level: Metadata, resources: [{group: "", resources: [secrets]}]}
+- {level: ${level}}
 `;
+}
 
 /** Sockets in the working directory instead of ports: nothing to collide with, and nobody else on the machine gets in. */
 const ETCD_CLIENT_URL = "unix://etcd-client:1";
@@ -116,7 +123,10 @@ export function spawnApiServer(
 }
 
 /** Starts the controllers that a cluster has: Deployments, Jobs, garbage collection, service accounts and so on. */
-export function spawnControllerManager({ group, command }: KubeProcessOptions): Promise<ManagedProcess> {
+export function spawnControllerManager(
+  { group, command, controllers = [] }: KubeProcessOptions & { readonly controllers?: readonly string[] },
+): Promise<ManagedProcess> {
+  const off = CONTROLLERS_OFF.filter((name) => !controllers.includes(name)).map((name) => `-${name}`);
   return group.spawn({
     name: "kube-controller-manager",
     command,
@@ -127,12 +137,13 @@ export function spawnControllerManager({ group, command }: KubeProcessOptions): 
       "--leader-elect=false",
       "--secure-port=0",
       "--use-service-account-credentials", // as in a real cluster: each controller has only its own rights
-      `--controllers=${["*", ...CONTROLLERS_OFF.map((name) => `-${name}`)].join(",")}`,
+      `--controllers=${["*", ...off].join(",")}`,
       `--service-account-private-key-file=${FILES.serviceAccountKey}`,
       `--root-ca-file=${FILES.ca}`,
       "--concurrent-deployment-syncs=20",
       "--concurrent-replicaset-syncs=20",
       "--concurrent-job-syncs=20",
+      "--horizontal-pod-autoscaler-sync-period=1s", // where it is switched on, a test waits for it
     ],
   });
 }

@@ -7,7 +7,7 @@ import {
   type ResourceType,
   type Stored,
 } from "../../src/kit/mod.ts";
-import { type LocalCluster, startLocalCluster } from "../../dev/control_plane.ts";
+import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from "../../dev/control_plane.ts";
 import { type OdooJobs, type OdooJobsOptions, startOdooJobs } from "../../dev/odoo_jobs.ts";
 import {
   adminClient,
@@ -28,6 +28,7 @@ export interface RigOptions {
   readonly jobs?: OdooJobsOptions;
   /** Start without CRDs, clusters Secret and operator. @default {false} */
   readonly bare?: boolean;
+  readonly cluster?: LocalClusterOptions;
 }
 
 /** Cluster, client, double and operator. */
@@ -119,7 +120,7 @@ export class Rig {
 
 /** Starts everything. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const cluster = await startLocalCluster();
+  const cluster = await startLocalCluster(options.cluster);
   const rig = new Rig(cluster, await startOdooJobs(cluster, options.jobs));
   if (!options.bare) {
     await prepareForOperator(rig.client, cluster);
