@@ -155,7 +155,8 @@ Deno.test("no secret is outside Secrets, in a whole life with its failures", asy
       }
       const secrets = [{ what: "Secrets", text: JSON.stringify(items) }];
       assert(canaries.findIn(secrets).length > 0, "what is in Secrets is found there");
-      assertEquals(canaries.findIn(await visible(rig)), [], when);
+      const leaks = canaries.findIn(await visible(rig));
+      assertEquals(leaks, [], `${when}: ${JSON.stringify(leaks)}`);
     };
     const secretOf = async (name: string) => (await client.get(Secret, { namespace, name })).metadata.uid;
     const changed = async (name: string, change: () => Promise<unknown>) => {
