@@ -20,6 +20,9 @@ import type { PodTroubles, World } from "../model/world.ts";
 const FIRST_LOOK_MS = 8_000;
 const LONGEST_PAUSE_MS = 60_000;
 
+/** More are not read: what is wrong with one of them is wrong with others, and somebody may want a million. */
+const MOST_PODS = 50;
+
 /** What is known, and when to ask again unless something happens before. */
 export interface PodLook {
   readonly troubles: PodTroubles;
@@ -114,8 +117,8 @@ async function refusalOf(job: Stored<Job>, eyes: PodEyes) {
 export function podEyes({ client, signal }: ReconcileContext): PodEyes {
   return {
     pods: async (namespace, instance) => {
-      const { items } = await client.list(Pod, { namespace, labelSelector: `${INSTANCE_LABEL}=${instance}`, signal });
-      return items;
+      const labelSelector = `${INSTANCE_LABEL}=${instance}`;
+      return (await client.list(Pod, { namespace, labelSelector, limit: MOST_PODS, signal })).items;
     },
     refusals: async ({ metadata: { namespace = "", uid } }) => {
       const fieldSelector = `regarding.uid=${uid},reason=FailedCreate`;
