@@ -8,7 +8,7 @@ import { ApiError, type Client, conditionOf, type Stored } from "../../src/kit/m
 import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
-import { hostileTrials, limitPods, withTrial } from "../support/hostile_values.ts";
+import { hostileTrials, isAnswered, limitPods, withTrial } from "../support/hostile_values.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 let rig: Rig;
@@ -33,13 +33,6 @@ const DEPTH = 3;
 
 async function victim(client: Client): Promise<Stored<OdooInstance>> {
   return await client.get<OdooInstance>(OdooInstanceKind, { namespace, name: "victim" });
-}
-
-/** Looked at since it became so: either carried out, or said why not. */
-function isAnswered({ metadata, status }: Stored<OdooInstance>): boolean {
-  const report = conditionOf(status?.conditions, "Reconciled");
-  const refused = report?.status === "False" && report.observedGeneration === metadata.generation && report.message;
-  return Boolean(refused) || status?.observedGeneration === metadata.generation;
 }
 
 Deno.test("an instance answers every hostile value of every field, and runs again when it is taken back", async () => {

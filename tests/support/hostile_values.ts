@@ -1,8 +1,8 @@
 /** Values that nobody should write, for every place of a schema at any depth; after Acto, which finds bugs in operators so. */
 import { assert } from "@std/assert";
 import type { StructuralSchema } from "../../src/kit/crd.ts";
-import type { KubeObject, ResourceType } from "../../src/kit/mod.ts";
-import { ALL_CRDS } from "../../src/odoo/crd/mod.ts";
+import { conditionOf, type KubeObject, type ResourceType, type Stored } from "../../src/kit/mod.ts";
+import { ALL_CRDS, type OdooInstance } from "../../src/odoo/crd/mod.ts";
 import type { Rig } from "./rig.ts";
 
 /** One value at one place below `spec`. */
@@ -90,6 +90,13 @@ function placed(around: unknown, schema: StructuralSchema | undefined, path: Tri
   const present = { ...requiredOf(schema), ...around as Record<string, unknown> | undefined };
   const inner = schema?.properties?.[step] ?? schema?.additionalProperties;
   return { ...present, [step]: placed(present[step], inner, rest, value) };
+}
+
+/** Looked at since it became so: either carried out, or said why not. */
+export function isAnswered({ metadata, status }: Stored<OdooInstance>): boolean {
+  const report = conditionOf(status?.conditions, "Reconciled");
+  const refused = report?.status === "False" && report.observedGeneration === metadata.generation && report.message;
+  return Boolean(refused) || status?.observedGeneration === metadata.generation;
 }
 
 /** So many pods are enough for everything here; two milliards, which a field allows, are kept from the cluster by this. */
