@@ -90,7 +90,14 @@ export class Store<T extends KubeObject> {
 
   /** Takes the answer to a write of ours, unless the watch has already brought it or something newer. */
   observe(object: Stored<T>): void {
-    if (isNewer(object.metadata.resourceVersion, this.#seenVersion)) this.#put(object, false);
+    const { resourceVersion } = object.metadata;
+    if (!wasLetGo(object)) {
+      if (isNewer(resourceVersion, this.#seenVersion)) this.#put(object, false);
+      return;
+    }
+    // It is told with its last version: what is held under it is as it was before, and may not be decided upon again.
+    const held = this.#objects.get(keyOf(object));
+    if (held && !isNewer(held.resourceVersion, resourceVersion)) this.#hold(object, false);
   }
 
   /** A full list: what it lacks is gone, except our own writes that are newer than the list. */
@@ -134,9 +141,13 @@ export class Store<T extends KubeObject> {
   }
 
   #put(raw: Stored<T>, initial: boolean): void {
+    const held = this.#objects.get(keyOf(raw));
+    if (isNewer(raw.metadata.resourceVersion, held?.resourceVersion ?? "")) this.#hold(raw, initial);
+  }
+
+  #hold(raw: Stored<T>, initial: boolean): void {
     const key = keyOf(raw);
     const { resourceVersion } = raw.metadata;
-    if (!isNewer(resourceVersion, this.#objects.get(key)?.resourceVersion ?? "")) return;
     const previous = this.get(key);
     const object = this.reduce(raw);
     if (previous) this.#unindex(key, previous);
@@ -183,6 +194,13 @@ export class Store<T extends KubeObject> {
 /** Whether resourceVersion `a` is later than `b`: they are decimal numbers of any length. */
 export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length;
+}
+
+/** Whether this is the answer to the write that took the last finalizer off: the object is gone with it. */
+function wasLetGo(
+  { metadata: { deletionTimestamp, finalizers, deletionGracePeriodSeconds } }: Stored<KubeObject>,
+): boolean {
+  return deletionTimestamp !== undefined && !finalizers?.length && !deletionGracePeriodSeconds;
 }
 
 function withSlimManagedFields<T extends KubeObject>(object: Stored<T>, keepManagers: boolean): Stored<T> {

@@ -35,6 +35,8 @@ export interface ObjectMeta {
   readonly generation?: number;
   readonly creationTimestamp?: Timestamp;
   readonly deletionTimestamp?: Timestamp;
+  /** How long the kubelet may take; absent or 0 where nobody has to be waited for. */
+  readonly deletionGracePeriodSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];

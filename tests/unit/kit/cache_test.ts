@@ -69,6 +69,23 @@ Deno.test("Store.observe() is ignored when a bookmark says that the watch is fur
   assertEquals(held(), {});
 });
 
+Deno.test("Store.observe() shows an object without its last finalizer, though that answer bears the version that is held", () => {
+  const { store, held } = aStore();
+  const deleting = { ...aThing("a", { version: "5" }).metadata, deletionTimestamp: "2026-11-21T04:00:00Z" };
+  const kept = { ...aThing("a"), metadata: { ...deleting, finalizers: ["example.com/ours"] } };
+  store.put(kept);
+  store.bookmark("9");
+  store.observe({ ...kept, metadata: deleting });
+  store.put(kept); // the watch is behind
+  assertEquals(store.get("ns/a")?.metadata.finalizers, undefined);
+  store.remove(aThing("a", { version: "12" }));
+  store.observe({ ...kept, metadata: deleting });
+  assertEquals(held(), {});
+  store.put(aThing("a", { version: "20" })); // another one of the name
+  store.observe({ ...kept, metadata: deleting });
+  assertEquals(held(), { "ns/a": "20" });
+});
+
 Deno.test("Store.remove() keeps what we wrote since when the deletion is older", () => {
   const { store, held } = aStore();
   store.put(aThing("a", { version: "5" }));
