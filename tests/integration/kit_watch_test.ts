@@ -1,6 +1,7 @@
 /** The kit's watches on a real API server: lists, changes, and the ends of both. */
 import { assertEquals } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
+import { startFaultProxy } from "../../dev/fault_proxy.ts";
 import {
   type Client,
   ConfigMap,
@@ -8,6 +9,7 @@ import {
   Informer,
   isGone,
   keyOf,
+  removeFinalizer,
   type ResourceType,
   type WatchEvent,
   watchObjects,
@@ -87,6 +89,31 @@ for (const paged of [false, true]) {
     ]);
   });
 }
+
+Deno.test("Store.observe() believes the answer to the write that lets an object go, though it bears no new version", async () => {
+  const namespace = await newNamespace();
+  await using proxy = await startFaultProxy(cluster.access);
+  const watching = createClient(proxy.access, { fieldManager: "tester" });
+  const stop = new AbortController();
+  const informer = new Informer(watching, ConfigMap, { namespace });
+  const running = informer.run(stop.signal);
+  const name = "leaving";
+  const finalizers = ["example.com/ours"];
+  await client.create(ConfigMap, { ...aConfigMap(namespace, name), metadata: { namespace, name, finalizers } });
+  await client.delete(ConfigMap, { namespace, name });
+  const seen = await eventually("it is being deleted", () => {
+    const object = informer.store.get(`${namespace}/${name}`);
+    return object?.metadata.deletionTimestamp ? object : undefined;
+  });
+  const held = proxy.holdWatches();
+  informer.store.observe(await removeFinalizer(client, ConfigMap, seen, "example.com/ours"));
+  assertEquals(informer.store.get(`${namespace}/${name}`)?.metadata.finalizers, undefined);
+  held.release();
+  await eventually("it is gone", () => informer.store.get(`${namespace}/${name}`) === undefined);
+  stop.abort();
+  await running;
+  watching.close();
+});
 
 // The last ones, because the cluster takes a while to get over them.
 
