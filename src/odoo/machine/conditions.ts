@@ -62,7 +62,8 @@ function particular(world: World, phase: Phase): Explanation | undefined {
       return initFailure(world);
     default:
       return standingProblem(world) ?? clusterChange(world) ??
-        (phase === "Provisioning" ? unreachable(world) : databaseMissing(world)) ?? filestoreProblem(world) ??
+        (phase === "Provisioning" ? unreachable(world) : undefined) ?? databaseMissing(world) ??
+        filestoreProblem(world) ??
         (phase === "Uninitialized" ? unfinished(world) : undefined) ??
         waitingProblem(world, phase);
   }

@@ -11,6 +11,7 @@ export interface Transition {
 
 export const TRANSITIONS: readonly Transition[] = [
   { from: "Provisioning", when: "configurationInvalid", to: "Error" },
+  { from: "Provisioning", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Provisioning", when: "provisionedWithData", to: "Starting" },
   { from: "Provisioning", when: "provisioned", to: "Uninitialized" },
 

@@ -11,8 +11,9 @@ import { initJob } from "../resources/mod.ts";
 
 /** Uninitialized: if the spec wants it and nobody has asked yet, asks for an initialisation. */
 export function planInitRequest(world: World): Effect[] {
-  const { resolved, instance, observed } = world;
-  if (!resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
+  const { resolved, instance, observed, status } = world;
+  // With data the next phase is another one; a request would be refused, and stand in the way of a later one.
+  if (status.dbInitialized || !resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
   const name = nextRequest(resolved.name, observed.initJobs);
   if (pendingInitJobs(world).length || !name || forbidsInit(world)) return [];
   const { modules, demo } = resolved.init;

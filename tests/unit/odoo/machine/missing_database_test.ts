@@ -45,7 +45,17 @@ Deno.test("decide() tells of a lost database by one event and the condition, and
   assertEquals(readyReason(decide(aWorld({ status: { conditions } }))), "Running");
 });
 
-for (const phase of ["Starting", "Running", "Degraded", "Stopped"] as const) {
+Deno.test("decide() tells of a lost database while it is in Provisioning, too, where an instance comes from Error", () => {
+  const plan = decide(aWorld({ ...GONE, phase: "Provisioning" }));
+  assertEquals([statusOf(plan)?.phase, readyReason(plan)], ["Provisioning", "DatabaseMissing"]);
+  assertEquals(eventsOf(plan).map(({ reason }) => reason), ["DatabaseMissing"]);
+});
+
+Deno.test("decide() asks for no initialisation in Uninitialized when there is data, as upstream may leave it", () => {
+  assertEquals(created(decide(aWorld({ phase: "Uninitialized" }))), []);
+});
+
+for (const phase of ["Provisioning", "Starting", "Running", "Degraded", "Stopped"] as const) {
   Deno.test(`decide() begins anew from ${phase} when the spec wants a new database, and says why`, () => {
     const plan = decide(aWorld({ ...GONE, ...RECREATE, phase }));
     assertEquals([statusOf(plan)?.phase, statusOf(plan)?.dbInitialized], ["Uninitialized", false]);

@@ -1,0 +1,148 @@
+/** TEST MODEL: what carrying out a plan does, when all goes well, when one effect fails, and when somebody was faster. */
+import type { OdooInstanceStatus } from "../../../../src/odoo/crd/mod.ts";
+import { conditionOf } from "../../../../src/kit/conditions.ts";
+import { type Effect, inSteps, type Plan } from "../../../../src/odoo/model/plan.ts";
+import { deploymentIn, type ModelState, type ModelStatus } from "./test_model.ts";
+
+/** The API server or PostgreSQL refuses an effect: the steps behind it wait for the next reconcile. */
+const REFUSED = Symbol("refused");
+
+/** The state after the whole plan. `decidedOn` is the state that the plan was made for, if that was another one. */
+export function carriedOut(state: ModelState, plan: Plan, decidedOn: ModelState = state): ModelState {
+  let now: Progress = { state, decidedOn, refused: false };
+  for (const step of inSteps(plan.effects)) if (!now.refused) now = afterStep(now, step);
+  return now.state;
+}
+
+/** Every state in which a crash, or one effect that fails, can leave a reconcile. */
+export function interrupted(state: ModelState, plan: Plan): ModelState[] {
+  const states: ModelState[] = [];
+  let now: Progress = { state, decidedOn: state, refused: false };
+  for (const step of inSteps(plan.effects)) {
+    if (now.refused) break;
+    states.push(now.state);
+    if (step.length > 1) {
+      for (const failing of step) states.push(afterStep(now, step.filter((effect) => effect !== failing)).state);
+    }
+    now = afterStep(now, step);
+  }
+  return states;
+}
+
+interface Progress {
+  readonly state: ModelState;
+  /** What our own writes have made of the state that the plan was made for. */
+  readonly decidedOn: ModelState;
+  readonly refused: boolean;
+}
+
+/** As execute() does it: of a step everything is tried, and a refusal ends the plan behind its step. */
+function afterStep(before: Progress, step: readonly Effect[]): Progress {
+  let { state, decidedOn, refused } = before;
+  for (const effect of step) {
+    const next = afterEffect(state, effect, decidedOn);
+    if (next === REFUSED) refused = true;
+    else {
+      if (effect.type === "status") decidedOn = { ...decidedOn, status: next.status };
+      state = next;
+    }
+  }
+  return { state, decidedOn, refused };
+}
+
+function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): ModelState | typeof REFUSED {
+  switch (effect.type) {
+    case "ensureUserSecret":
+      return { ...state, [effect.username === "admin" ? "adminSecret" : "userSecret"]: true };
+    case "ensureRole":
+      return state.postgres === "answers" && state.userSecret ? { ...state, role: true } : REFUSED;
+    case "ensureDatabase":
+      return state.postgres === "answers" && state.role ? { ...state, database: true } : REFUSED;
+    case "dropDatabase":
+      return state.postgres === "answers" ? { ...state, database: false } : REFUSED;
+    case "dropRole":
+      return state.postgres === "answers" && !state.database ? { ...state, role: false } : REFUSED;
+    case "renderConfig":
+      return state.userSecret ? { ...state, configSecret: true } : REFUSED;
+    case "apply":
+    case "applyIfPresent":
+      return afterApply(state, effect);
+    case "create":
+      return afterCreate(state, effect);
+    case "deleteChild":
+      return effect.object.metadata.name === "shop" ? without(state, "web") : without(state, "cron");
+    case "releaseJob": {
+      const jobs = state.jobs.map((job) => job.name === effect.job.metadata.name ? { ...job, held: false } : job);
+      return { ...state, jobs };
+    }
+    case "jobStatus":
+      return afterJobStatus(state, effect, decidedOn);
+    case "status": {
+      const unchanged = state.wish === decidedOn.wish && state.status === decidedOn.status &&
+        state.deleting === decidedOn.deleting;
+      return unchanged ? { ...state, status: remembered(effect.status) } : REFUSED; // it names the resourceVersion
+    }
+    case "removeFinalizer":
+      return { ...state, gone: true };
+    case "event":
+      return state;
+    default:
+      throw new Error(`Cannot carry out ${effect.type}: nothing in this model asks for it`);
+  }
+}
+
+function afterApply(state: ModelState, effect: Effect & { type: "apply" | "applyIfPresent" }): ModelState {
+  if (effect.object.kind === "PersistentVolumeClaim") {
+    return effect.type === "apply" ? { ...state, claim: true } : state;
+  }
+  const deployment = deploymentIn(effect.object);
+  if (!deployment) return state;
+  const { name, replicas } = deployment;
+  if (name !== "shop") return { ...state, cron: { replicas } };
+  return { ...state, web: { replicas, ready: Math.min(state.web?.ready ?? 0, replicas) } };
+}
+
+function afterCreate(state: ModelState, { object, owner }: Effect & { type: "create" }): ModelState {
+  const name = object.metadata?.name ?? "";
+  if (object.kind === "OdooInitJob") {
+    if (state.requests.some((request) => request.name === name)) return state;
+    const uid = `${state.spent.length}-${name}`; // one that is made again after it was withdrawn has another uid
+    return { ...state, requests: [...state.requests, { name, uid }] };
+  }
+  if (state.jobs.some((job) => job.name === name)) return state;
+  const { uid } = owner.metadata;
+  return {
+    ...state,
+    jobs: [...state.jobs, { name, owner: uid, state: "active", held: true }],
+    created: { ...state.created, [uid]: (state.created[uid] ?? 0) + 1 },
+  };
+}
+
+function afterJobStatus(
+  state: ModelState,
+  { cr, status }: Effect & { type: "jobStatus" },
+  decidedOn: ModelState,
+): ModelState | typeof REFUSED {
+  const { uid } = cr.metadata;
+  const request = state.requests.find((other) => other.uid === uid);
+  if (!request || request !== decidedOn.requests.find((other) => other.uid === uid)) return REFUSED;
+  const { phase, jobName, message } = status;
+  const kept = { ...(phase ? { phase } : {}), ...(jobName ? { jobName } : {}), ...(message ? { message } : {}) };
+  return { ...state, requests: state.requests.map((other) => other === request ? { ...other, status: kept } : other) };
+}
+
+function remembered({ phase, dbInitialized, activeCluster, operation, conditions }: OdooInstanceStatus): ModelStatus {
+  const ready = conditionOf(conditions ?? [], "Ready");
+  return {
+    ...(phase ? { phase } : {}),
+    dbInitialized: dbInitialized === true,
+    ...(activeCluster ? { activeCluster } : {}),
+    ...(operation ? { operation } : {}),
+    ...(ready?.reason === "DatabaseMissing" ? { missing: ready.message } : {}),
+  };
+}
+
+function without(state: ModelState, name: "web" | "cron"): ModelState {
+  const { [name]: _, ...rest } = state;
+  return rest;
+}
