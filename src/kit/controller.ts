@@ -3,10 +3,10 @@
  * and the key comes back after its backoff (or after the server's Retry-After).
  */
 import { type Clock, systemClock } from "./clock.ts";
-import { ApiError, isConflict, isOverQuota, messageOf, TerminalError } from "./errors.ts";
+import { ApiError, isConflict, isOverQuota, isUnavailable, messageOf, sentAwayMs, TerminalError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import type { WorkItem, WorkQueue } from "./queue.ts";
+import type { RateLimitOptions, WorkItem, WorkQueue } from "./queue.ts";
 import type { ObjectKey } from "./types.ts";
 
 /** How a reconcile ended. */
@@ -45,9 +45,6 @@ export interface ControllerOptions {
   readonly concurrency?: number;
   readonly clock?: Clock;
 }
-
-/** Longest pause after a quota refused a write: no watch tells when there is room again, and a person waits for it. */
-const QUOTA_BACKOFF_MS = 8_000;
 
 /** Runs `concurrency` workers over a queue. */
 export class Controller {
@@ -118,10 +115,20 @@ export class Controller {
       return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
     }
     if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
-    const waitMs = queue.addRateLimited(key, {
-      atLeastMs: error instanceof ApiError ? error.retryAfterMs ?? 0 : 0,
-      ...(isOverQuota(error) ? { atMostMs: QUOTA_BACKOFF_MS } : {}),
-    });
+    const waitMs = queue.addRateLimited(key, retryOptions(error));
     log.error("Reconcile failed", { error: messageOf(error), waitMs: Math.round(waitMs) });
   }
+}
+
+/** A server that was away is back without telling anybody. */
+const UNAVAILABLE_RETRY_MS = 2_000;
+/** Nor does anybody tell when there is room in a quota again, and a person waits for it. */
+const QUOTA_RETRY_MS = 8_000;
+/** What else the server refuses (for want of a permission, or by a webhook) is allowed without telling, too. */
+const REFUSED_RETRY_MS = 60_000;
+
+function retryOptions(error: unknown): RateLimitOptions {
+  if (!(error instanceof ApiError)) return {};
+  const atMostMs = isUnavailable(error) ? UNAVAILABLE_RETRY_MS : isOverQuota(error) ? QUOTA_RETRY_MS : REFUSED_RETRY_MS;
+  return { notBeforeMs: sentAwayMs(error), atMostMs };
 }

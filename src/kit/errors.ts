@@ -56,6 +56,19 @@ export function isGone(error: unknown): boolean {
   return error instanceof ApiError && error.status === 410;
 }
 
+/** The server gives no answer, or none of its own: a fault of its, not of what it was asked for. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
+}
+
+/**
+ * For how long an overloaded server (429) has sent us away; 0 if it has not. A 503 with Retry-After is of a server that
+ * starts or stops, and is often there long before that time.
+ */
+export function sentAwayMs(error: unknown): number {
+  return error instanceof ApiError && error.status === 429 ? error.retryAfterMs ?? 0 : 0;
+}
+
 /** A JSON patch whose `test` did not hold, or an object that the schema refuses. */
 export function isInvalid(error: unknown): boolean {
   return error instanceof ApiError && error.status === 422;

@@ -22,6 +22,14 @@ export interface WorkQueueOptions {
   readonly random?: () => number;
 }
 
+/** Options of {@linkcode WorkQueue.addRateLimited}. */
+export interface RateLimitOptions {
+  /** The key is not worked on before, whoever adds it meanwhile. @default {0} */
+  readonly notBeforeMs?: number;
+  /** Longest backoff. @default the queue's */
+  readonly atMostMs?: number;
+}
+
 /** `fresh`: somebody did something. `background`: nobody waits for it. */
 export type Urgency = "fresh" | "background";
 
@@ -41,6 +49,8 @@ export class WorkQueue {
   readonly #dirtyWhileProcessing = new Map<ObjectKey, Urgency>();
   readonly #delayed = new Map<ObjectKey, { readonly dueMs: number; readonly cancel: () => void }>();
   readonly #failures = new Map<ObjectKey, number>();
+  /** Keys that must wait, and until when. */
+  readonly #heldUntilMs = new Map<ObjectKey, number>();
   readonly #takers: ((item: WorkItem | undefined) => void)[] = [];
   readonly #idle: (() => void)[] = [];
   #closed = false;
@@ -70,6 +80,9 @@ export class WorkQueue {
       return;
     }
     if (this.#fresh.has(key) || urgency === "background" && this.#background.has(key)) return;
+    const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.now();
+    if (heldMs > 0) return this.addAfter(key, heldMs);
+    this.#heldUntilMs.delete(key);
     const since = this.#background.get(key) ?? this.#clock.now();
     this.#background.delete(key);
     (urgency === "fresh" ? this.#fresh : this.#background).set(key, since);
@@ -92,16 +105,14 @@ export class WorkQueue {
   }
 
   /** Wants `key` after its backoff, which doubles with each call until {@linkcode forget}. Returns the wait in milliseconds. */
-  addRateLimited(
-    key: ObjectKey,
-    options: { readonly atLeastMs?: number; readonly atMostMs?: number } = {},
-  ): number {
-    const { atLeastMs = 0, atMostMs = Infinity } = options;
+  addRateLimited(key: ObjectKey, options: RateLimitOptions = {}): number {
+    const { notBeforeMs = 0, atMostMs = Infinity } = options;
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     const { baseBackoffMs: baseMs, maxBackoffMs, random } = this.#options;
     const maxMs = Math.min(maxBackoffMs, atMostMs);
-    const waitMs = Math.max(atLeastMs, backoffMs(failures, { baseMs, maxMs, random }));
+    const waitMs = Math.max(notBeforeMs, backoffMs(failures, { baseMs, maxMs, random }));
+    if (notBeforeMs > 0) this.#heldUntilMs.set(key, this.#clock.now() + notBeforeMs);
     this.addAfter(key, waitMs);
     return waitMs;
   }

@@ -10,7 +10,7 @@
  */
 import type { Client, ObjectList, RawWatchEvent, Selection } from "./client.ts";
 import { backoffMs, type Clock, pause, systemClock } from "./clock.ts";
-import { ApiError, isGone } from "./errors.ts";
+import { ApiError, isGone, sentAwayMs } from "./errors.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
 /** What a watch tells a cache. */
@@ -247,7 +247,7 @@ function waitMs(failure: unknown, failures: number, absentRetryMs: number): numb
   if (!(failure instanceof ApiError)) return backoff;
   return Math.max(
     backoff,
-    failure.retryAfterMs ?? 0,
+    sentAwayMs(failure),
     failure.status === 404 ? backoffMs(0, { baseMs: absentRetryMs, maxMs: absentRetryMs }) : 0,
   );
 }

@@ -155,7 +155,30 @@ Deno.test("WorkQueue.addRateLimited() doubles the wait per failure when it is no
 
 Deno.test("WorkQueue.addRateLimited() waits at least as long as the server asked when the backoff is shorter", async () => {
   const { queue } = aQueue();
-  assertEquals(queue.addRateLimited("a", { atLeastMs: 7_000 }), 7_000);
+  assertEquals(queue.addRateLimited("a", { notBeforeMs: 7_000 }), 7_000);
+  await queue.shutDown();
+});
+
+Deno.test("WorkQueue.addRateLimited() keeps a key away when it must wait, whoever adds it meanwhile", async () => {
+  const { queue, clock } = aQueue();
+  queue.addRateLimited("a", { notBeforeMs: 1_000 });
+  queue.add("a");
+  queue.addAfter("a", 10);
+  await clock.advance(999);
+  assertEquals(queue.length, 0);
+  await clock.advance(1);
+  assertEquals(queue.length, 1);
+  await queue.take();
+  queue.done("a");
+  queue.add("a");
+  assertEquals([queue.length, clock.pending], [1, 0]);
+  await queue.shutDown();
+});
+
+Deno.test("WorkQueue.addRateLimited() waits no longer than it is told when the backoff has grown beyond that", async () => {
+  const { queue } = aQueue({ baseBackoffMs: 10, maxBackoffMs: 75 });
+  for (let i = 0; i < 5; i++) queue.addRateLimited("a");
+  assertEquals(Math.round(queue.addRateLimited("a", { atMostMs: 30 })), 30);
   await queue.shutDown();
 });
 

@@ -258,6 +258,14 @@ Deno.test("watchObjects() stays away for as long as the server asked when it sen
   await end();
 });
 
+Deno.test("watchObjects() tries again within a second when a server that starts speaks of half a minute", async () => {
+  const starting = new ApiError(503, "ServiceUnavailable", "starting", { retryAfterMs: 30_000 });
+  const { clock, asked, end } = follow([[starting]]);
+  await clock.advance(1_000);
+  assertEquals(asked.length, 2);
+  await end();
+});
+
 Deno.test("watchObjects() waits for the longer time when the kind is not installed", async () => {
   const absent = new ApiError(404, "NotFound", "no such kind");
   const { clock, asked, end } = follow([[absent]], { absentRetryMs: 300_000, idleTimeoutMs: 600_000 });
