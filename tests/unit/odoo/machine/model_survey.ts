@@ -43,7 +43,8 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
       const applied = effect.type === "apply" ? deploymentIn(effect.object) : undefined;
       return applied?.name === "shop" && applied.replicas === 0 && (web?.replicas ?? 0) > 0;
     });
-    return !stops || isSeen(state) || state.wish.replicas === 0 || !isServing(state.status.phase);
+    const isWanted = state.wish.replicas === 0 || state.status.phase === "Stopped"; // that is what Stopped means
+    return !stops || isSeen(state) || isWanted || !isServing(state.status.phase);
   },
   "takes no phase back for something that is not seen": (state, plan) => {
     const next = statusOf(plan)?.phase ?? state.status.phase;
