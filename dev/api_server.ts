@@ -30,12 +30,12 @@ export interface ApiServerOptions {
 /** Starts etcd and an API server on a free port; it is ready when this returns. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { group, paths, signal, auditLevel = "Metadata" } = options;
-  const [authority] = await Promise.all([
+  const [authority, etcd] = await Promise.all([
     createFiles(group.directory, auditLevel),
     spawnEtcd({ group, command: paths.etcd }),
   ]);
   for (let attempt = 1;; attempt++) {
-    const server = new ApiServer({ group, authority, command: paths["kube-apiserver"], port: freePort() });
+    const server = new ApiServer({ group, authority, etcd, command: paths["kube-apiserver"], port: freePort() });
     try {
       await server.start({ signal });
       return server;
@@ -48,6 +48,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 interface ApiServerSettings {
   readonly group: ProcessGroup;
   readonly authority: CertificateAuthority;
+  readonly etcd: ManagedProcess;
   readonly command: string;
   readonly port: number;
 }
@@ -86,6 +87,11 @@ export class ApiServer {
   async kill(signal: Deno.Signal): Promise<void> {
     this.#process?.kill(signal);
     if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#process?.ended();
+  }
+
+  /** Stops etcd (SIGSTOP) or lets it go on (SIGCONT). */
+  signalEtcd(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#settings.etcd.kill(signal);
   }
 
   /** The way in for anyone: a fresh client certificate. */

@@ -159,6 +159,11 @@ export class LocalCluster implements AsyncDisposable {
     await this.#parts.apiServer.start();
   }
 
+  /** Stops etcd (SIGSTOP), so that the API server answers nobody, or lets it go on (SIGCONT). */
+  signalEtcd(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#parts.apiServer.signalEtcd(signal);
+  }
+
   /** Ends everything and removes the directory. */
   async stop(): Promise<void> {
     await this.#parts.group.stop();

@@ -1,0 +1,151 @@
+/** Answers that the API server should not have to give: refusals, storms and silence cost time, and nothing else. */
+import { assert, assertEquals } from "@std/assert";
+import { conditionOf, Deployment, type JsonPatchOperation, pause } from "../../src/kit/mod.ts";
+import { percentile } from "../../dev/measure.ts";
+import { type FaultProxy, WRITE_VERBS } from "../../dev/fault_proxy.ts";
+import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
+import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { eventually } from "../support/eventually.ts";
+import { type FaultRig, startFaultRig } from "../support/fault_rig.ts";
+import { startHistory } from "../support/history.ts";
+import type { Rig } from "../support/rig.ts";
+import { silence } from "../support/silence.ts";
+
+let faults: FaultRig;
+let rig: Rig;
+let proxy: FaultProxy;
+
+Deno.test.beforeAll(async () => {
+  faults = await startFaultRig();
+  ({ rig, proxy } = faults);
+});
+Deno.test.afterEach(() => proxy.heal());
+Deno.test.afterAll(() => faults.stop());
+
+function replicas(value: number): JsonPatchOperation[] {
+  return [{ op: "replace", path: "/spec/replicas", value }];
+}
+
+async function runningShop(namespace: string, name = "shop"): Promise<void> {
+  await rig.create(namespace, name);
+  await rig.inPhase(namespace, name, "Running");
+}
+
+/** Has an instance scaled; the milliseconds until its Deployment is to have so many pods. */
+async function scaled(namespace: string, name: string, count: number): Promise<number> {
+  await rig.client.patch(OdooInstanceKind, { namespace, name }, replicas(count));
+  const fromMs = performance.now();
+  await eventually(`${name} wants ${count} pods`, async () => {
+    const { spec } = await rig.client.get(Deployment, { namespace, name });
+    if (spec?.replicas !== count) throw new Error(`it wants ${spec?.replicas}`);
+    return true;
+  }, { timeoutMs: 30_000, intervalMs: 10 });
+  return performance.now() - fromMs;
+}
+
+Deno.test("a status write that is refused five times with 409 is made within a second, and takes nobody's field", async () => {
+  const namespace = await rig.namespace();
+  await runningShop(namespace);
+  const foreign = { type: "Audited", status: "True", reason: "ByHand", message: "", lastTransitionTime: new Date(0) };
+  const status = { conditions: [{ ...foreign, lastTransitionTime: "2026-01-01T00:00:00Z" }] };
+  const metadata = { namespace, name: "shop" };
+  await rig.client.apply(OdooInstanceKind, { metadata, status } as unknown as OdooInstance, { subresource: "status" });
+  const path = new RegExp(`/${namespace}/odooinstances/shop/status$`);
+  const rule = proxy.onRequest({ verb: "PATCH", path, hits: { from: 1, to: 5 } }, { type: "answer", status: 409 });
+  await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, replicas(2));
+  const first = await eventually("it is refused", () => proxy.requests.find(({ faults }) => faults.length > 0));
+  const written = await eventually(
+    "it is written",
+    () =>
+      proxy.requests.find(({ path: other, atMs, serverStatus }) =>
+        path.test(other) && atMs > first.atMs && serverStatus === 200
+      ),
+  );
+  assertEquals(rule.strikes, 5);
+  assert(written.atMs - first.atMs <= 1_000, `${Math.round(written.atMs - first.atMs)} ms`);
+  const instance = await rig.inPhase(namespace, "shop", "Running");
+  assertEquals(conditionOf(instance.status?.conditions, "Audited")?.reason, "ByHand");
+  await silence(rig);
+});
+
+Deno.test("a whole way from nothing to Running, every status write of which is refused five times, has one Job", async () => {
+  const namespace = await rig.namespace();
+  await using history = startHistory(rig.client, namespace);
+  const path = new RegExp(`/${namespace}/.*/status$`);
+  let hits = 0;
+  proxy.onRequest({ verb: "PATCH", path, where: () => hits++ % 6 !== 5 }, { type: "answer", status: 409 });
+  await rig.create(namespace, "shop");
+  await rig.inPhase(namespace, "shop", "Running", { timeoutMs: 30_000 });
+  assertEquals([history.strangeSteps(), history.jobs.size], [[], 1]);
+  await silence(rig);
+});
+
+Deno.test("429 with Retry-After: 1 is obeyed: the next attempt comes after one second, and before one and a half", async () => {
+  const namespace = await rig.namespace();
+  await runningShop(namespace);
+  const path = new RegExp(`/${namespace}/deployments/shop$`);
+  const match = { verb: WRITE_VERBS, path };
+  proxy.onRequest({ ...match, hits: 1 }, { type: "answer", status: 429, retryAfterSeconds: 1 });
+  await scaled(namespace, "shop", 2);
+  const [refused, next] = proxy.requests.filter(({ verb, path: other }) => verb === "PATCH" && path.test(other)).slice(
+    -2,
+  );
+  const waitedMs = (next?.atMs ?? 0) - (refused?.atMs ?? 0);
+  assertEquals([refused?.status, next?.status], [429, 200]);
+  assert(waitedMs >= 1_000 && waitedMs <= 1_500, `${Math.round(waitedMs)} ms`);
+  await rig.inPhase(namespace, "shop", "Running");
+  await silence(rig);
+});
+
+/** A storm, and what is left 5 s after it. */
+async function weather(
+  storm: () => void,
+  { lastsMs, namespace }: { readonly lastsMs: number; readonly namespace: string },
+): Promise<void> {
+  await runningShop(namespace, "old");
+  await using history = startHistory(rig.client, namespace);
+  await eventually("the history has begun", () => history.replicas("old").length > 0);
+  const names = ["a", "b", "c", "d", "e"];
+  storm();
+  await Promise.all(names.map((name) => rig.create(namespace, name)));
+  await rig.client.patch(OdooInstanceKind, { namespace, name: "old" }, replicas(2));
+  await pause(lastsMs); // the storm itself
+  assert(proxy.requests.some(({ faults }) => faults.includes("answer")), "nothing was refused");
+  proxy.heal();
+  const fromMs = performance.now();
+  for (const name of ["old", ...names]) await rig.inPhase(namespace, name, "Running", { timeoutMs: 60_000 });
+  const tookMs = performance.now() - fromMs;
+  assert(tookMs <= 5_000, `${Math.round(tookMs)} ms after the storm`);
+  assertEquals([history.strangeSteps(), history.jobs.size, history.replicas("old")], [[], names.length + 1, [1, 2]]);
+  await silence(rig);
+}
+
+Deno.test("500 and 503 for a fifth of all requests for 10 s: all is well 5 s later, and nothing was made twice", async () => {
+  const storm = () => {
+    proxy.onRequest({ hits: { fraction: 0.1, seed: 1 } }, { type: "answer", status: 500 });
+    proxy.onRequest({ hits: { fraction: 0.1, seed: 2 } }, { type: "answer", status: 503 });
+  };
+  await weather(storm, { lastsMs: 10_000, namespace: await rig.namespace() });
+});
+
+Deno.test("500 for every write for 15 s: all is well 5 s later, although nobody asks again", async () => {
+  const storm = () => void proxy.onRequest({ verb: WRITE_VERBS }, { type: "answer", status: 500 });
+  await weather(storm, { lastsMs: 15_000, namespace: await rig.namespace() });
+});
+
+Deno.test("an API server that takes 10 s for one instance keeps nobody else waiting", async () => {
+  const namespace = await rig.namespace();
+  const names = Array.from({ length: 10 }, (_, i) => `quick-${i}`);
+  await Promise.all(names.map((name) => runningShop(namespace, name)));
+  const path = new RegExp(`/${namespace}/[^/]+/slow`);
+  const slow = proxy.onRequest({ path }, { type: "delay", ms: 10_000 });
+  await rig.create(namespace, "slow");
+  await eventually("it is slow", () => slow.strikes > 0);
+  const tookMs: number[] = [];
+  for (const count of [2, 1]) for (const name of names) tookMs.push(await scaled(namespace, name, count));
+  const p99 = percentile(tookMs, 99);
+  assert(p99 <= 1_000, `p99 of ${tookMs.length} edits is ${Math.round(p99)} ms`);
+  proxy.heal();
+  await rig.inPhase(namespace, "slow", "Running", { timeoutMs: 40_000 });
+  await silence(rig, { withinMs: 15_000 });
+});

@@ -1,0 +1,29 @@
+/** A rig whose operator reaches the API server through the fault proxy; the test itself goes past it. */
+import { type FaultProxy, startFaultProxy } from "../../dev/fault_proxy.ts";
+import { OPERATOR_USER, prepareForOperator } from "../../dev/operator.ts";
+import { type Rig, type RigOptions, startRig } from "./rig.ts";
+
+/** What {@linkcode startFaultRig} starts. */
+export interface FaultRig {
+  readonly rig: Rig;
+  readonly proxy: FaultProxy;
+  stop(): Promise<void>;
+}
+
+/** Starts cluster, proxy and operator. */
+export async function startFaultRig(options: Omit<RigOptions, "bare"> = {}): Promise<FaultRig> {
+  const rig = await startRig({ ...options, bare: true });
+  await prepareForOperator(rig.client, rig.cluster);
+  const proxy = await startFaultProxy(await rig.cluster.accessFor(OPERATOR_USER));
+  await rig.start({ kubeconfig: await proxy.writeKubeconfig(`${rig.cluster.directory}/proxy.kubeconfig`) });
+  return {
+    rig,
+    proxy,
+    async stop() {
+      await rig.operator?.[Symbol.asyncDispose]();
+      rig.operator = undefined;
+      await proxy[Symbol.asyncDispose]();
+      await rig.stop();
+    },
+  };
+}
