@@ -31,13 +31,13 @@ export interface InClusterOptions {
   readonly port: string;
   /** @default {SERVICE_ACCOUNT_DIRECTORY} */
   readonly directory?: string;
-  /** Milliseconds since the epoch. @default {Date.now} */
+  /** Milliseconds since some moment. @default {performance.now} */
   readonly now?: () => number;
 }
 
 /** The access of a pod; token and CA are read again at most once a minute, as the kubelet rotates them. */
 export async function inClusterAccess(options: InClusterOptions): Promise<ClusterAccess> {
-  const { host, port, directory = SERVICE_ACCOUNT_DIRECTORY, now = () => Date.now() } = options;
+  const { host, port, directory = SERVICE_ACCOUNT_DIRECTORY, now = () => performance.now() } = options;
   const read = async (file: string) => {
     try {
       return (await Deno.readTextFile(`${directory}/${file}`)).trim();

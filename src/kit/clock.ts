@@ -1,9 +1,11 @@
 /** Time as a parameter: everything that waits or stamps takes a {@linkcode Clock}, so a test can hold it. */
 
-/** The wall clock and its timers. */
+/** The wall clock, a stopwatch, and timers. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch, to stamp what is written. It may jump, in either direction: never wait by it. */
   now(): number;
+  /** Milliseconds since some moment, at an even pace: for all that waits and measures. */
+  monotonicMs(): number;
   /** Calls `fn` once after `ms` milliseconds; the returned function cancels it. */
   setTimeout(fn: () => void, ms: number): () => void;
 }
@@ -11,6 +13,7 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   setTimeout: (fn, ms) => {
     const timer = setTimeout(fn, ms);
     return () => clearTimeout(timer);

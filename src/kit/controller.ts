@@ -84,9 +84,9 @@ export class Controller {
     const log = this.#options.log.with({ key, reconcileId: ++this.#reconciles });
     metrics.queueSeconds.observe({ controller }, waitedMs / 1000);
     metrics.queueDepth.set({ controller }, queue.length);
-    const started = clock.now();
+    const started = clock.monotonicMs();
     const outcome = await this.#outcomeOf(() => reconcile(key, { log, signal }));
-    metrics.reconcileSeconds.observe({ controller }, (clock.now() - started) / 1000);
+    metrics.reconcileSeconds.observe({ controller }, (clock.monotonicMs() - started) / 1000);
     if (signal.aborted) return;
     metrics.reconciles.inc({ controller, result: outcome.type });
     switch (outcome.type) {

@@ -85,7 +85,7 @@ export class EventRecorder {
 
   /** Tells `note` about `object`. */
   record(object: Stored<KubeObject>, note: EventNote): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.monotonicMs();
     this.#forgetOld(now);
     const key = [object.metadata.uid, note.type, note.reason, note.note].join("\n");
     const series = this.#series.get(key);
@@ -94,7 +94,7 @@ export class EventRecorder {
       const created = this.#try(async () => {
         const { metadata: { name, namespace = "", uid } } = await this.#client.create(
           Event,
-          this.#eventOf(object, note, now),
+          this.#eventOf(object, note),
         );
         return { name, namespace, uid };
       });
@@ -105,7 +105,7 @@ export class EventRecorder {
       });
     } else if (++series.count >= series.nextUpdate) {
       series.nextUpdate *= 2;
-      this.#try(() => this.#update(series, now));
+      this.#try(() => this.#update(series));
     }
   }
 
@@ -114,23 +114,24 @@ export class EventRecorder {
     while (this.#sending.size) await Promise.all(this.#sending);
   }
 
-  async #update(series: Series, now: number): Promise<void> {
+  async #update(series: Series): Promise<void> {
+    const lastObservedTime = this.#microTime();
     const event = await series.created;
     if (!event) return;
-    const value = { count: series.count, lastObservedTime: microTime(now) };
+    const value = { count: series.count, lastObservedTime };
     await this.#client.patch(Event, event, [
       { op: "test", path: "/metadata/uid", value: event.uid },
       { op: "add", path: "/series", value },
     ]);
   }
 
-  #eventOf(object: Stored<KubeObject>, note: EventNote, now: number): Event {
+  #eventOf(object: Stored<KubeObject>, note: EventNote): Event {
     const { apiVersion, kind, metadata: { namespace = "default", uid, resourceVersion } } = object;
     const name = nameOf(object);
     const { type = "Normal", reason, action = "Reconcile" } = note;
     return {
       metadata: { namespace, name: `${name.slice(0, 220)}.${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}` },
-      eventTime: microTime(now),
+      eventTime: this.#microTime(),
       reportingController: this.#options.controller,
       reportingInstance: this.#options.instance,
       regarding: { apiVersion, kind, namespace: object.metadata.namespace, name, uid, resourceVersion },
@@ -149,6 +150,10 @@ export class EventRecorder {
     this.#sending.add(sent);
     void sent.then(() => this.#sending.delete(sent));
     return sent;
+  }
+
+  #microTime(): string {
+    return new Date(this.#options.clock.now()).toISOString().replace("Z", "000Z");
   }
 
   #mayTell(uid: string, now: number): boolean {
@@ -172,8 +177,4 @@ export class EventRecorder {
 /** The beginning of a text, at most so long as UTF-8, cut between characters. */
 function cutToBytes(text: string, bytes: number): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
-}
-
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
 }

@@ -247,14 +247,14 @@ export class Operator<Spec, Status> {
     client: Client,
     { signal, clock, log, connectMs }: { signal: AbortSignal; clock: Clock; log: Logger; connectMs: number },
   ): Promise<void> {
-    const startedMs = clock.now();
+    const startedMs = clock.monotonicMs();
     while (!signal.aborted) {
       try {
         return log.info("Connected", { server: await client.serverVersion({ signal }) });
       } catch (error) {
         if (signal.aborted) return;
         const refused = error instanceof ApiError && (error.status === 401 || error.status === 403);
-        if (refused || clock.now() - startedMs >= connectMs) {
+        if (refused || clock.monotonicMs() - startedMs >= connectMs) {
           throw new TerminalError(`Cannot use the Kubernetes API: ${messageOf(error)}`, { cause: error });
         }
         log.warn("Waiting for the Kubernetes API", { error: messageOf(error) });

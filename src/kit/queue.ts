@@ -80,10 +80,10 @@ export class WorkQueue {
       return;
     }
     if (this.#fresh.has(key) || urgency === "background" && this.#background.has(key)) return;
-    const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.now();
+    const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.monotonicMs();
     if (heldMs > 0) return this.addAfter(key, heldMs);
     this.#heldUntilMs.delete(key);
-    const since = this.#background.get(key) ?? this.#clock.now();
+    const since = this.#background.get(key) ?? this.#clock.monotonicMs();
     this.#background.delete(key);
     (urgency === "fresh" ? this.#fresh : this.#background).set(key, since);
     this.#handOut();
@@ -93,7 +93,7 @@ export class WorkQueue {
   addAfter(key: ObjectKey, ms: number): void {
     if (this.#closed) return;
     if (ms <= 0) return this.add(key);
-    const dueMs = this.#clock.now() + ms;
+    const dueMs = this.#clock.monotonicMs() + ms;
     const present = this.#delayed.get(key);
     if (present && present.dueMs <= dueMs) return;
     present?.cancel();
@@ -112,7 +112,7 @@ export class WorkQueue {
     const { baseBackoffMs: baseMs, maxBackoffMs, random } = this.#options;
     const maxMs = Math.min(maxBackoffMs, atMostMs);
     const waitMs = Math.max(notBeforeMs, backoffMs(failures, { baseMs, maxMs, random }));
-    if (notBeforeMs > 0) this.#heldUntilMs.set(key, this.#clock.now() + notBeforeMs);
+    if (notBeforeMs > 0) this.#heldUntilMs.set(key, this.#clock.monotonicMs() + notBeforeMs);
     this.addAfter(key, waitMs);
     return waitMs;
   }
@@ -165,7 +165,7 @@ export class WorkQueue {
   }
 
   #next(): WorkItem | undefined {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonicMs();
     const [fresh] = this.#fresh;
     const [background] = this.#background;
     const impatient = background && now - background[1] >= this.#options.backgroundPatienceMs &&

@@ -9,6 +9,7 @@ interface Timer {
 /** A {@linkcode Clock} that moves by {@linkcode advance} only. */
 export class FakeClock implements Clock {
   #nowMs: number;
+  #jumpedMs = 0;
   readonly #timers = new Set<Timer>();
 
   /** @param startMs Milliseconds since the epoch. @default 2026-01-01T00:00:00Z */
@@ -22,7 +23,16 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#nowMs + this.#jumpedMs;
+  }
+
+  monotonicMs(): number {
     return this.#nowMs;
+  }
+
+  /** Somebody sets the wall clock: nothing has passed. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   setTimeout(fn: () => void, ms: number): () => void {

@@ -139,7 +139,7 @@ export class PostgresCluster {
     this.#everRead = this.#nextWanted = true;
     const { promise } = this.#next;
     const { clock, minRetryMs } = this.#options;
-    this.#readAfter(this.#failures === 0 ? 0 : this.#attemptedAtMs + minRetryMs - clock.now());
+    this.#readAfter(this.#failures === 0 ? 0 : this.#attemptedAtMs + minRetryMs - clock.monotonicMs());
     return promise;
   }
 
@@ -209,7 +209,7 @@ export class PostgresCluster {
     if (failure.connected) {
       if (failure.reason === "DatabaseUnreachable") void this.refresh();
     } else if (failure !== this.#failure) { // those who waited behind an attempt to connect fail with the same error
-      this.#attemptedAtMs = this.#options.clock.now();
+      this.#attemptedAtMs = this.#options.clock.monotonicMs();
       this.#fail(failure);
     }
   }
@@ -234,7 +234,7 @@ export class PostgresCluster {
   #readAfter(delayMs: number): void {
     if (this.#reading || this.#closed) return; // the reading under way looks at #nextWanted when it ends
     const { clock } = this.#options;
-    const dueAtMs = clock.now() + delayMs;
+    const dueAtMs = clock.monotonicMs() + delayMs;
     if (this.#timer && this.#timer.dueAtMs <= dueAtMs) return;
     this.#timer?.cancel();
     if (delayMs <= 0) void this.#read();
@@ -246,7 +246,7 @@ export class PostgresCluster {
     this.#timer = undefined;
     this.#nextWanted = false;
     this.#unread = [];
-    this.#attemptedAtMs = this.#options.clock.now();
+    this.#attemptedAtMs = this.#options.clock.monotonicMs();
     const { promise, resolve } = this.#next;
     this.#next = Promise.withResolvers();
     this.#reading = promise;

@@ -26,7 +26,7 @@ export interface SecretEyes {
   cached(name: string): Stored<Secret> | undefined;
   /** From the API server. */
   read(name: string): Promise<Stored<Secret> | undefined>;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since some moment. */
   readonly now: number;
 }
 

@@ -26,7 +26,7 @@ export async function reconcile(
   const adminPassword = await adminPasswords.look(instance, {
     cached: (name) => context.store(Secret).get(`${namespace}/${name}`),
     read: (name) => new SecretBodies(context, namespace).read(name),
-    now: context.clock.now(),
+    now: context.clock.monotonicMs(),
   });
   const upstream = await findUpstreamChildren(instance, context, observeCluster(instance, sights).facts);
   const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });

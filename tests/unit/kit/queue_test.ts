@@ -175,6 +175,24 @@ Deno.test("WorkQueue.addRateLimited() keeps a key away when it must wait, whoeve
   await queue.shutDown();
 });
 
+for (const hours of [1, -1]) {
+  Deno.test(`WorkQueue keeps its waits and its order when somebody sets the clock by ${hours} h`, async () => {
+    const { queue, clock } = aQueue({ backgroundPatienceMs: 1_000 });
+    queue.addRateLimited("a", { notBeforeMs: 1_000 });
+    queue.add("b", "background");
+    clock.jump(hours * 3_600_000);
+    queue.add("a");
+    queue.add("c");
+    assertEquals((await queue.take())?.key, "c"); // nobody has waited for his patience
+    queue.done("c");
+    await clock.advance(1_000);
+    assertEquals(queue.length, 2);
+    assertEquals(await queue.take(), { key: "b", waitedMs: 1_000 });
+    queue.done("b");
+    await queue.shutDown();
+  });
+}
+
 Deno.test("WorkQueue.addRateLimited() waits no longer than it is told when the backoff has grown beyond that", async () => {
   const { queue } = aQueue({ baseBackoffMs: 10, maxBackoffMs: 75 });
   for (let i = 0; i < 5; i++) queue.addRateLimited("a");

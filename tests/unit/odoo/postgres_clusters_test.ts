@@ -155,6 +155,20 @@ Deno.test("PostgresCluster says why it knows nothing, tries again from 1 to 4 s 
   assertEquals(changes, ["all", "all"]);
 });
 
+for (const hours of [1, -1]) {
+  Deno.test(`PostgresCluster tries again in its time when somebody sets the clock by ${hours} h`, async () => {
+    const server = new FakeServer();
+    const { cluster } = await aKnownCluster(server);
+    server.answer = () => Promise.reject(failure("DatabaseUnreachable"));
+    await cluster.refresh();
+    server.clock.jump(hours * HOUR_MS);
+    void cluster.refresh();
+    server.answer = () => Promise.resolve(inventory());
+    await server.clock.advance(4_000);
+    assertEquals(cluster.facts(), inventory());
+  });
+}
+
 Deno.test("PostgresCluster waits longer after a refused login", async () => {
   const server = new FakeServer();
   server.answer = () => Promise.reject(failure("DatabaseLoginFailed"));
