@@ -1,15 +1,15 @@
 /** Answers that the API server should not have to give: refusals, storms and silence cost time, and nothing else. */
 import { assert, assertEquals } from "@std/assert";
-import { conditionOf, Deployment, type JsonPatchOperation, pause } from "../../src/kit/mod.ts";
+import { conditionOf, Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
 import { percentile } from "../../dev/measure.ts";
 import { type FaultProxy, WRITE_VERBS } from "../../dev/fault_proxy.ts";
-import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type FaultRig, startFaultRig } from "../support/fault_rig.ts";
 import { startHistory } from "../support/history.ts";
 import type { Rig } from "../support/rig.ts";
 import { silence } from "../support/silence.ts";
+import { refuseAFifth, survives } from "../support/storm.ts";
 
 let faults: FaultRig;
 let rig: Rig;
@@ -46,10 +46,10 @@ async function scaled(namespace: string, name: string, count: number): Promise<n
 Deno.test("a status write that is refused five times with 409 is made within a second, and takes nobody's field", async () => {
   const namespace = await rig.namespace();
   await runningShop(namespace);
-  const foreign = { type: "Audited", status: "True", reason: "ByHand", message: "", lastTransitionTime: new Date(0) };
-  const status = { conditions: [{ ...foreign, lastTransitionTime: "2026-01-01T00:00:00Z" }] };
-  const metadata = { namespace, name: "shop" };
-  await rig.client.apply(OdooInstanceKind, { metadata, status } as unknown as OdooInstance, { subresource: "status" });
+  const lastTransitionTime = "2026-01-01T00:00:00Z";
+  const value = { type: "Audited", status: "True", reason: "ByHand", message: "", lastTransitionTime };
+  const add = [{ op: "add", path: "/status/conditions/-", value }] as const;
+  await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, add, { subresource: "status" });
   const path = new RegExp(`/${namespace}/odooinstances/shop/status$`);
   const rule = proxy.onRequest({ verb: "PATCH", path, hits: { from: 1, to: 5 } }, { type: "answer", status: 409 });
   await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, replicas(2));
@@ -97,40 +97,14 @@ Deno.test("429 with Retry-After: 1 is obeyed: the next attempt comes after one s
   await silence(rig);
 });
 
-/** A storm, and what is left 5 s after it. */
-async function weather(
-  storm: () => void,
-  { lastsMs, namespace }: { readonly lastsMs: number; readonly namespace: string },
-): Promise<void> {
-  await runningShop(namespace, "old");
-  await using history = startHistory(rig.client, namespace);
-  await eventually("the history has begun", () => history.replicas("old").length > 0);
-  const names = ["a", "b", "c", "d", "e"];
-  storm();
-  await Promise.all(names.map((name) => rig.create(namespace, name)));
-  await rig.client.patch(OdooInstanceKind, { namespace, name: "old" }, replicas(2));
-  await pause(lastsMs); // the storm itself
-  assert(proxy.requests.some(({ faults }) => faults.includes("answer")), "nothing was refused");
-  proxy.heal();
-  const fromMs = performance.now();
-  for (const name of ["old", ...names]) await rig.inPhase(namespace, name, "Running", { timeoutMs: 60_000 });
-  const tookMs = performance.now() - fromMs;
-  assert(tookMs <= 5_000, `${Math.round(tookMs)} ms after the storm`);
-  assertEquals([history.strangeSteps(), history.jobs.size, history.replicas("old")], [[], names.length + 1, [1, 2]]);
-  await silence(rig);
-}
-
 Deno.test("500 and 503 for a fifth of all requests for 10 s: all is well 5 s later, and nothing was made twice", async () => {
-  const storm = () => {
-    proxy.onRequest({ hits: { fraction: 0.1, seed: 1 } }, { type: "answer", status: 500 });
-    proxy.onRequest({ hits: { fraction: 0.1, seed: 2 } }, { type: "answer", status: 503 });
-  };
-  await weather(storm, { lastsMs: 10_000, namespace: await rig.namespace() });
+  const storm = () => refuseAFifth(proxy);
+  await survives(faults, { storm, lastsMs: 10_000 });
 });
 
 Deno.test("500 for every write for 15 s: all is well 5 s later, although nobody asks again", async () => {
   const storm = () => void proxy.onRequest({ verb: WRITE_VERBS }, { type: "answer", status: 500 });
-  await weather(storm, { lastsMs: 15_000, namespace: await rig.namespace() });
+  await survives(faults, { storm, lastsMs: 15_000 });
 });
 
 Deno.test("an API server that takes 10 s for one instance keeps nobody else waiting", async () => {

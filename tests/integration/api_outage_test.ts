@@ -1,6 +1,6 @@
 /** The API server or etcd goes away under a running operator: nobody is hurt meanwhile, and it goes on at once. */
 import { assert, assertEquals } from "@std/assert";
-import { ApiError, Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
+import { Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHistory } from "../support/history.ts";
@@ -35,30 +35,28 @@ async function scaled(namespace: string, name: string, wanted: number): Promise<
   return performance.now() - fromMs;
 }
 
-for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  Deno.test(`an API server that ends by ${signal} and comes back is heard within ${BACK_MS} ms of its readiness`, async () => {
-    const namespace = await rig.namespace();
-    await rig.create(namespace, "shop");
-    await rig.inPhase(namespace, "shop", "Running");
-    await rig.create(namespace, "caught");
-    await rig.inPhase(namespace, "caught", "Initializing");
-    await using history = startHistory(rig.client, namespace);
-    await eventually("the history has begun", () => history.phases("shop").length > 0);
-    await rig.cluster.killApiServer(signal);
-    await eventually("the operator says that it hears nothing", async () => {
-      const response = await fetch(`${rig.operator?.healthUrl}/readyz`);
-      await response.body?.cancel();
-      return response.status === 503;
-    });
-    await rig.cluster.restartApiServer();
-    const tookMs = await scaled(namespace, "shop", 2);
-    assert(tookMs < BACK_MS, `${Math.round(tookMs)} ms`);
-    await rig.inPhase(namespace, "caught", "Running");
-    await rig.inPhase(namespace, "shop", "Running");
-    assertEquals([history.strangeSteps(), history.replicas("shop"), history.jobs.size], [[], [1, 2], 2]);
-    await silence(rig);
+Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS} ms of its readiness`, async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "shop");
+  await rig.inPhase(namespace, "shop", "Running");
+  await rig.create(namespace, "caught");
+  await rig.inPhase(namespace, "caught", "Initializing");
+  await using history = startHistory(rig.client, namespace);
+  await eventually("the history has begun", () => history.phases("shop").length > 0);
+  await rig.cluster.killApiServer();
+  await eventually("the operator says that it hears nothing", async () => {
+    const response = await fetch(`${rig.operator?.healthUrl}/readyz`);
+    await response.body?.cancel();
+    return response.status === 503;
   });
-}
+  await rig.cluster.restartApiServer();
+  const tookMs = await scaled(namespace, "shop", 2);
+  assert(tookMs < BACK_MS, `${Math.round(tookMs)} ms`);
+  await rig.inPhase(namespace, "caught", "Running");
+  await rig.inPhase(namespace, "shop", "Running");
+  assertEquals([history.strangeSteps(), history.replicas("shop"), history.jobs.size], [[], [1, 2], 2]);
+  await silence(rig);
+});
 
 Deno.test("an etcd that hangs for 20 s changes no phase and no pod, and everything is as usual 5 s later", async () => {
   const namespace = await rig.namespace();

@@ -1,0 +1,51 @@
+/** A time in which the API server refuses much, with work to be done in it, and what must be so when it is over. */
+import { assert, assertEquals } from "@std/assert";
+import { pause } from "../../src/kit/mod.ts";
+import type { FaultProxy } from "../../dev/fault_proxy.ts";
+import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { eventually } from "./eventually.ts";
+import type { FaultRig } from "./fault_rig.ts";
+import { startHistory } from "./history.ts";
+import { silence, type SilenceOptions } from "./silence.ts";
+
+/** From the end of a storm to everything as it should be. */
+const CLEAR_MS = 5_000;
+
+/** Options of {@linkcode survives}. */
+export interface StormOptions {
+  /** Adds the rules; they are taken away again. */
+  readonly storm: () => void;
+  readonly lastsMs: number;
+  readonly silence?: SilenceOptions;
+}
+
+/** A fifth of all requests is answered with 500 or 503. */
+export function refuseAFifth(proxy: FaultProxy): void {
+  proxy.onRequest({ hits: { fraction: 0.1, seed: 1 } }, { type: "answer", status: 500 });
+  proxy.onRequest({ hits: { fraction: 0.1, seed: 2 } }, { type: "answer", status: 503 });
+}
+
+/** Instances that are created or scaled in the storm are well 5 s after it; nothing is made twice, nobody is led back. */
+export async function survives({ rig, proxy }: FaultRig, { storm, lastsMs, ...options }: StormOptions): Promise<void> {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "old");
+  await rig.inPhase(namespace, "old", "Running");
+  await using history = startHistory(rig.client, namespace);
+  await eventually("the history has begun", () => history.replicas("old").length > 0);
+  const names = ["a", "b", "c", "d", "e"];
+  const faultless = proxy.requests.length;
+  storm();
+  await Promise.all(names.map((name) => rig.create(namespace, name)));
+  await rig.client.patch(OdooInstanceKind, { namespace, name: "old" }, [
+    { op: "replace", path: "/spec/replicas", value: 2 },
+  ]);
+  await pause(lastsMs); // the storm itself
+  assert(proxy.requests.slice(faultless).some(({ faults }) => faults.includes("answer")), "nothing was refused");
+  proxy.heal();
+  const fromMs = performance.now();
+  for (const name of ["old", ...names]) await rig.inPhase(namespace, name, "Running", { timeoutMs: 60_000 });
+  const tookMs = performance.now() - fromMs;
+  assert(tookMs <= CLEAR_MS, `${Math.round(tookMs)} ms after the storm`);
+  assertEquals([history.strangeSteps(), history.jobs.size, history.replicas("old")], [[], names.length + 1, [1, 2]]);
+  await silence(rig, options.silence);
+}
