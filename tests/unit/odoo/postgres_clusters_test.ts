@@ -155,19 +155,17 @@ Deno.test("PostgresCluster says why it knows nothing, tries again from 1 to 4 s 
   assertEquals(changes, ["all", "all"]);
 });
 
-for (const hours of [1, -1]) {
-  Deno.test(`PostgresCluster tries again in its time when somebody sets the clock by ${hours} h`, async () => {
-    const server = new FakeServer();
-    const { cluster } = await aKnownCluster(server);
-    server.answer = () => Promise.reject(failure("DatabaseUnreachable"));
-    await cluster.refresh();
-    server.clock.jump(hours * HOUR_MS);
-    void cluster.refresh();
-    server.answer = () => Promise.resolve(inventory());
-    await server.clock.advance(4_000);
-    assertEquals(cluster.facts(), inventory());
-  });
-}
+Deno.test("PostgresCluster tries again in its time when somebody sets the clock back by an hour", async () => {
+  const server = new FakeServer();
+  const { cluster } = await aKnownCluster(server);
+  server.answer = () => Promise.reject(failure("DatabaseUnreachable"));
+  await cluster.refresh();
+  server.clock.jump(-HOUR_MS);
+  void cluster.refresh();
+  server.answer = () => Promise.resolve(inventory());
+  await server.clock.advance(4_000);
+  assertEquals(cluster.facts(), inventory());
+});
 
 Deno.test("PostgresCluster waits longer after a refused login", async () => {
   const server = new FakeServer();
