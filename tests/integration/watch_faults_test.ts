@@ -65,7 +65,7 @@ Deno.test("watches that say nothing for 3 s, again and again, lead nobody back a
   const namespace = await rig.namespace();
   await using history = startHistory(rig.client, namespace);
   const names = ["a", "b", "c", "d", "e"];
-  const end = performance.now() + 4 * HELD_MS;
+  const end = performance.now() + 2 * HELD_MS;
   const creating = Promise.all(names.map((name) => rig.create(namespace, name)));
   for (let round = 0; performance.now() < end; round++) {
     const held = proxy.holdWatches();
@@ -77,7 +77,6 @@ Deno.test("watches that say nothing for 3 s, again and again, lead nobody back a
   }
   for (const name of names) await rig.inPhase(namespace, name, "Running", { timeoutMs: 30_000 });
   assertEquals([history.strangeSteps(), history.jobs.size], [[], names.length]);
-  await silence(rig);
 });
 
 Deno.test("all watches reset at once: the next edit is acted on within a second", async () => {
@@ -92,7 +91,6 @@ Deno.test("all watches reset at once: the next edit is acted on within a second"
     await rig.inPhase(namespace, "shop", "Running");
   }
   assert(tookMs.every((ms) => ms <= AFTER_RESET_MS), `${tookMs.map(Math.round)} ms`);
-  await silence(rig);
 });
 
 Deno.test("a Job whose end was never shown is judged by what it did when its deletion is shown", async () => {
@@ -115,7 +113,6 @@ Deno.test("a Job whose end was never shown is judged by what it did when its del
   assertEquals([status?.dbInitialized, request?.status?.phase], [true, "Completed"]);
   assertEquals([history.jobs.size, history.strangeSteps()], [1, []]);
   await rig.gone(Job, namespace, job.metadata.name);
-  await silence(rig);
 });
 
 /** In both nothing but a new list helps: whoever resumes where it was is refused until the test is over. */
@@ -151,6 +148,9 @@ for (const [how, expire] of Object.entries(EXPIRED)) {
     assert(tookMs <= AFTER_GAP_MS, `${Math.round(tookMs)} ms`);
     await rig.gone(OdooInstanceKind, namespace, "leaving");
     await rig.inPhase(namespace, "shop", "Running");
-    await silence(rig);
   });
 }
+
+Deno.test("after all these faults nothing is written any more", async () => {
+  await silence(rig);
+});

@@ -16,6 +16,7 @@ export interface StormOptions {
   /** Adds the rules; they are taken away again. */
   readonly storm: () => void;
   readonly lastsMs: number;
+  /** What must follow. @default nothing is asked */
   readonly silence?: SilenceOptions;
 }
 
@@ -47,5 +48,5 @@ export async function survives({ rig, proxy }: FaultRig, { storm, lastsMs, ...op
   const tookMs = performance.now() - fromMs;
   assert(tookMs <= CLEAR_MS, `${Math.round(tookMs)} ms after the storm`);
   assertEquals([history.strangeSteps(), history.jobs.size, history.replicas("old")], [[], names.length + 1, [1, 2]]);
-  await silence(rig, options.silence);
+  if (options.silence) await silence(rig, options.silence);
 }
