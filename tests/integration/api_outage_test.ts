@@ -50,7 +50,7 @@ Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS
   await rig.cluster.restartApiServer();
   const tookMs = await scaled(namespace, "shop", 2);
   assert(tookMs < BACK_MS, `${Math.round(tookMs)} ms`);
-  await rig.inPhase(namespace, "caught", "Running");
+  await rig.inPhase(namespace, "caught", "Running", { timeoutMs: 60_000 }); // the cluster's controllers come back later
   await rig.inPhase(namespace, "shop", "Running");
   assertEquals([history.strangeSteps(), history.replicas("shop"), history.jobs.size], [[], [1, 2], 2]);
   await silence(rig);
