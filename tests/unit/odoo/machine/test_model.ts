@@ -182,6 +182,7 @@ export function worldOf(state: ModelState): World {
     status,
     phase: phase ?? "Provisioning",
     defaults: someDefaults(),
+    adoptedInstances: "keep",
     cluster: clusterOf(state),
     observed: observedOf(state),
     now: NOW,
