@@ -95,8 +95,7 @@ export class ReconcileContext {
     const held = store.get(keyOf(child));
     const created = held ? undefined : await this.#tryCreateByApply(type, store, desired);
     if (created) return created;
-    const live = held ?? await this.client.get(type, addressOf(child), { signal: this.signal });
-    this.#checkOurs(type, live, owner);
+    const live = held ? this.#checkOurs(type, held, owner) : await this.#getOurs(type, store, { child, owner });
     if (isCurrent(desired, live)) return live;
     this.log.debug("Applying", { kind: type.kind, name: nameOf(child) });
     const sameObject = { ...desired, metadata: { ...desired.metadata, uid: live.metadata.uid } }; // else a 409
@@ -129,7 +128,7 @@ export class ReconcileContext {
       return created;
     } catch (error) {
       if (!isConflict(error)) throw error;
-      return this.#checkOurs(type, await this.client.get(type, addressOf(child), { signal: this.signal }), owner);
+      return await this.#getOurs(type, store, { child, owner });
     }
   }
 
@@ -211,6 +210,17 @@ export class ReconcileContext {
       if (!isConflict(error)) throw error;
       return undefined;
     }
+  }
+
+  /** What a write of ours made whose answer was lost, or a watch has yet to bring: the next decision must see it, too. */
+  async #getOurs<T extends KubeObject>(
+    type: ResourceType<T>,
+    store: Store<T>,
+    { child, owner }: { readonly child: T; readonly owner: Stored<KubeObject> },
+  ): Promise<Stored<T>> {
+    const live = this.#checkOurs(type, await this.client.get(type, addressOf(child), { signal: this.signal }), owner);
+    store.observe(live);
+    return live;
   }
 
   #checkOurs<T extends KubeObject>(type: ResourceType<T>, live: Stored<T>, owner: Stored<KubeObject>): Stored<T> {

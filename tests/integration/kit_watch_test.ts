@@ -6,11 +6,16 @@ import {
   type Client,
   ConfigMap,
   createClient,
+  EventRecorder,
+  getLogger,
   Informer,
   isGone,
   keyOf,
+  ReconcileContext,
   removeFinalizer,
   type ResourceType,
+  type Stored,
+  systemClock,
   type WatchEvent,
   watchObjects,
   type WatchObjectsOptions,
@@ -40,6 +45,27 @@ async function newNamespace(): Promise<string> {
 function aConfigMap(namespace: string, name: string, data: Record<string, string> = {}): ConfigMap {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name }, data };
 }
+
+/** A reconcile of `owner`, with a cache that no watch fills. */
+function aContext(owner: Stored<ConfigMap>) {
+  const log = getLogger(["kit", "test"]);
+  const informer = new Informer(client, ConfigMap);
+  const events = new EventRecorder(client, { controller: "tester", instance: "tester", log });
+  const parts = {
+    client,
+    clock: systemClock,
+    events,
+    informers: [informer],
+    lastAppliedAnnotation: "example.com/last",
+  };
+  const context = new ReconcileContext(parts, owner, { log, signal: new AbortController().signal });
+  return { context, store: informer.store };
+}
+
+const WRITES = {
+  apply: (context: ReconcileContext, child: ConfigMap) => context.apply(child),
+  createOnce: (context: ReconcileContext, child: ConfigMap) => context.createOnce(child),
+};
 
 /** The first `count` events of a watch. */
 async function eventsOf(
@@ -114,6 +140,18 @@ Deno.test("Store.observe() believes the answer to the write that lets an object 
   await running;
   watching.close();
 });
+
+for (const [method, write] of Object.entries(WRITES)) {
+  Deno.test(`ReconcileContext.${method}() lets the next decision see an object that exists already and no watch has brought`, async () => {
+    const namespace = await newNamespace();
+    const owner = await client.create(ConfigMap, aConfigMap(namespace, "owner"));
+    const child = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name: "child" }, data: { a: "b" } };
+    const lost = await write(aContext(owner).context, child); // by an operator that did not live to see the answer
+    const { context, store } = aContext(owner);
+    assertEquals((await write(context, child)).metadata.resourceVersion, lost.metadata.resourceVersion);
+    assertEquals(store.get(`${namespace}/child`)?.metadata.uid, lost.metadata.uid);
+  });
+}
 
 // The last ones, because the cluster takes a while to get over them.
 
