@@ -1,6 +1,6 @@
 /** What a bench looks at: the audit log of the API server, the memory of a process, the log of PostgreSQL. */
 
-/** Requests of one user, from one point of the audit log on. */
+/** Requests of an operator, from one point of the audit log on. */
 export interface RequestCounts {
   /** All but watches. */
   readonly requests: number;
@@ -8,11 +8,14 @@ export interface RequestCounts {
   readonly writes: number;
   /** By verb and resource, such as `patch deployments`, most frequent first. */
   readonly byKind: Readonly<Record<string, number>>;
+  /** When the last of them, or of the watches' beginnings, was answered, in milliseconds since 1970. */
+  readonly lastAtMs: number | undefined;
 }
 
 interface AuditEvent {
   readonly verb: string;
   readonly stage: string;
+  readonly stageTimestamp: string;
   readonly user: { readonly username: string };
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string };
 }
@@ -22,11 +25,12 @@ const WRITES: ReadonlySet<string> = new Set(["create", "update", "patch", "delet
 /** Reads an audit log piece by piece. */
 export class AuditLog {
   readonly #path: string;
-  readonly #user: string;
+  readonly #users: readonly string[];
 
-  constructor(path: string, user: string) {
+  /** `users`: the names that one operator has, by kubeconfig or as a service account. */
+  constructor(path: string, ...users: readonly string[]) {
     this.#path = path;
-    this.#user = user;
+    this.#users = users;
   }
 
   /** The present end of the log, in bytes. */
@@ -39,9 +43,11 @@ export class AuditLog {
     using file = await Deno.open(this.#path);
     await file.seek(mark, Deno.SeekMode.Start);
     const text = await new Response(file.readable).text();
-    const events = text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as AuditEvent).filter(({ user }) =>
-      user.username === this.#user
-    );
+    const events = text.split("\n").slice(0, -1).flatMap((line) => {
+      if (!this.#users.some((user) => line.includes(user))) return []; // most lines are others', and reading JSON takes long
+      const event = JSON.parse(line) as AuditEvent;
+      return this.#users.includes(event.user.username) ? [event] : [];
+    });
     const watches = events.filter(({ verb, stage }) => verb === "watch" && stage === "ResponseStarted").length;
     const others = events.filter(({ verb, stage }) => verb !== "watch" && stage === "ResponseComplete");
     const byKind: Record<string, number> = {};
@@ -54,8 +60,17 @@ export class AuditLog {
       watches,
       writes: others.filter(({ verb }) => WRITES.has(verb)).length,
       byKind: Object.fromEntries(Object.entries(byKind).sort(([, a], [, b]) => b - a)),
+      lastAtMs: lastOf(events),
     };
   }
+}
+
+/** The end of a watch is nobody's deed: the server ends it, or both die. */
+function lastOf(events: readonly AuditEvent[]): number | undefined {
+  const times = events.filter(({ verb, stage }) => verb !== "watch" || stage === "ResponseStarted").map((event) =>
+    Date.parse(event.stageTimestamp)
+  );
+  return times.length === 0 ? undefined : times.reduce((last, time) => Math.max(last, time));
 }
 
 /** Resident memory of a process now and at its highest, in MiB. Linux only. */
@@ -66,19 +81,18 @@ export async function memoryOf(pid: number): Promise<{ readonly rssMiB: number; 
   return { rssMiB: mebibytes("VmRSS"), peakMiB: mebibytes("VmHWM") };
 }
 
-/** The p-th percentile (0 to 100) of some values, by nearest rank. */
-export function percentile(values: readonly number[], p: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * p / 100) - 1)] ?? NaN;
+/** Lets the highest value of {@linkcode memoryOf} begin anew from now. */
+export async function resetPeak(pid: number): Promise<void> {
+  await Deno.writeTextFile(`/proc/${pid}/clear_refs`, "5"); // see proc_pid_clear_refs(5)
 }
 
-/** How often `needle` stands in a file. */
-export async function occurrences(path: string, needle: string): Promise<number> {
-  return (await Deno.readTextFile(path)).split(needle).length - 1;
+/** How many lines of a file match. */
+export async function matchingLines(path: string, pattern: RegExp): Promise<number> {
+  return (await Deno.readTextFile(path)).split("\n").filter((line) => pattern.test(line)).length;
 }
 
 /** Programs whose work a figure is made of, by the name that the kernel has for them. */
-const PROGRAMS = ["kube-apiserver", "etcd", "kube-controller", "kube-scheduler", "kwok", "postgres", "deno"];
+const PROGRAMS = ["kube-apiserver", "etcd", "kube-controller", "kube-scheduler", "kwok", "postgres"];
 
 /** CPU seconds (user and system, ended children included) of each program on this machine so far. Linux only. */
 export async function cpuSeconds(): Promise<Readonly<Record<string, number>>> {
