@@ -76,6 +76,14 @@ export function readOptions(args: readonly string[]): BenchOptions | { readonly 
   };
 }
 
+/** The sizes that are not what the goals are about; how often something is done does not change what it is. */
+export function changedSizes(sizes: Sizes): Readonly<Record<string, number>> {
+  const { runs: _runs, rounds: _rounds, times: _times, ...defaults } = SIZES;
+  return Object.fromEntries(
+    Object.entries(sizes).filter(([name, size]) => name in defaults && size !== SIZES[name as keyof Sizes]),
+  );
+}
+
 /** The stages in a list with commas, in the order in which they run. */
 function readStages(text: string): readonly StageName[] {
   const given = text.split(",").map((name) => name.trim());

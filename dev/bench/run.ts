@@ -6,7 +6,7 @@ import { measureFaults } from "./faults.ts";
 import { type Figures, mergeRuns } from "./figures.ts";
 import { measureHundred } from "./hundred.ts";
 import { measureNoise } from "./noise.ts";
-import type { BenchOptions, StageName } from "./options.ts";
+import { type BenchOptions, changedSizes, type StageName } from "./options.ts";
 import { type BenchRig, type RigOptions, startRig } from "./rig.ts";
 import { measureRounds } from "./rounds.ts";
 import { measureSingle } from "./single.ts";
@@ -58,6 +58,7 @@ export async function runBench(options: BenchOptions, rigOptions: RigOptions): P
     login,
     operator: options.operator?.join(" ") ?? "ours",
     runs: runs.length,
+    sizes: changedSizes(options.sizes),
     ...mergeRuns(runs) as Figures,
   };
   return { figures, ...(failure === undefined ? {} : { failure }) };

@@ -13,7 +13,17 @@ export function renderTable(figures: Figure, rows: readonly Row[] = ROWS): strin
   const widths = HEAD.map((head, column) => Math.max(...[head, ...cells.map((line) => line[column] ?? "")].map(width)));
   const line = (texts: readonly string[]) =>
     `| ${texts.map((text, i) => text + " ".repeat((widths[i] ?? 0) - width(text))).join(" | ")} |`;
-  return [line(HEAD), line(widths.map((count) => "-".repeat(count))), ...cells.map(line), "", NOTES, ""].join("\n");
+  return [line(HEAD), line(widths.map((count) => "-".repeat(count))), ...cells.map(line), "", ...notesOn(figures), ""]
+    .join("\n");
+}
+
+/** What must be known to read the table; the goals are about the sizes that a bench has by default. */
+function notesOn(figures: Figure): readonly string[] {
+  const sizes = typeof figures === "object" && figures !== null && "sizes" in figures ? figures.sizes : {};
+  const changed = Object.entries(sizes ?? {}).map(([name, size]) => `${name} ${size}`);
+  return changed.length === 0
+    ? [NOTES]
+    : [NOTES, "", `Measured with other sizes than the goals': ${changed.join(", ")}.`];
 }
 
 /** Whether the goal is missed by what was measured. */

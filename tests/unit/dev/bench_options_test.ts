@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type BenchOptions, readOptions, splitCommand, STAGE_NAMES, UsageError } from "../../../dev/bench/options.ts";
+import {
+  type BenchOptions,
+  changedSizes,
+  readOptions,
+  splitCommand,
+  STAGE_NAMES,
+  UsageError,
+} from "../../../dev/bench/options.ts";
 
 function measured(...args: string[]): BenchOptions {
   const options = readOptions(args);
@@ -20,6 +27,11 @@ Deno.test("readOptions() runs stages in one order, each once, whatever was typed
 Deno.test("readOptions() takes every size by a flag of its name", () => {
   const { sizes } = measured("--count=3", "--idle-minutes", "0.5", "--rest-seconds=1");
   assertEquals([sizes.count, sizes.idleMinutes, sizes.restSeconds, sizes.rounds], [3, 0.5, 1, 5]);
+});
+
+Deno.test("changedSizes() are those that make a figure another one, not how often it is measured", () => {
+  assertEquals(changedSizes(measured().sizes), {});
+  assertEquals(changedSizes(measured("--count=3", "--runs=3", "--times=1", "--rounds=2").sizes), { count: 3 });
 });
 
 Deno.test("readOptions() reads a table instead of measuring", () => {

@@ -47,6 +47,14 @@ Deno.test("renderTable() shows goal, median, range and peer, marks what is misse
   assertStringIncludes(text, "another machine");
 });
 
+Deno.test("renderTable() says when the sizes were not those of the goals", () => {
+  assertStringIncludes(
+    renderTable({ sizes: { count: 3, burst: 4 } }, []),
+    "other sizes than the goals': count 3, burst 4.",
+  );
+  assert(!renderTable({ sizes: {} }, []).includes("other sizes"));
+});
+
 Deno.test("ROWS are those of the goals that a bench can measure, in their order", () => {
   const ids = [...new Set(ROWS.map(({ id }) => id))];
   assertEquals(ids, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);

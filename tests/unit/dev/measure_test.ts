@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { AuditLog, matchingLines, memoryOf, resetPeak } from "../../../dev/measure.ts";
+import { AuditLog, matchingLines } from "../../../dev/measure.ts";
 
 interface Line {
   readonly verb: string;
@@ -51,15 +51,4 @@ Deno.test("matchingLines() counts lines", async () => {
     assertEquals(await matchingLines(path, /a/), 3);
     assertEquals(await matchingLines(path, /a(?! b)/), 2);
   });
-});
-
-Deno.test({
-  name: "memoryOf() has a peak that resetPeak() brings down to what there is",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    new Uint8Array(64 * 2 ** 20).fill(1);
-    await resetPeak(Deno.pid);
-    const { rssMiB, peakMiB } = await memoryOf(Deno.pid);
-    assertEquals(peakMiB - rssMiB < 16, true, `${peakMiB} MiB at most, ${rssMiB} MiB now`);
-  },
 });
