@@ -31,14 +31,14 @@ export function summaryOf(values: readonly number[]): Figures {
   };
 }
 
-/** The middle one of some values, or the mean of the middle two. */
+/** Lowest, middle (or the mean of the middle two) and highest. */
 export function rangeOf(values: readonly number[]): Range {
   if (values.length === 0) throw new RangeError("Cannot tell the range of nothing");
   const sorted = [...values].sort((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? NaN;
   const half = sorted.length / 2;
   const median = (at(Math.ceil(half) - 1) + at(Math.floor(half))) / 2;
-  return { min: at(0), median: Math.round(median * 1000) / 1000, max: at(sorted.length - 1) };
+  return { min: at(0), median: Number(median.toPrecision(12)), max: at(sorted.length - 1) };
 }
 
 /** The same figures of several runs: every number becomes its range; one run stays as it is. */

@@ -35,7 +35,7 @@ export const ROWS: readonly Row[] = [
   row(6, "300 at once beside 100: instances that do not arrive", "burst.notArrived", exactly(0), "", "1 of 300"),
   row(7, "1,000 at once: time until all run", "thousand.secondsFromNothing", atMost(150), "s", ""),
   row(7, "up to 1,000: instances that do not arrive", "thousand.notArrived", exactly(0), "", ""),
-  row(7, "up to 1,000: wait in the queue, p99", "thousand.queueSeconds.p99", atMost(1), "s", ""),
+  row(7, "up to 1,000: wait in the queue, p99", "thousand.queueMs.p99", atMost(1000), "ms", ""),
   row(8, "Job complete → Starting in status, p50", "rounds.jobCompleteToStartingMs.p50", atMost(100), "ms", "0–10 s"),
   row(8, "Job complete → Starting in status, p99", "rounds.jobCompleteToStartingMs.p99", atMost(500), "ms", "0–10 s"),
   row(9, "edit among 1,000 idle → Deployment patched, p99", "thousand.editMs.p99", atMost(300), "ms", ""),

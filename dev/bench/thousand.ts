@@ -15,7 +15,7 @@ export async function measureThousand(rig: BenchRig): Promise<Figures> {
   await resetPeak(rig.pid);
   const metrics = await rig.metrics();
   const arrival = await growTo(rig, thousand);
-  const queueSeconds = queueBetween(metrics, await rig.metrics());
+  const queueMs = queueBetween(metrics, await rig.metrics());
   const { peakMiB } = await memoryOf(rig.pid);
   const idleRssMiB = await rig.rssAtRestMiB();
   const idle = await measureIdle(rig);
@@ -26,7 +26,7 @@ export async function measureThousand(rig: BenchRig): Promise<Figures> {
     secondsFromNothing: isFromNothing ? arrival.seconds : null,
     running: runningNow(rig),
     calibrationMs: calibration,
-    queueSeconds,
+    queueMs,
     peakRssMiB: peakMiB,
     idleRssMiB,
     idle,
@@ -34,10 +34,15 @@ export async function measureThousand(rig: BenchRig): Promise<Figures> {
   };
 }
 
+/** How long keys waited before they were worked on; the operator tells that of itself. */
 function queueBetween(before: string | undefined, after: string | undefined): Figure {
   if (before === undefined || after === undefined) return null;
   const [first, last] = [histogramIn(before, QUEUE), histogramIn(after, QUEUE)];
-  return { p50: percentileBetween(first, last, 50), p99: percentileBetween(first, last, 99) };
+  const waited = (p: number) => {
+    const seconds = percentileBetween(first, last, p);
+    return seconds === null ? null : round1(seconds * 1000);
+  };
+  return { p50: waited(50), p99: waited(99) };
 }
 
 /** Requests of an operator that nobody gives anything to do, renewals of its lease apart. */
