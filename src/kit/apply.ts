@@ -5,7 +5,7 @@
  * Quantities are compared as numbers (`1000m` = `1`), lists that the API server merges by key item by item, all other
  * lists in order. Live fields that we do not send belong to others and do not count.
  */
-import { hashOf } from "./hash.ts";
+import { sha256Hex } from "./hash.ts";
 import { parseQuantity } from "./quantity.ts";
 import type { KubeObject, OwnerReference, Stored } from "./types.ts";
 
@@ -30,9 +30,15 @@ const QUANTITIES: ReadonlySet<string> = new Set(["sizeLimit", "divisor"]);
 /** Lists that are sets: order means nothing, extra items are others'. */
 const SETS: ReadonlySet<string> = new Set(["finalizers"]);
 
-/** `object` with the annotation by which {@linkcode isCurrent} recognises it: `<owner uid>/<hash>`. */
+/**
+ * `object` with the annotation by which {@linkcode isCurrent} recognises it: `<owner uid>/<hash>`. The order of fields
+ * counts in the hash: whoever builds an object builds it in one order, and another one costs a needless apply at most.
+ */
 export function withLastApplied<T extends KubeObject>(object: T, annotation: string, ownerUid: string): T {
-  const annotations = { ...object.metadata?.annotations, [annotation]: `${ownerUid}/${hashOf(object).slice(0, 16)}` };
+  const annotations = {
+    ...object.metadata?.annotations,
+    [annotation]: `${ownerUid}/${sha256Hex(JSON.stringify(object)).slice(0, 16)}`,
+  };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 

@@ -11,7 +11,7 @@ export interface GarbageCollectionOptions {
   readonly clock?: Clock;
   /** Time between two looks. @default {10_000} */
   readonly intervalMs?: number;
-  /** Growth of the heap since the last collection that is worth the next one, in bytes. @default {1 MiB} */
+  /** Growth of the heap since the last collection that is worth the next one, in bytes. @default {256 KiB} */
   readonly worthBytes?: number;
   /** Bytes of the heap that are in use, garbage among them. @default what V8 says */
   readonly heapUsed?: () => number;
@@ -21,7 +21,7 @@ export interface GarbageCollectionOptions {
 
 /** A part of the program that collects garbage in regular intervals, if there can be any. */
 export function garbageCollection(options: GarbageCollectionOptions = {}): Runnable {
-  const { clock = systemClock, intervalMs = 10_000, worthBytes = 1_048_576 } = options;
+  const { clock = systemClock, intervalMs = 10_000, worthBytes = 262_144 } = options;
   const { heapUsed = () => Deno.memoryUsage().heapUsed, collect = exposedCollector() } = options;
   return {
     name: "garbage collection",
