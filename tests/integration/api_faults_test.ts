@@ -1,7 +1,7 @@
 /** Answers that the API server should not have to give: refusals, storms and silence cost time, and nothing else. */
 import { assert, assertEquals } from "@std/assert";
 import { conditionOf, Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
-import { percentile } from "../../dev/measure.ts";
+import { percentile } from "../../dev/bench/figures.ts";
 import { type FaultProxy, WRITE_VERBS } from "../../dev/fault_proxy.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
