@@ -1,9 +1,10 @@
 /** Answers that the API server should not have to give: refusals, storms and silence cost time, and nothing else. */
 import { assert, assertEquals } from "@std/assert";
-import { conditionOf, Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
+import { conditionOf } from "../../src/kit/mod.ts";
 import { percentile } from "../../dev/bench/figures.ts";
 import { type FaultProxy, WRITE_VERBS } from "../../dev/fault_proxy.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { replicas, scaled } from "../support/edits.ts";
 import { eventually } from "../support/eventually.ts";
 import { type FaultRig, startFaultRig } from "../support/fault_rig.ts";
 import { startHistory } from "../support/history.ts";
@@ -22,25 +23,9 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterEach(() => proxy.heal());
 Deno.test.afterAll(() => faults.stop());
 
-function replicas(value: number): JsonPatchOperation[] {
-  return [{ op: "replace", path: "/spec/replicas", value }];
-}
-
 async function runningShop(namespace: string, name = "shop"): Promise<void> {
   await rig.create(namespace, name);
   await rig.inPhase(namespace, name, "Running");
-}
-
-/** Has an instance scaled; the milliseconds until its Deployment is to have so many pods. */
-async function scaled(namespace: string, name: string, count: number): Promise<number> {
-  await rig.client.patch(OdooInstanceKind, { namespace, name }, replicas(count));
-  const fromMs = performance.now();
-  await eventually(`${name} wants ${count} pods`, async () => {
-    const { spec } = await rig.client.get(Deployment, { namespace, name });
-    if (spec?.replicas !== count) throw new Error(`it wants ${spec?.replicas}`);
-    return true;
-  }, { timeoutMs: 30_000, intervalMs: 10 });
-  return performance.now() - fromMs;
 }
 
 Deno.test("a status write that is refused five times with 409 is made within a second, and takes nobody's field", async () => {
@@ -84,7 +69,7 @@ Deno.test("429 with Retry-After: 1 is obeyed: the next attempt comes after one s
   const path = new RegExp(`/${namespace}/deployments/shop$`);
   const match = { verb: WRITE_VERBS, path };
   proxy.onRequest({ ...match, hits: 1 }, { type: "answer", status: 429, retryAfterSeconds: 1 });
-  await scaled(namespace, "shop", 2);
+  await scaled(rig, { namespace, name: "shop" }, 2);
   const patches = proxy.requests.filter(({ verb, path: other }) => verb === "PATCH" && path.test(other));
   const refused = patches.find(({ faults }) => faults.length > 0);
   const next = patches.find(({ atMs }) => atMs > (refused?.atMs ?? Infinity));
@@ -113,7 +98,7 @@ Deno.test("an API server that takes 10 s for one instance keeps nobody else wait
   await rig.create(namespace, "slow");
   await eventually("it is slow", () => slow.strikes > 0);
   const tookMs: number[] = [];
-  for (const count of [2, 1]) for (const name of names) tookMs.push(await scaled(namespace, name, count));
+  for (const count of [2, 1]) for (const name of names) tookMs.push(await scaled(rig, { namespace, name }, count));
   const p99 = percentile(tookMs, 99);
   assert(p99 <= 1_000, `p99 of ${tookMs.length} edits is ${Math.round(p99)} ms`);
   proxy.heal();

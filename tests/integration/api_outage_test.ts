@@ -1,7 +1,6 @@
 /** The API server dies under a running operator: nobody is hurt meanwhile, and it goes on at once. */
 import { assert, assertEquals } from "@std/assert";
-import { Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
-import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { scaled } from "../support/edits.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHistory } from "../support/history.ts";
 import { type Rig, startRig } from "../support/rig.ts";
@@ -16,22 +15,6 @@ Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
 Deno.test.afterAll(() => rig.stop());
-
-function replicas(value: number): JsonPatchOperation[] {
-  return [{ op: "replace", path: "/spec/replicas", value }];
-}
-
-/** Sets the replicas; how long it took until the Deployment has them. */
-async function scaled(namespace: string, name: string, wanted: number): Promise<number> {
-  await rig.client.patch(OdooInstanceKind, { namespace, name }, replicas(wanted));
-  const fromMs = performance.now();
-  await eventually(`${name} wants ${wanted}`, async () => {
-    const { spec } = await rig.client.get(Deployment, { namespace, name });
-    if (spec?.replicas !== wanted) throw new Error(`it wants ${spec?.replicas}`);
-    return true;
-  }, { timeoutMs: 30_000, intervalMs: 10 });
-  return performance.now() - fromMs;
-}
 
 Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS} ms of its readiness`, async () => {
   const namespace = await rig.namespace();
@@ -48,7 +31,7 @@ Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS
     return response.status === 503;
   });
   await rig.cluster.restartApiServer();
-  const tookMs = await scaled(namespace, "shop", 2);
+  const tookMs = await scaled(rig, { namespace, name: "shop" }, 2);
   assert(tookMs < BACK_MS, `${Math.round(tookMs)} ms`);
   await rig.inPhase(namespace, "caught", "Running", { timeoutMs: 60_000 }); // the cluster's controllers come back later
   await rig.inPhase(namespace, "shop", "Running");

@@ -1,9 +1,10 @@
 /** Watches that stop, lie or leave out: the operator comes to the same end, takes nothing back, and then rests. */
 import { assert, assertEquals } from "@std/assert";
-import { Deployment, Job, type JsonPatchOperation, pause } from "../../src/kit/mod.ts";
+import { Deployment, Job, pause } from "../../src/kit/mod.ts";
 import type { FaultProxy } from "../../dev/fault_proxy.ts";
 import { OUTCOME_FINALIZER } from "../../src/odoo/model/names.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { answered, replicas } from "../support/edits.ts";
 import { eventually } from "../support/eventually.ts";
 import { type FaultRig, startFaultRig } from "../support/fault_rig.ts";
 import { startHistory } from "../support/history.ts";
@@ -27,27 +28,12 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterEach(() => proxy.heal());
 Deno.test.afterAll(() => faults.stop());
 
-function replicas(value: number): JsonPatchOperation[] {
-  return [{ op: "replace", path: "/spec/replicas", value }];
-}
-
 /** A namespace with an instance `shop` that runs. */
 async function withShop(): Promise<string> {
   const namespace = await rig.namespace();
   await rig.create(namespace, "shop");
   await rig.inPhase(namespace, "shop", "Running");
   return namespace;
-}
-
-/** Resolves when the web Deployment of `shop` wants so many pods, with the milliseconds that took. */
-async function wanted(namespace: string, count: number, { notUid }: { notUid?: string } = {}): Promise<number> {
-  const fromMs = performance.now();
-  await eventually(`shop wants ${count} pods`, async () => {
-    const { spec, metadata } = await rig.client.get(Deployment, { namespace, name: "shop" });
-    if (spec?.replicas !== count || metadata.uid === notUid) throw new Error(`${metadata.uid} wants ${spec?.replicas}`);
-    return true;
-  }, { timeoutMs: 30_000, intervalMs: 10 });
-  return performance.now() - fromMs;
 }
 
 /** Deletions in a namespace that the operator was not told of. */
@@ -90,7 +76,7 @@ Deno.test("all watches reset at once: the next edit is acted on within a second"
     });
     proxy.endWatches("reset");
     await rig.client.patch(OdooInstanceKind, { namespace, name: "shop" }, replicas(count));
-    tookMs.push(await wanted(namespace, count));
+    tookMs.push(await answered(rig, { namespace, name: "shop" }, { count }));
     await rig.inPhase(namespace, "shop", "Running");
   }
   assert(tookMs.every((ms) => ms <= AFTER_RESET_MS), `${tookMs.map(Math.round)} ms`);
@@ -147,7 +133,7 @@ for (const [how, expire] of Object.entries(EXPIRED)) {
     await eventually("both would have been told", () => lost(namespace).length === 2);
     gap.remove();
     expire();
-    const tookMs = await wanted(namespace, 1, { notUid: uid });
+    const tookMs = await answered(rig, { namespace, name: "shop" }, { count: 1, notUid: uid });
     assert(tookMs <= AFTER_GAP_MS, `${Math.round(tookMs)} ms`);
     await rig.gone(OdooInstanceKind, namespace, "leaving");
     await rig.inPhase(namespace, "shop", "Running");

@@ -1,7 +1,7 @@
 /** Tier test:slow. etcd hangs under a running operator: nobody is hurt meanwhile, and it goes on at once. */
 import { assert, assertEquals } from "@std/assert";
-import { Deployment, type JsonPatchOperation } from "../../src/kit/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { replicas, scaled } from "../support/edits.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHistory } from "../support/history.ts";
 import { type Rig, startRig } from "../support/rig.ts";
@@ -16,22 +16,6 @@ Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
 Deno.test.afterAll(() => rig.stop());
-
-function replicas(value: number): JsonPatchOperation[] {
-  return [{ op: "replace", path: "/spec/replicas", value }];
-}
-
-/** Sets the replicas; how long it took until the Deployment has them. */
-async function scaled(namespace: string, name: string, wanted: number): Promise<number> {
-  await rig.client.patch(OdooInstanceKind, { namespace, name }, replicas(wanted));
-  const fromMs = performance.now();
-  await eventually(`${name} wants ${wanted}`, async () => {
-    const { spec } = await rig.client.get(Deployment, { namespace, name });
-    if (spec?.replicas !== wanted) throw new Error(`it wants ${spec?.replicas}`);
-    return true;
-  }, { timeoutMs: 30_000, intervalMs: 10 });
-  return performance.now() - fromMs;
-}
 
 Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and everything is as usual 5 s later", async () => {
   const namespace = await rig.namespace();
@@ -56,7 +40,7 @@ Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and ev
   }
   const backMs = performance.now();
   await eventually("the API server answers", () => rig.client.get(OdooInstanceKind, { namespace, name: "shop" }));
-  await scaled(namespace, "shop", 3);
+  await scaled(rig, { namespace, name: "shop" }, 3);
   await rig.inPhase(namespace, "shop", "Running");
   await rig.create(namespace, "new");
   await rig.inPhase(namespace, "new", "Running");

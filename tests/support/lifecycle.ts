@@ -2,6 +2,7 @@
 import type { JsonPatchOperation, Stored } from "../../src/kit/mod.ts";
 import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { replicas } from "./edits.ts";
 import { eventually } from "./eventually.ts";
 import type { Rig } from "./rig.ts";
 
@@ -19,10 +20,6 @@ const SPEC = {
   replicas: 1,
   strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "1", maxSurge: "0" } },
 } as const;
-
-function replicas(value: number): JsonPatchOperation[] {
-  return [{ op: "replace", path: "/spec/replicas", value }];
-}
 
 /** From nothing to Running, and through every phase that a healthy instance can be in, back to Running. */
 export const LIFE: readonly LifeStep[] = [
