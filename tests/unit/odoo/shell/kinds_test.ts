@@ -1,0 +1,34 @@
+import { assertEquals } from "@std/assert";
+import type { Job, Pod, Stored } from "../../../../src/kit/mod.ts";
+import { slimJob, slimPod } from "../../../../src/odoo/shell/kinds.ts";
+
+const metadata = { name: "shop-init", namespace: "a", uid: "1", resourceVersion: "7" };
+const container = { name: "init", image: "odoo:19.0", command: ["sh", "-c", "a long script"] };
+
+Deno.test("slimJob() keeps all but the template of the pods, and doing it twice makes no difference", () => {
+  const job: Stored<Job> = {
+    metadata: { ...metadata, finalizers: ["bemade.org/outcome"] },
+    spec: { backoffLimit: 0, template: { spec: { containers: [container] } } },
+    status: { conditions: [{ type: "Complete", status: "True" }] },
+  };
+  const slim = slimJob(job);
+  assertEquals(slim, { ...job, spec: { backoffLimit: 0, template: {} } });
+  assertEquals(slimJob(slim), slim);
+});
+
+Deno.test("slimPod() keeps how a pod has ended, and doing it twice makes no difference", () => {
+  const state = { terminated: { exitCode: 1, message: "no module named sale" } };
+  const pod: Stored<Pod> = {
+    metadata: { ...metadata, labels: { "job-name": "shop-init" }, annotations: { long: "story" } },
+    spec: { containers: [container] },
+    status: {
+      phase: "Failed",
+      containerStatuses: [{ name: "init", image: "odoo:19.0", imageID: "x", ready: false, restartCount: 3, state }],
+    },
+  };
+  const slim = slimPod(pod);
+  assertEquals(slim.spec, undefined);
+  assertEquals(slim.metadata, { ...metadata, labels: { "job-name": "shop-init" } });
+  assertEquals(slim.status?.containerStatuses?.map(({ name, state }) => ({ name, state })), [{ name: "init", state }]);
+  assertEquals(slimPod(slim), slim);
+});
