@@ -132,6 +132,16 @@ export class ReconcileContext {
     }
   }
 
+  /** What the API server has now, past the caches; `undefined` if there is no such object. */
+  async read<T extends KubeObject>(type: ResourceType<T>, name: ObjectName): Promise<Stored<T> | undefined> {
+    try {
+      return await this.client.get(type, name, { signal: this.signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** Applies a JSON patch; it should carry a `test`. */
   async patch<T extends KubeObject>(
     type: ResourceType<T>,

@@ -80,14 +80,8 @@ class Execution {
     return this.#context.store(type).get(`${this.#instance.metadata.namespace}/${name}`);
   }
 
-  async #read<T extends KubeObject>(type: ResourceType<T>, name: string): Promise<Stored<T> | undefined> {
-    const { client, signal } = this.#context;
-    try {
-      return await client.get(type, { name, namespace: this.#instance.metadata.namespace ?? "" }, { signal });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+  #read<T extends KubeObject>(type: ResourceType<T>, name: string): Promise<Stored<T> | undefined> {
+    return this.#context.read(type, { name, namespace: this.#instance.metadata.namespace ?? "" });
   }
 
   async #disown(type: ResourceType, name: string): Promise<void> {
@@ -223,15 +217,9 @@ async function applyAsServed(object: KubeObject, context: ReconcileContext): Pro
  * there its uid goes into the request, which the API server refuses if that very object has gone meanwhile.
  */
 async function applyIfPresent(object: KubeObject, context: ReconcileContext): Promise<void> {
-  const type = PersistentVolumeClaim;
-  try {
-    context.store(type).observe(
-      await context.client.get(type, object.metadata as { name: string }, { signal: context.signal }),
-    );
-  } catch (error) {
-    if (isNotFound(error)) return;
-    throw error;
-  }
+  const present = await context.read(PersistentVolumeClaim, object.metadata as { name: string });
+  if (!present) return;
+  context.store(PersistentVolumeClaim).observe(present);
   await context.apply(object);
 }
 

@@ -1,7 +1,7 @@
 /** The two Secrets of an instance: made here, because only here may passwords be seen. */
 import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { isNotFound, type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
+import { type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
 import { secretMark } from "../model/admin_password.ts";
 import { configInputsHash, renderConfig } from "../model/config_text.ts";
 import { passwordProblem } from "../model/database.ts";
@@ -33,13 +33,8 @@ export class SecretBodies {
   async read(name: string): Promise<Stored<Secret> | undefined> {
     const held = this.#held.get(name);
     if (held) return held;
-    try {
-      const { client, signal } = this.#context;
-      return this.#keep(await client.get(Secret, { name, namespace: this.#namespace }, { signal }));
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const present = await this.#context.read(Secret, { name, namespace: this.#namespace });
+    return present && this.#keep(present);
   }
 
   /** Makes the Secret of a role or login, unless it exists. */

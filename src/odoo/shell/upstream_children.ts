@@ -7,7 +7,6 @@ import {
   ConfigMap,
   controllerOf,
   Deployment,
-  isNotFound,
   type KubeObject,
   PersistentVolumeClaim,
   type ReconcileContext,
@@ -61,11 +60,6 @@ async function find<T extends KubeObject>(
 ): Promise<Stored<T> | undefined> {
   const { namespace = "", uid } = instance.metadata;
   if (context.store(type).get(`${namespace}/${name}`)) return undefined;
-  try {
-    const found = await context.client.get(type, { name, namespace }, { signal: context.signal });
-    return controllerOf(found)?.uid === uid ? found : undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  const found = await context.read(type, { name, namespace });
+  return found && controllerOf(found)?.uid === uid ? found : undefined;
 }
