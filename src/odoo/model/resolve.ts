@@ -29,6 +29,19 @@ export interface Defaults {
   readonly resources?: V1ResourceRequirements;
   readonly affinity?: V1Affinity;
   readonly tolerations?: readonly V1Toleration[];
+  /** The operator's own image: Jobs that talk to S3 run it. */
+  readonly operatorImage?: string;
+  /** Image with PostgreSQL's client programs; the instance's own if absent. */
+  readonly postgresClientImage?: string;
+  /** Where a neutralised staging copy sends its mail; nowhere if absent. */
+  readonly stagingMail?: StagingMail;
+}
+
+/** A mail server that keeps what it gets. */
+export interface StagingMail {
+  readonly host: string;
+  readonly port: number;
+  readonly encryption: string;
 }
 
 /** A key in a Secret of the instance's namespace. */
@@ -94,6 +107,8 @@ export interface Resolved {
   readonly podAnnotations: Readonly<Record<string, string>>;
   readonly topologySpreadConstraints: readonly V1TopologySpreadConstraint[];
   readonly jobs: JobSettings;
+  /** Where a copy sends its mail; absent for production, and where nobody set one up. */
+  readonly stagingMail?: StagingMail;
 }
 
 /** Where the pods of Jobs run, and what they may use: as the web pods, unless spec.jobDefaults says otherwise. */
@@ -102,6 +117,9 @@ export interface JobSettings {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly affinity?: V1Affinity;
   readonly tolerations: readonly V1Toleration[];
+  /** Absent if the operator was not told which image it runs in. */
+  readonly operatorImage?: string;
+  readonly postgresClientImage: string;
 }
 
 const SERVICE_NAME = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -126,12 +144,13 @@ export function resolve(
   const affinity = spec.affinity ?? defaults.affinity;
   const tolerations = spec.tolerations?.length ? spec.tolerations : defaults.tolerations ?? [];
   const { jobDefaults } = spec;
+  const image = spec.image || defaults.image;
   return {
     resolved: {
       name,
       namespace,
       uid,
-      image: spec.image || defaults.image,
+      image,
       imagePullPolicy: spec.imagePullPolicy ?? "IfNotPresent",
       adminPassword: spec.adminPassword ?? "",
       environment: spec.environment ?? "Staging",
@@ -162,7 +181,9 @@ export function resolve(
       topologySpreadConstraints: spec.topologySpreadConstraints ?? [],
       jobs: {
         tolerations: jobDefaults?.tolerations ?? tolerations,
+        postgresClientImage: defaults.postgresClientImage ?? image,
         ...given({
+          operatorImage: defaults.operatorImage,
           resources: jobDefaults?.resources ?? webResources,
           nodeSelector: jobDefaults?.nodeSelector ?? spec.nodeSelector,
           affinity: jobDefaults?.affinity ?? affinity,
@@ -179,6 +200,7 @@ export function resolve(
         storageClass: storageClass || undefined,
         nodeSelector: spec.nodeSelector ?? undefined,
         affinity,
+        stagingMail: spec.environment === "Production" ? undefined : defaults.stagingMail,
         readOnlyAccess: spec.readOnlySqlAccess?.enabled
           ? {
             roleName: readOnlyRoleName({ name, namespace }),

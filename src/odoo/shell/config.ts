@@ -73,7 +73,6 @@ const WITHOUT_EFFECT: readonly Flag[] = [
   "default-staging-smtp-port",
   "default-staging-smtp-encryption",
   "job-history-limit",
-  "postgres-client-image",
 ];
 
 /**
@@ -101,7 +100,6 @@ export function readConfig(
   if (adoptedInstances !== "keep" && adoptedInstances !== "switch") {
     throw new UsageError(`Cannot use --adopted-instances ${adoptedInstances}: it must be keep or switch`);
   }
-  integer("default-staging-smtp-port", value("default-staging-smtp-port"), 65535);
   integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1);
   const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
   const isSet = (flag: Flag) => isGiven(flag) && value(flag) !== "";
@@ -143,6 +141,8 @@ function readDefaults(value: (flag: Flag) => string): Defaults {
   const resources = json(value, "default-odoo-resources", isRecord) as Defaults["resources"];
   const affinity = json(value, "default-odoo-affinity", isRecord) as Defaults["affinity"];
   const tolerations = json(value, "default-odoo-tolerations", Array.isArray) as Defaults["tolerations"];
+  const mailHost = value("default-staging-smtp-host");
+  const mailPort = integer("default-staging-smtp-port", value("default-staging-smtp-port"), 65535);
   return {
     image: value("default-odoo-image") || FLAGS["default-odoo-image"],
     storageClass: value("default-storage-class"),
@@ -153,6 +153,11 @@ function readDefaults(value: (flag: Flag) => string): Defaults {
     ...(resources ? { resources } : {}),
     ...(affinity ? { affinity } : {}),
     ...(tolerations ? { tolerations } : {}),
+    ...(value("operator-image") ? { operatorImage: value("operator-image") } : {}),
+    ...(value("postgres-client-image") ? { postgresClientImage: value("postgres-client-image") } : {}),
+    ...(mailHost
+      ? { stagingMail: { host: mailHost, port: mailPort, encryption: value("default-staging-smtp-encryption") } }
+      : {}),
   };
 }
 

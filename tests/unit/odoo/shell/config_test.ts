@@ -115,6 +115,20 @@ const FLAGS: Readonly<Record<string, FlagFacts>> = {
     want: "/certs/tls.key",
     at: ({ webhook }) => webhook.keyPath,
   },
+  "operator-image": {
+    env: "OPERATOR_IMAGE",
+    standard: undefined,
+    given: "registry.example.com/odoo-operator:1.0",
+    want: "registry.example.com/odoo-operator:1.0",
+    at: ({ defaults }) => defaults.operatorImage,
+  },
+  "postgres-client-image": {
+    env: "POSTGRES_CLIENT_IMAGE",
+    standard: undefined,
+    given: "postgres:18",
+    want: "postgres:18",
+    at: ({ defaults }) => defaults.postgresClientImage,
+  },
   "adopted-instances": {
     env: "ADOPTED_INSTANCES",
     standard: "keep",
