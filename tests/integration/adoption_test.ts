@@ -14,6 +14,7 @@ import {
   Service,
 } from "../../src/kit/mod.ts";
 import type { OdooInstance, OdooInstanceStatus } from "../../src/odoo/crd/mod.ts";
+import { jobNameOf } from "../../src/odoo/model/requests.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { prepareForOperator } from "../../dev/operator.ts";
 import { establish, upstreamCrds } from "../support/crds.ts";
@@ -292,7 +293,7 @@ Deno.test("an initialisation that 2.5.0 began is waited for, and its database is
   });
   assertEquals(half.status?.dbInitialized, false);
   const { items: crs } = await rig.client.list(OdooInitJobKind, { namespace });
-  assertEquals(crs.map(({ metadata, status }) => [metadata.name, status?.phase, status?.jobName]), [
+  assertEquals(crs.map((cr) => [cr.metadata.name, cr.status?.phase, jobNameOf(cr)]), [
     ["begun-auto-init", "Completed", job.metadata.name],
   ]);
   const { items: jobs } = await rig.client.list(Job, { namespace });

@@ -2,7 +2,7 @@
 import pg from "pg";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
-import { parseInitReport } from "../../src/odoo/model/init_report.ts";
+import { isRecord, listOf, parseReport } from "../../src/odoo/model/report.ts";
 import { type OdooJobsOptions, OUTCOME_ANNOTATION, startOdooJobs } from "../../dev/odoo_jobs.ts";
 import {
   container,
@@ -192,8 +192,9 @@ Deno.test("startOdooJobs() ends the Job pods of an instance, which run until the
   await createInit("shop", { namespace });
   await podIn("Running", "shop", namespace);
   await withJobs({ delayMs: 0 }, async () => {
-    const report = parseInitReport(terminationMessage(await podIn("Succeeded", "shop", namespace)) ?? "");
-    assertEquals([report?.ok, report?.modules.map(({ name }) => name)], [true, ["base", "sale"]]);
+    const report = parseReport(terminationMessage(await podIn("Succeeded", "shop", namespace)) ?? "");
+    const names = listOf(report?.fields.modules).filter(isRecord).map(({ name }) => name);
+    assertEquals([report?.ok, names], [true, ["base", "sale"]]);
   });
   await eventually(
     "the Job is complete",

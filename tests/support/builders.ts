@@ -5,7 +5,7 @@
  */
 import type { Deployment, Job, PersistentVolumeClaim } from "../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../../src/odoo/crd/mod.ts";
+import type { OdooInitJob, OdooInstance, OdooInstanceStatus, OdooUpgradeJob, Phase } from "../../src/odoo/crd/mod.ts";
 import { configInputsHash, configText } from "../../src/odoo/model/config_text.ts";
 import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/database.ts";
 import {
@@ -29,6 +29,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
+export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
 
 /** A deep copy of `base` with `overrides` in it. */
 export function merged<T>(base: T, overrides: Overrides<NoInfer<T>> | undefined): T {
@@ -170,6 +171,17 @@ export function anInitJob(overrides: Overrides<Stored<OdooInitJob>> = {}): Store
   return merged(base, overrides);
 }
 
+/** An OdooUpgradeJob for `shop`. */
+export function anUpgradeJob(overrides: Overrides<Stored<OdooUpgradeJob>> = {}): Stored<OdooUpgradeJob> {
+  const base: Stored<OdooUpgradeJob> = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooUpgradeJob",
+    metadata: { name: "to-19", namespace: "blue", uid: UPGRADE_JOB_UID, resourceVersion: "31", generation: 1 },
+    spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"] },
+  };
+  return merged(base, overrides);
+}
+
 /** The batch/v1 Job of an operation, held by its finalizer. */
 export function aBatchJob(name: string, owner: Stored<KubeObject> = anInitJob()): Stored<Job> {
   const { apiVersion = "", kind = "", metadata } = owner;
@@ -224,7 +236,7 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     now,
     observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as
       & Partial<Observed>
-      & Pick<Observed, "initJobs" | "jobs" | "jobStates" | "jobsWithPods">,
+      & Pick<Observed, "requests" | "jobs" | "jobStates" | "jobsWithPods">,
     ...(resolved ? { resolved } : {}),
     ...(problem ? { problem } : {}),
   };
@@ -246,7 +258,7 @@ function everything(
     web: aDeployment(objectNames.web(name)),
     cron: aDeployment(objectNames.cron(name)),
     filestore: aClaim(),
-    initJobs: [],
+    requests: [],
     jobs: [],
     jobStates: new Map(),
     jobsWithPods: new Set(),

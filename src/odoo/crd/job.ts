@@ -5,6 +5,7 @@ import {
   type CustomResourceDefinition,
   customResourceDefinition,
   kubernetes,
+  type ManifestOf,
   type PrinterColumn,
 } from "../../kit/crd.ts";
 import { condition } from "./core.ts";
@@ -51,6 +52,11 @@ export const jobStatusFields = {
 export const jobNameField = {
   jobName: z.string().nullish().describe("Name of the batch/v1 Job that does the work."),
 };
+
+const jobStatus = z.object({ ...jobStatusFields, ...jobNameField });
+
+/** What the status of every job kind can hold. */
+export type JobRequestStatus = ManifestOf<typeof jobStatus>;
 
 export const JOB_STATUS_DESCRIPTION = "What the operator has done so far. Written by the operator only.";
 

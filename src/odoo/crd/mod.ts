@@ -3,14 +3,14 @@
  * The rest of src imports this folder by `import type` only; the values are for tools and tests.
  */
 import type { CustomResourceDefinition } from "../../kit/crd.ts";
-import { ODOO_BACKUP_JOB_CRD } from "./odoo_backup_job.ts";
-import { ODOO_INIT_JOB_CRD } from "./odoo_init_job.ts";
+import { ODOO_BACKUP_JOB_CRD, type OdooBackupJob } from "./odoo_backup_job.ts";
+import { ODOO_INIT_JOB_CRD, type OdooInitJob } from "./odoo_init_job.ts";
 import { ODOO_INSTANCE_CRD } from "./odoo_instance.ts";
-import { ODOO_RESTORE_JOB_CRD } from "./odoo_restore_job.ts";
-import { ODOO_STAGING_REFRESH_JOB_CRD } from "./odoo_staging_refresh_job.ts";
-import { ODOO_UPGRADE_JOB_CRD } from "./odoo_upgrade_job.ts";
+import { ODOO_RESTORE_JOB_CRD, type OdooRestoreJob } from "./odoo_restore_job.ts";
+import { ODOO_STAGING_REFRESH_JOB_CRD, type OdooStagingRefreshJob } from "./odoo_staging_refresh_job.ts";
+import { ODOO_UPGRADE_JOB_CRD, type OdooUpgradeJob } from "./odoo_upgrade_job.ts";
 
-export type { JobPhase } from "./job.ts";
+export type { JobPhase, JobRequestStatus } from "./job.ts";
 export type { OdooBackupJob, OdooBackupJobSpec, OdooBackupJobStatus } from "./odoo_backup_job.ts";
 export type { OdooInitJob, OdooInitJobSpec, OdooInitJobStatus } from "./odoo_init_job.ts";
 export type { OdooInstance, OdooInstanceSpec, OdooInstanceStatus, OperationStatus, Phase } from "./odoo_instance.ts";
@@ -22,6 +22,12 @@ export type {
 } from "./odoo_staging_refresh_job.ts";
 export type { OdooUpgradeJob, OdooUpgradeJobSpec, OdooUpgradeJobStatus } from "./odoo_upgrade_job.ts";
 export type { BackupFormat } from "./s3_location.ts";
+
+/** An object that asks for an operation on an instance. */
+export type JobRequest = OdooInitJob | OdooBackupJob | OdooRestoreJob | OdooUpgradeJob | OdooStagingRefreshJob;
+
+/** The kinds of {@linkcode JobRequest}. */
+export type RequestKind = NonNullable<JobRequest["kind"]>;
 
 /** Every CRD by the name of its file in crds/, which is its name in upstream's chart. */
 export const ALL_CRDS: Readonly<Record<string, CustomResourceDefinition>> = {

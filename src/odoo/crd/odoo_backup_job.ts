@@ -34,6 +34,7 @@ export type OdooBackupJobStatus = ManifestOf<typeof status>;
 
 /** An OdooBackupJob as the API server stores it. */
 export interface OdooBackupJob extends KubeObject {
+  readonly kind?: "OdooBackupJob";
   readonly spec: OdooBackupJobSpec;
   readonly status?: OdooBackupJobStatus | null;
 }

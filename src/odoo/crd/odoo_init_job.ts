@@ -29,6 +29,7 @@ export type OdooInitJobStatus = ManifestOf<typeof status>;
 
 /** An OdooInitJob as the API server stores it. */
 export interface OdooInitJob extends KubeObject {
+  readonly kind?: "OdooInitJob";
   readonly spec: OdooInitJobSpec;
   readonly status?: OdooInitJobStatus | null;
 }

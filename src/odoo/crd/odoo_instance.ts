@@ -263,6 +263,7 @@ const status = z.object({
     "PostgreSQL cluster before the database migration in progress.",
   ),
   observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
+  restartedFor: z.string().nullish().describe("uid of the OdooUpgradeJob after which the pods were started anew."),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
 }).describe("What is the case. Written by the operator only.");
 

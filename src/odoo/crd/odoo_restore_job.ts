@@ -55,6 +55,7 @@ export type OdooRestoreJobStatus = ManifestOf<typeof status>;
 
 /** An OdooRestoreJob as the API server stores it. */
 export interface OdooRestoreJob extends KubeObject {
+  readonly kind?: "OdooRestoreJob";
   readonly spec: OdooRestoreJobSpec;
   readonly status?: OdooRestoreJobStatus | null;
 }

@@ -63,6 +63,7 @@ export type OdooStagingRefreshJobStatus = ManifestOf<typeof status>;
 
 /** An OdooStagingRefreshJob as the API server stores it. */
 export interface OdooStagingRefreshJob extends KubeObject {
+  readonly kind?: "OdooStagingRefreshJob";
   readonly spec: OdooStagingRefreshJobSpec;
   readonly status?: OdooStagingRefreshJobStatus | null;
 }

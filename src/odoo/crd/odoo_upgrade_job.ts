@@ -34,6 +34,7 @@ export type OdooUpgradeJobStatus = ManifestOf<typeof status>;
 
 /** An OdooUpgradeJob as the API server stores it. */
 export interface OdooUpgradeJob extends KubeObject {
+  readonly kind?: "OdooUpgradeJob";
   readonly spec: OdooUpgradeJobSpec;
   readonly status?: OdooUpgradeJobStatus | null;
 }

@@ -4,13 +4,13 @@
  */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
-import { unfinishedDatabase } from "../model/adoption.ts";
+import { describeUnfinished, unfinishedDatabase } from "../model/adoption.ts";
 import { operationOutcome } from "../model/outcome.ts";
+import { endingProblem } from "../model/ending_pods.ts";
 import { podProblem } from "../model/pods.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
-import { describeUnfinished } from "../states/initializing.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 import { configurationProblem, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
@@ -73,7 +73,8 @@ function particular(world: World, phase: Phase): Explanation | undefined {
 function waitingProblem(world: World, phase: Phase): Explanation | undefined {
   switch (phase) {
     case "Initializing":
-      return pullSecretProblem(world) ?? podProblem(world, "job");
+    case "Upgrading":
+      return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");
     case "Degraded":
@@ -93,7 +94,9 @@ function initFailure(world: World): Explanation | undefined {
   const { operation } = world.status;
   const outcome = operationOutcome(world);
   if (operation && outcome.state === "failed") return initFailed(operation.name, outcome.message); // not in its CR yet
-  const failed = world.observed.initJobs.filter(({ status }) => status?.phase === "Failed").at(-1);
+  const failed = world.observed.requests.filter(({ kind, status }) =>
+    kind === "OdooInitJob" && status?.phase === "Failed"
+  ).at(-1);
   return failed && initFailed(failed.metadata.name, failed.status?.message ?? "no reason was recorded");
 }
 

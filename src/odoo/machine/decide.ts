@@ -9,8 +9,9 @@ import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
-import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
+import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
+import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
@@ -25,14 +26,14 @@ import {
 import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
-import { planOutcome, planRefusals, planReleases } from "../states/initializing.ts";
+import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
-import { type Transition, TRANSITIONS } from "./transitions.ts";
+import { SETTLED, type Transition, TRANSITIONS } from "./transitions.ts";
 
 /** Field manager of all that the operator writes; upstream's, so that its objects are taken over. */
 export const FIELD_MANAGER = "odoo-operator";
@@ -52,8 +53,10 @@ export function decide(world: World): Plan {
   if (preparation.length) return { effects: preparation };
   const row: PhaseRow = PHASES[world.phase];
   const transition = transitionOf(world);
-  const phase = transition?.to ?? world.phase;
+  const phase = nextPhase(world);
+  const due = nextDueTime(world);
   return {
+    ...(due === undefined ? {} : { requeueAfterMs: due - world.now }),
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
@@ -66,8 +69,9 @@ export function decide(world: World): Plan {
       ...planReleases(world),
       ...planOutcome(world),
       ...planRefusals(world),
+      ...planWaiting(world),
       { type: "status", status: nextStatus(world, phase) },
-      ...(transition ? [phaseChanged(world, transition)] : []),
+      ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
     ]),
   };
@@ -76,6 +80,13 @@ export function decide(world: World): Plan {
 /** The row that leads out of the committed phase, if one holds. */
 export function transitionOf(world: World): Transition | undefined {
   return TRANSITIONS.find(({ from, when }) => from === world.phase && guards[when](world));
+}
+
+/** The phase after this decision. */
+export function nextPhase(world: World): Phase {
+  const { to = world.phase } = transitionOf(world) ?? {};
+  if (to !== "settled") return to;
+  return SETTLED.find(({ when }) => !when || guards[when](world))?.to ?? world.phase;
 }
 
 function planChildren(world: World, row: PhaseRow): Effect[] {
@@ -91,20 +102,27 @@ function planChildren(world: World, row: PhaseRow): Effect[] {
   ];
   const web = scaled(row.web, resolved.webReplicas, observed.web);
   const cron = scaled(row.cron, resolved.cronReplicas, observed.cron);
+  const frozenWeb = row.web === "frozen" && observed.web !== undefined;
   if (keepsPods(world)) return [...children, ...rescaled(observed.web, web), ...rescaled(observed.cron, cron)];
   const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];
   if (!configHash) return children;
+  const restartedFor = status.restartedFor ?? undefined;
   const workload = (
     live: Stored<Deployment> | undefined,
     replicas: number | undefined,
     build: (input: WorkloadInput) => Deployment,
   ): Effect[] => {
     if (replicas === undefined) return [];
-    return [{ type: "apply", object: nextStepTo(build({ cluster: cluster.address, configHash, replicas }), live) }];
+    return [{
+      type: "apply",
+      object: nextStepTo(build({ cluster: cluster.address, configHash, replicas, restartedFor }), live),
+    }];
   };
   return [
     ...children,
-    ...workload(observed.web, web, (input) => webDeployment(resolved, input)),
+    ...(frozenWeb
+      ? rescaled(observed.web, web)
+      : workload(observed.web, web, (input) => webDeployment(resolved, input))),
     ...workload(observed.cron, cron, (input) => cronDeployment(resolved, input)),
   ];
 }
@@ -119,6 +137,7 @@ function rescaled(live: Stored<Deployment> | undefined, replicas: number | undef
 function scaled(scale: Scale, wanted: number, live: Stored<Deployment> | undefined): number | undefined {
   switch (scale) {
     case "spec":
+    case "frozen":
       return wanted;
     case "zero":
       return live && 0; // what does not exist need not be made in order to have no pods
@@ -146,7 +165,13 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
+    ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
+}
+
+/** Whether web and cron pods are to be started anew: modules have changed under the code that they have loaded. */
+function restarts(world: World): boolean {
+  return world.phase === "Upgrading" && operationOutcome(world).state === "succeeded";
 }
 
 /** Forgotten in one case only, and in the write that begins anew. */
@@ -157,12 +182,11 @@ function hasData(world: World, phase: Phase): boolean {
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
-  if (phase !== "Initializing") return undefined;
-  if (world.phase === "Initializing") return world.status.operation;
-  const [cr] = pendingInitJobs(world);
-  if (!cr) return undefined;
-  const jobName = cr.status?.jobName ?? operationJobName(cr, cr.metadata.uid);
-  return { kind: "OdooInitJob", name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
+  if (phase === world.phase) return world.status.operation;
+  const cr = nextRequest(world);
+  if (!cr || REQUESTS[requestKind(cr)].phase !== phase) return undefined;
+  const jobName = jobNameOf(cr) ?? operationJobName(cr, cr.metadata.uid);
+  return { kind: requestKind(cr), name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
 }
 
 /** A lost database that stays lost is told when the condition begins to say so, not at every look. */
@@ -173,7 +197,7 @@ function databaseMissed(world: World, phase: Phase): Effect[] {
   return [{ type: "event", about: world.instance, warning: true, reason, note: message }];
 }
 
-function phaseChanged(world: World, { from, to }: Transition): Effect {
+function phaseChanged(world: World, { from, to }: { readonly from: Phase; readonly to: Phase }): Effect {
   const { message } = explain(world, to);
   const warning = to === "Error" || to === "InitFailed" || guards.databaseToRecreate(world);
   return {

@@ -1,12 +1,15 @@
 /** The table as pictures and prose: Mermaid for people who look, Markdown for people who read. */
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, PHASES_WITHOUT_ROWS } from "./phases.ts";
-import { TRANSITIONS } from "./transitions.ts";
+import { SETTLED, TRANSITIONS } from "./transitions.ts";
 
 /** A Mermaid state diagram, which GitHub renders. */
 export function diagram(): string {
   const rows = TRANSITIONS.map(({ from, when, to }) => `  ${from} --> ${to}: ${when}`);
-  return ["stateDiagram-v2", "  [*] --> Provisioning", ...rows, ""].join("\n");
+  const settled = SETTLED.map(({ when = "else", to }) => `  settled --> ${to}: ${when}`);
+  return ["stateDiagram-v2", "  state settled <<choice>>", "  [*] --> Provisioning", ...rows, ...settled, ""].join(
+    "\n",
+  );
 }
 
 /** The page docs/state_machine.md, without its heading. */
@@ -14,6 +17,7 @@ export function describeMachine(): string {
   const phases = Object.entries(PHASES).map(([phase, row]: [string, PhaseRow]) =>
     `| ${phase} | ${row.web} | ${row.cron} | ${row.progressing ? "yes" : "no"} | ${row.message} |`
   );
+  const settled = SETTLED.map(({ when, to }) => when ? `${to} (${when})` : `else ${to}`).join(", ");
   const rows = TRANSITIONS.map(({ from, when, to }) => `| ${from} | ${when} | ${to} |`);
   return [
     "```mermaid",
@@ -22,7 +26,8 @@ export function describeMachine(): string {
     "",
     "## Phases",
     "",
-    "`spec`: as many pods as the spec wants; `zero`: none; `keep`: as many as there are.",
+    "`spec`: as many pods as the spec wants; `zero`: none; `keep`: as many as there are; `frozen`: `spec`, but",
+    "nothing else of the pods changes before the phase ends.",
     "",
     "| phase | web | cron | progressing | what it is |",
     "|---|---|---|---|---|",
@@ -37,6 +42,8 @@ export function describeMachine(): string {
     "| from | when | to |",
     "|---|---|---|",
     ...rows,
+    "",
+    `\`settled\` is the first of ${settled}.`,
     "",
     `Named, and without rows until their operation is built: ${PHASES_WITHOUT_ROWS.join(", ")}.`,
     "",

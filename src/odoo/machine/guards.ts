@@ -1,8 +1,9 @@
 /** The facts that decide about phases, by the names that tables, diagrams and logs show. */
 import { adminPasswordProblem } from "../model/admin_password.ts";
-import { forbidsInit } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
-import { operationOutcome, pendingInitJobs } from "../model/outcome.ts";
+import type { RequestKind } from "../crd/mod.ts";
+import { operationOutcome } from "../model/outcome.ts";
+import { nextRequest } from "../model/requests.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 
 export const guards = {
@@ -15,12 +16,15 @@ export const guards = {
   dbInitialized: (world) => isInitialized(world),
   /** An initialised database is gone, and the spec wants an empty one in its place. */
   databaseToRecreate: (world) => isDatabaseMissing(world) && world.resolved?.missingPolicy === "Recreate",
-  /** Somebody (perhaps we) asks for an initialisation. */
-  initRequested: (world) => pendingInitJobs(world).length > 0 && !forbidsInit(world),
-  initSucceeded: (world) => operationOutcome(world).state === "succeeded",
-  initFailed: (world) => operationOutcome(world).state === "failed",
-  /** The OdooInitJob was deleted before its end, or there never was one. */
-  initCancelled: (world) => ["cancelled", "none"].includes(operationOutcome(world).state),
+  /** Somebody (perhaps we) asks for an initialisation, and it is its turn. */
+  initRequested: (world) => isNext(world, "OdooInitJob"),
+  upgradeRequested: (world) => isNext(world, "OdooUpgradeJob"),
+  operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
+  operationFailed: (world) => operationOutcome(world).state === "failed",
+  /** The object that asked for it was deleted before its end, or there never was one. */
+  operationCancelled: (world) => isCancelled(world),
+  /** The same, and nothing of it is at work any more. */
+  operationAbandoned: (world) => isCancelled(world) && !isJobAtWork(world),
   wantsZero: (world) => wantedReplicas(world) === 0,
   wantsSome: (world) => (wantedReplicas(world) ?? 0) > 0,
   allReady: (world) => readyReplicas(world) >= (wantedReplicas(world) ?? Infinity),
@@ -66,6 +70,18 @@ function isProvisioned({ cluster, resolved, observed, instance }: World): boolea
   const ours = role?.ownership?.uid === uid && !!database &&
     databaseOwnerUid({ role: role?.ownership, database: database.ownership }) === uid;
   return ours && !!observed.configSecret && !!observed.userSecret && !!observed.filestore;
+}
+
+function isCancelled(world: World): boolean {
+  return ["cancelled", "none"].includes(operationOutcome(world).state);
+}
+
+function isNext(world: World, kind: RequestKind): boolean {
+  return nextRequest(world)?.kind === kind;
+}
+
+function isJobAtWork({ observed: { jobStates, jobsWithPods } }: World): boolean {
+  return jobsWithPods.size > 0 || [...jobStates.values()].some(({ state }) => state === "active");
 }
 
 /** Web pods that the spec wants; unknown while it cannot be resolved. */

@@ -2,10 +2,11 @@
 import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
-import { planInitialJob, planInitRequest } from "../states/initializing.ts";
+import { planInitRequest } from "../states/initializing.ts";
+import { planOperationJob } from "../states/operating.ts";
 
-/** How many pods a phase wants: what the spec says, none, or as many as there are. */
-export type Scale = "spec" | "zero" | "keep";
+/** How many pods a phase wants: what the spec says, none, as many as there are, or the spec's without any other change. */
+export type Scale = "spec" | "zero" | "keep" | "frozen";
 
 /** What a phase is. */
 export interface PhaseRow {
@@ -33,7 +34,7 @@ export const PHASES = {
     cron: "zero",
     progressing: true,
     message: "Installing the first modules",
-    plan: planInitialJob,
+    plan: planOperationJob,
   },
   InitFailed: {
     web: "zero",
@@ -45,7 +46,13 @@ export const PHASES = {
   Running: { web: "spec", cron: "spec", progressing: false, message: "All web pods serve" },
   Degraded: { web: "spec", cron: "spec", progressing: false, message: "Some web pods do not serve" },
   Stopped: { web: "zero", cron: "zero", progressing: false, message: "Stopped: spec.replicas is 0" },
-  Upgrading: { web: "keep", cron: "zero", progressing: true, message: "Updating modules" },
+  Upgrading: {
+    web: "frozen",
+    cron: "zero",
+    progressing: true,
+    message: "Updating modules; the web pods go on serving the old code",
+    plan: planOperationJob,
+  },
   Restoring: { web: "zero", cron: "zero", progressing: true, message: "Restoring a backup" },
   CloningFromSource: { web: "zero", cron: "zero", progressing: true, message: "Cloning another instance" },
   BackingUp: { web: "spec", cron: "spec", progressing: true, message: "Backing up" },
@@ -78,7 +85,6 @@ export const PHASES = {
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
 export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
-  "Upgrading",
   "Restoring",
   "CloningFromSource",
   "BackingUp",

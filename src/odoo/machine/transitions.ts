@@ -6,7 +6,8 @@ import type { Guard } from "./guards.ts";
 export interface Transition {
   readonly from: Phase;
   readonly when: Guard;
-  readonly to: Phase;
+  /** `settled`: the serving phase that is right for the pods as they are. */
+  readonly to: Phase | "settled";
 }
 
 export const TRANSITIONS: readonly Transition[] = [
@@ -21,26 +22,42 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Uninitialized", when: "dbInitialized", to: "Starting" },
   { from: "Uninitialized", when: "initRequested", to: "Initializing" },
 
-  { from: "Initializing", when: "initSucceeded", to: "Starting" },
-  { from: "Initializing", when: "initFailed", to: "InitFailed" },
-  { from: "Initializing", when: "initCancelled", to: "Uninitialized" },
+  { from: "Initializing", when: "operationSucceeded", to: "Starting" },
+  { from: "Initializing", when: "operationFailed", to: "InitFailed" },
+  { from: "Initializing", when: "operationCancelled", to: "Uninitialized" },
 
   { from: "InitFailed", when: "initRequested", to: "Initializing" },
 
   { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
+  { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
   { from: "Running", when: "databaseToRecreate", to: "Uninitialized" },
+  { from: "Running", when: "upgradeRequested", to: "Upgrading" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
 
   { from: "Degraded", when: "databaseToRecreate", to: "Uninitialized" },
+  { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
 
   { from: "Stopped", when: "databaseToRecreate", to: "Uninitialized" },
+  { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
+
+  { from: "Upgrading", when: "operationSucceeded", to: "settled" },
+  { from: "Upgrading", when: "operationFailed", to: "settled" },
+  { from: "Upgrading", when: "operationAbandoned", to: "settled" },
+];
+
+/** Where `settled` leads: the first row that holds, the last one otherwise. */
+export const SETTLED: readonly { readonly when?: Guard; readonly to: Phase }[] = [
+  { when: "wantsZero", to: "Stopped" },
+  { when: "allReady", to: "Running" },
+  { when: "someReady", to: "Degraded" },
+  { to: "Starting" },
 ];

@@ -4,7 +4,6 @@
  */
 import type { ConfigMap, Deployment } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
-import type { OdooInitJob, OdooInstanceStatus, OperationStatus } from "../crd/mod.ts";
 import { databasesOwnedBy } from "./database.ts";
 import {
   databaseName,
@@ -98,17 +97,8 @@ export function worksForUpstream({ observed: { jobs, jobStates } }: World): bool
   );
 }
 
-/**
- * The operation of an instance that operator 2.5.0 left while it was being initialised: it recorded none, but the
- * OdooInitJob names the Job, or says how it ended.
- */
-export function adoptedOperation(
-  status: OdooInstanceStatus,
-  initJobs: readonly Stored<OdooInitJob>[],
-): OperationStatus | undefined {
-  if (status.phase !== "Initializing" || status.operation) return undefined;
-  const begun = initJobs.filter(({ status }) => status?.jobName);
-  const cr = begun.find(({ status }) => status?.phase === "Running") ?? begun.at(-1);
-  if (!cr?.status?.jobName) return undefined;
-  return { kind: "OdooInitJob", name: cr.metadata.name, uid: cr.metadata.uid, jobName: cr.status.jobName, attempt: 1 };
+/** A database that nobody may install anything in, and what to do about it. */
+export function describeUnfinished(database: string): string {
+  return `Database ${database} was left behind by operator 2.5.0, and nothing says that it is complete. To serve it, set ` +
+    "status.dbInitialized to true (kubectl edit --subresource=status); to begin anew, drop it";
 }

@@ -1,6 +1,6 @@
 /** Every name that the operator derives: objects, labels, roles, databases. Nothing else in the program builds a name. */
 import { sha256Hex } from "../../kit/hash.ts";
-import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 
 /** Label that says to which instance an object belongs; caches select by it. */
 export const INSTANCE_LABEL = "bemade.org/instance";
@@ -17,6 +17,9 @@ export const LEGACY_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker";
 
 /** Keeps a Job until its outcome is recorded in the object that asked for it. */
 export const OUTCOME_FINALIZER = "bemade.org/outcome";
+
+/** Pod annotation: the operation after which the pods were started anew. */
+export const RESTARTED_FOR_ANNOTATION = "bemade.org/restarted-for";
 
 /** Pod annotation that rolls the pods when their configuration or a password changes. */
 export const CONFIG_HASH_ANNOTATION = "bemade.org/odoo-conf-hash";
@@ -116,7 +119,7 @@ export function databaseName(instance: OdooInstance, uid: string): string {
 }
 
 /** The batch/v1 Job of an operation: the same for the same CR, so that it cannot be started twice. */
-export function operationJobName(cr: OdooInitJob, uid: string): string {
+export function operationJobName(cr: JobRequest, uid: string): string {
   return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");
 }
 

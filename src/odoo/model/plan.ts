@@ -7,7 +7,7 @@
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
 import type { Job } from "../../kit/builders/kinds.ts";
-import type { OdooInitJob, OdooInitJobStatus, OdooInstanceStatus } from "../crd/mod.ts";
+import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
 import type { SecretKeyRef } from "./resolve.ts";
 
@@ -99,7 +99,7 @@ export type Effect =
   | { readonly type: "disown"; readonly kind: "PersistentVolumeClaim" | "Secret"; readonly name: string }
   /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
   | { readonly type: "releaseJob"; readonly job: Stored<Job> }
-  | { readonly type: "jobStatus"; readonly cr: Stored<OdooInitJob>; readonly status: OdooInitJobStatus }
+  | { readonly type: "jobStatus"; readonly cr: Stored<JobRequest>; readonly status: JobRequestStatus }
   | { readonly type: "status"; readonly status: OdooInstanceStatus }
   | {
     readonly type: "event";

@@ -12,7 +12,7 @@ import type {
   PodDisruptionBudget,
 } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
+import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ClusterAddress, ClusterFacts } from "./database.ts";
 import type { Defaults, Problem, Resolved } from "./resolve.ts";
 
@@ -56,6 +56,12 @@ export type PodPurpose = "job" | "web" | "cron";
 /** Why pods do not work; at most one reason for each purpose. */
 export type PodTroubles = { readonly [purpose in PodPurpose]?: Problem };
 
+/** A pod that is to go, and where it is. */
+export interface EndingPod {
+  readonly name: string;
+  readonly node?: string;
+}
+
 /** What is there. */
 export interface Observed {
   readonly userSecret?: SecretFacts;
@@ -75,13 +81,15 @@ export interface Observed {
   readonly route?: Stored<HttpRoute>;
   readonly disruptionBudget?: Stored<PodDisruptionBudget>;
   /** Job CRs that name this instance, oldest first. */
-  readonly initJobs: readonly Stored<OdooInitJob>[];
+  readonly requests: readonly Stored<JobRequest>[];
   /** batch/v1 Jobs of this instance. */
   readonly jobs: readonly Stored<Job>[];
   /** How each of them stands, by name. */
   readonly jobStates: ReadonlyMap<string, JobState>;
   /** Names of the Jobs, existing or not, that still have a pod which has not ended. */
   readonly jobsWithPods: ReadonlySet<string>;
+  /** Web and cron pods that have not ended. Absent unless an operation waits for their end and somebody has looked. */
+  readonly endingPods?: readonly EndingPod[];
   /** Absent unless somebody has waited for pods long enough to have a look at them. */
   readonly podTroubles?: PodTroubles;
 }

@@ -14,6 +14,7 @@ import {
   cronSelector,
   instanceLabels,
   objectNames,
+  RESTARTED_FOR_ANNOTATION,
   webSelector,
 } from "../model/names.ts";
 import { type Resolved, sharesNode } from "../model/resolve.ts";
@@ -30,6 +31,8 @@ export interface WorkloadInput {
   /** Rolls the pods when it changes. */
   readonly configHash: string;
   readonly replicas: number;
+  /** uid of the last operation that wanted fresh pods. */
+  readonly restartedFor?: string | undefined;
 }
 
 /** Serves HTTP and websockets. */
@@ -88,14 +91,19 @@ interface Part {
   readonly graceSeconds: number;
 }
 
-function odooDeployment(resolved: Resolved, { cluster, replicas, configHash }: WorkloadInput, part: Part): Deployment {
+function odooDeployment(resolved: Resolved, input: WorkloadInput, part: Part): Deployment {
+  const { cluster, replicas, configHash, restartedFor } = input;
   const labels = instanceLabels(resolved.name, resolved.environment);
   const metadata = { name: part.name, namespace: resolved.namespace, labels: { ...part.selector, ...labels } };
   return deployment(metadata, {
     replicas,
     selector: part.selector,
     podLabels: labels,
-    podAnnotations: { ...resolved.podAnnotations, [CONFIG_HASH_ANNOTATION]: configHash },
+    podAnnotations: {
+      ...resolved.podAnnotations,
+      [CONFIG_HASH_ANNOTATION]: configHash,
+      ...(restartedFor ? { [RESTARTED_FOR_ANNOTATION]: restartedFor } : {}),
+    },
     strategy: strategyOf(resolved),
     pod: odooPod(resolved, [part.container], {
       cluster,

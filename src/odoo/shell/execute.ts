@@ -25,7 +25,7 @@ import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
-import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
+import { OdooInstanceKind, requestTypeOf } from "./kinds.ts";
 import type { PullSecrets } from "./pull_secrets.ts";
 import { SecretBodies } from "./secrets.ts";
 
@@ -185,7 +185,7 @@ class Execution {
       case "releaseJob":
         return await releaseJob(effect.job, (operations) => context.patch(Job, effect.job, operations));
       case "jobStatus":
-        return await context.setStatus(OdooInitJobKind, effect.cr, effect.status);
+        return await context.setStatus(requestTypeOf(effect.cr), effect.cr, effect.status);
       case "status":
         return await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
       case "event":

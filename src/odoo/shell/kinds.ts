@@ -1,6 +1,6 @@
 /** The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory. */
-import { customResource, type Job, type Pod, type Stored } from "../../kit/mod.ts";
-import type { OdooInitJobSpec, OdooInitJobStatus, OdooInstanceSpec, OdooInstanceStatus } from "../crd/mod.ts";
+import { customResource, type Job, type Pod, type ResourceType, type Stored } from "../../kit/mod.ts";
+import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
 
 const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
 
@@ -9,11 +9,31 @@ export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceSta
   kind: "OdooInstance",
   plural: "odooinstances",
 });
-export const OdooInitJobKind = customResource<OdooInitJobSpec, OdooInitJobStatus | null>({
-  ...GROUP,
-  kind: "OdooInitJob",
-  plural: "odooinitjobs",
-});
+export const OdooInitJobKind = requestType("OdooInitJob");
+export const OdooUpgradeJobKind = requestType("OdooUpgradeJob");
+export const OdooBackupJobKind = requestType("OdooBackupJob");
+export const OdooRestoreJobKind = requestType("OdooRestoreJob");
+export const OdooStagingRefreshJobKind = requestType("OdooStagingRefreshJob");
+
+/** The kinds of job CRs. */
+export const REQUEST_KINDS: readonly ResourceType<JobRequest>[] = [
+  OdooInitJobKind,
+  OdooUpgradeJobKind,
+  OdooBackupJobKind,
+  OdooRestoreJobKind,
+  OdooStagingRefreshJobKind,
+];
+
+/** The kind of a job CR, for requests about it. */
+export function requestTypeOf(cr: JobRequest): ResourceType<JobRequest> {
+  const type = REQUEST_KINDS.find(({ kind }) => kind === cr.kind);
+  if (!type) throw new RangeError(`Cannot write a ${cr.kind}: it is no kind of job`);
+  return type;
+}
+
+function requestType<K extends RequestKind>(kind: K): ResourceType<JobRequest & { readonly kind?: K }> {
+  return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
+}
 
 /** A Job without its pods' template, scripts and all: a Job is made once, and compared with nothing. */
 export function slimJob(job: Stored<Job>): Stored<Job> {

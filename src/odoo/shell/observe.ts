@@ -16,16 +16,17 @@ import {
   Secret,
   type Stored,
 } from "../../kit/mod.ts";
-import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
-import { adoptedOperation } from "../model/adoption.ts";
+import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { chooseCluster, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
+import { adoptedOperation } from "../model/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
 import type {
   AdminPasswordFacts,
   AdoptedInstances,
   ChosenCluster,
+  EndingPod,
   JobState,
   Observed,
   PodTroubles,
@@ -33,7 +34,7 @@ import type {
   SecretFacts,
   World,
 } from "../model/world.ts";
-import { OdooInitJobKind, OdooInstanceKind } from "./kinds.ts";
+import { OdooInstanceKind, REQUEST_KINDS } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
 import type { UpstreamChildren } from "./upstream_children.ts";
 
@@ -58,7 +59,7 @@ export interface Sights {
 /** The world as it is now. */
 export function observe(instance: Stored<OdooInstance>, context: ReconcileContext, sights: Sights): World {
   const observed = { ...sights.upstream, ...observeObjects(instance, context, sights) };
-  const operation = adoptedOperation(instance.status ?? {}, observed.initJobs);
+  const operation = adoptedOperation(instance.status ?? {}, observed.requests);
   const status = { ...instance.status, ...(operation ? { operation } : {}) };
   const rival = olderRival(instance, context);
   const { resolved, problem } = rival ? { problem: nameConflict(rival) } : resolve(instance, sights.defaults);
@@ -76,8 +77,11 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
 }
 
 /** The world, with what was found out about its pods. */
-export function withPodTroubles(world: World, podTroubles: PodTroubles | undefined): World {
-  return podTroubles ? { ...world, observed: { ...world.observed, podTroubles } } : world;
+export function withPods(
+  world: World,
+  pods: { readonly podTroubles?: PodTroubles | undefined; readonly endingPods?: readonly EndingPod[] | undefined },
+): World {
+  return { ...world, observed: { ...world.observed, ...given(pods) } };
 }
 
 /** Where the instance's database is to be, and what is known of that cluster. */
@@ -121,7 +125,10 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     ingress: child(Ingress, objectNames.route(name)),
     route: child(HttpRoute, objectNames.route(name)),
     disruptionBudget: child(PodDisruptionBudget, objectNames.disruptionBudget(name)),
-    initJobs: context.store(OdooInitJobKind).byIndex(BY_INSTANCE, instanceKey).sort(byAge),
+    requests: REQUEST_KINDS.flatMap((kind): Stored<JobRequest>[] =>
+      context.store(kind).byIndex(BY_INSTANCE, instanceKey)
+    )
+      .sort(byAge),
     jobs,
     jobsWithPods: jobsWithPods(context.store(Pod).byIndex(BY_INSTANCE, instanceKey)),
     jobStates: new Map(
@@ -171,7 +178,7 @@ function secretFacts(secret: Stored<Secret> | undefined): SecretFacts | undefine
   return { name, version: versionOf(secret), annotations };
 }
 
-function byAge(a: Stored<OdooInitJob>, b: Stored<OdooInitJob>): number {
+function byAge(a: Stored<JobRequest>, b: Stored<JobRequest>): number {
   const [left, right] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp}/${metadata.name}`);
   return (left ?? "") < (right ?? "") ? -1 : 1;
 }

@@ -4,7 +4,8 @@ import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
 import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
-import { observe, observeCluster, type Sights, withPodTroubles } from "./observe.ts";
+import { lookForEndingPods } from "./ending_pods.ts";
+import { observe, observeCluster, type Sights, withPods } from "./observe.ts";
 import { podEyes, type PodWatch } from "./pod_watch.ts";
 import { SecretBodies } from "./secrets.ts";
 import { findUpstreamChildren } from "./upstream_children.ts";
@@ -31,12 +32,14 @@ export async function reconcile(
   const upstream = await findUpstreamChildren(instance, context, observeCluster(instance, sights).facts);
   const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });
   const waiting = await pods.look(world, podEyes(context));
-  const plan = decide(withPodTroubles(world, waiting?.troubles));
+  const ending = await lookForEndingPods(world, context);
+  const plan = decide(withPods(world, { podTroubles: waiting?.troubles, endingPods: ending?.pods }));
   await execute(plan, instance, context, parts);
   const afterMs = Math.min(
     plan.requeueAfterMs ?? Infinity,
     adminPassword?.againAfterMs ?? Infinity,
     waiting?.againAfterMs ?? Infinity,
+    ending?.againAfterMs ?? Infinity,
   );
   return afterMs < Infinity ? requeue(afterMs) : done();
 }

@@ -19,7 +19,7 @@ import {
   Service,
   type Stored,
 } from "../../kit/mod.ts";
-import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
 import {
   databaseName,
@@ -36,7 +36,7 @@ import { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
-import { OdooInitJobKind, OdooInstanceKind, slimJob, slimPod } from "./kinds.ts";
+import { OdooInstanceKind, REQUEST_KINDS, slimJob, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
 import { PullSecrets } from "./pull_secrets.ts";
@@ -78,7 +78,6 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       indexes: { [BY_INSTANCE]: instanceKeys, [BY_JOB]: jobKeys },
       transform: slimPod,
     })
-    .watches(OdooInitJobKind, { map: targetKeys, indexes: { [BY_INSTANCE]: targetKeys } })
     .uses((tools) =>
       secret = new ClustersSecret(tools, postgres, config, (change) => {
         if (change === "all") return tools.enqueueAll();
@@ -119,6 +118,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       }
       for (const [name, owner] of instancesBySqlName) if (owner === key) instancesBySqlName.delete(name);
     });
+  for (const kind of REQUEST_KINDS) program.watches(kind, { map: targetKeys, indexes: { [BY_INSTANCE]: targetKeys } });
   if (webhook) program.uses(webhook);
   await program.run({
     signal,
@@ -137,7 +137,7 @@ function jobKeys(pod: KubeObject): ObjectKey[] {
   return keyFromLabel(pod, JOB_LABEL);
 }
 
-function targetKeys(cr: OdooInitJob): ObjectKey[] {
+function targetKeys(cr: JobRequest): ObjectKey[] {
   return [`${cr.metadata?.namespace}/${cr.spec.odooInstanceRef.name}`];
 }
 

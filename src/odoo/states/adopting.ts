@@ -37,11 +37,15 @@ export function keepsPods(world: World): boolean {
 }
 
 /** What the pods of operator 2.5.0 lack of what is wanted now, by name. Empty also while nothing can be decided. */
-export function reasonsToRoll({ observed, resolved, cluster }: World): string[] {
+export function reasonsToRoll({ observed, resolved, cluster, status }: World): string[] {
   const { web, cron, configMap, configSecret } = observed;
   if (!resolved || !cluster.address || !web || !cron || !isUpstreamConfig(configMap)) return [];
   const passwordHash = configSecret?.annotations[PASSWORD_HASH_ANNOTATION];
-  return upstreamDifferences({ web, cron, configMap }, resolved, { cluster: cluster.address, passwordHash });
+  const differences = upstreamDifferences({ web, cron, configMap }, resolved, {
+    cluster: cluster.address,
+    passwordHash,
+  });
+  return [...differences, ...(status.restartedFor ? ["the restart after an upgrade"] : [])];
 }
 
 /** Whether the ConfigMap of operator 2.5.0 is still needed: by pods, even ones that are ending, or by a Job. */

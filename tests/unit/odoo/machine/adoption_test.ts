@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import type { Deployment } from "../../../../src/kit/builders/kinds.ts";
 import { conditionOf } from "../../../../src/kit/conditions.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
-import { adoptedOperation } from "../../../../src/odoo/model/adoption.ts";
 import {
   INSTANCE_FINALIZER,
   LAST_APPLIED_ANNOTATION,
@@ -10,6 +9,7 @@ import {
   roleName,
 } from "../../../../src/odoo/model/names.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
+import { adoptedOperation } from "../../../../src/odoo/model/requests.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import {
   aBatchJob,
@@ -219,7 +219,7 @@ Deno.test("decide() asks for no initialisation of a database that 2.5.0 left beh
     assert(!decide(upstreamWorld("full", { ...given, ...cluster })).effects.some(({ type }) => type === "create"));
   }
   const asked = anInitJob({ metadata: { namespace: "shop" }, spec: { odooInstanceRef: { name: "full" } } });
-  const refused = decide(upstreamWorld("full", { ...given, observed: { initJobs: [asked] } }));
+  const refused = decide(upstreamWorld("full", { ...given, observed: { requests: [asked] } }));
   const [answer] = refused.effects.filter((effect) => effect.type === "jobStatus");
   assertEquals(answer?.type === "jobStatus" && answer.status.phase, "Failed");
 });

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import type { Deployment, Job } from "../../../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus } from "../../../../src/odoo/crd/mod.ts";
+import type { JobRequest, OdooInitJob, OdooInstance, OdooInstanceStatus } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { configInputsHash } from "../../../../src/odoo/model/config_text.ts";
 import { type KnownClusterFacts } from "../../../../src/odoo/model/database.ts";
@@ -25,7 +25,7 @@ class ModelCluster {
   readonly created: string[] = [];
   readonly #instance: Stored<OdooInstance> = anInstance();
   readonly #observed: Mutable<Partial<Observed>> = {};
-  readonly #initJobs = new Map<string, Stored<OdooInitJob>>();
+  readonly #requests = new Map<string, Stored<JobRequest>>();
   readonly #jobs = new Map<string, Stored<Job>>();
   readonly #jobStates = new Map<string, JobState>();
 
@@ -43,7 +43,7 @@ class ModelCluster {
       cluster: { address: anAddress(), facts: this.facts },
       observed: {
         ...this.#observed,
-        initJobs: [...this.#initJobs.values()],
+        requests: [...this.#requests.values()],
         jobs: [...this.#jobs.values()],
         jobStates: new Map(this.#jobStates),
         jobsWithPods: new Set(),
@@ -90,7 +90,7 @@ class ModelCluster {
       case "create":
         return this.#create(effect.object, effect.owner);
       case "jobStatus":
-        this.#initJobs.set(effect.cr.metadata.uid, { ...effect.cr, status: effect.status });
+        this.#requests.set(effect.cr.metadata.uid, { ...effect.cr, status: effect.status } as Stored<JobRequest>);
         return;
       case "status":
         this.status = effect.status;
@@ -119,7 +119,7 @@ class ModelCluster {
     const name = object.metadata?.name ?? "";
     if (object.kind === "OdooInitJob") {
       const cr = stored(object as OdooInitJob);
-      if (!this.#initJobs.has(cr.metadata.uid)) this.#initJobs.set(cr.metadata.uid, cr);
+      if (!this.#requests.has(cr.metadata.uid)) this.#requests.set(cr.metadata.uid, cr);
       return;
     }
     this.created.push(name);

@@ -182,8 +182,8 @@ Deno.test("decide() asks for an initialisation once, with what the spec says", (
   const silent: Record<string, WorldOverrides> = {
     "spec.init.enabled is false": { instance: { spec: { init: { enabled: false } } } },
     "it is to be cloned": { instance: { spec: { productionInstanceRef: { name: "prod" } } } },
-    "somebody asks already": { observed: { initJobs: [anInitJob()] } },
-    "we have asked before": { observed: { initJobs: [former] } },
+    "somebody asks already": { observed: { requests: [anInitJob()] } },
+    "we have asked before": { observed: { requests: [former] } },
   };
   for (const [when, given] of Object.entries(silent)) {
     assertEquals(only(decide(aWorld({ ...uninitialized, ...given })), "create"), [], when);
@@ -191,9 +191,9 @@ Deno.test("decide() asks for an initialisation once, with what the spec says", (
 });
 
 Deno.test("decide() begins with the oldest request, and remembers CR and Job in the write that enters Initializing", () => {
-  const initJobs = [anInitJob(), anInitJob({ metadata: { name: "second", uid: "another-uid" } })];
+  const requests = [anInitJob(), anInitJob({ metadata: { name: "second", uid: "another-uid" } })];
   const status = statusOf(
-    decide(aWorld({ phase: "Uninitialized", status: { dbInitialized: false }, observed: { initJobs } })),
+    decide(aWorld({ phase: "Uninitialized", status: { dbInitialized: false }, observed: { requests } })),
   );
   assertEquals(status.phase, "Initializing");
   assertEquals(status.operation, OPERATION);
@@ -203,7 +203,7 @@ Deno.test("decide() creates the Job with its finalizer and without a time to liv
   const world = aWorld({
     phase: "Initializing",
     status: { dbInitialized: false, operation: OPERATION },
-    observed: { initJobs: [anInitJob()] },
+    observed: { requests: [anInitJob()] },
   });
   const plan = decide(world);
   const [create] = only(plan, "create");
@@ -221,8 +221,8 @@ Deno.test("decide() creates the Job with its finalizer and without a time to liv
 
 Deno.test("decide() makes the Secret of the login admin before the Job that reads it, and never again", () => {
   const given = { phase: "Initializing", status: { dbInitialized: false, operation: OPERATION } } as const;
-  const initJobs = [anInitJob()];
-  const plan = decide(aWorld({ ...given, observed: { initJobs } }));
+  const requests = [anInitJob()];
+  const plan = decide(aWorld({ ...given, observed: { requests } }));
   assertEquals(only(plan, "ensureUserSecret"), [{
     type: "ensureUserSecret",
     name: "shop-admin",
@@ -231,7 +231,7 @@ Deno.test("decide() makes the Secret of the login admin before the Job that read
   }]);
   const types = plan.effects.map(({ type }) => type);
   assert(types.indexOf("ensureUserSecret") < types.indexOf("create"));
-  const present = { initJobs, adminSecret: aSecret("shop-admin") };
+  const present = { requests, adminSecret: aSecret("shop-admin") };
   assertEquals(only(decide(aWorld({ ...given, observed: present })), "ensureUserSecret"), []);
 });
 
@@ -240,7 +240,7 @@ Deno.test("decide() waits with the Job while another one works in the same datab
   const plan = decide(aWorld({
     phase: "Initializing",
     status: { dbInitialized: false, operation: OPERATION },
-    observed: { initJobs: [anInitJob()], ...other },
+    observed: { requests: [anInitJob()], ...other },
   }));
   assertEquals([only(plan, "create"), only(plan, "jobStatus")], [[], []]);
 });
@@ -271,7 +271,7 @@ Deno.test("decide() tells of the failure at hand, not of an earlier one", () => 
     phase: "Initializing",
     status: { dbInitialized: false, operation: OPERATION },
     observed: {
-      initJobs: [former, started],
+      requests: [former, started],
       ...oneJob(aBatchJob(JOB_NAME), { state: "failed", message: "out of memory" }),
     },
   }));
@@ -287,7 +287,7 @@ Deno.test("decide() refuses in any phase a request from another namespace, and a
   const stray = anInitJob({ spec: { odooInstanceRef: { namespace: "red" } } });
   for (const phase of ALL_PHASES) {
     for (const [cr, dbInitialized] of [[stray, false], [anInitJob(), true]] as const) {
-      const plan = decide(aWorld({ phase, status: { dbInitialized }, observed: { initJobs: [cr] } }));
+      const plan = decide(aWorld({ phase, status: { dbInitialized }, observed: { requests: [cr] } }));
       assertEquals(only(plan, "jobStatus").map(({ status }) => status.phase), ["Failed"], phase);
     }
   }
@@ -297,8 +297,8 @@ Deno.test("decide() lets a Job go in any phase once its CR is closed or gone, an
   const job = { ...oneJob(aBatchJob(JOB_NAME), { state: "active" }) };
   const closed = anInitJob({ status: { phase: "Completed", jobName: JOB_NAME } });
   for (const phase of ALL_PHASES) {
-    const released = (initJobs: readonly ReturnType<typeof anInitJob>[]) =>
-      only(decide(aWorld({ phase, status: { operation: OPERATION }, observed: { initJobs, ...job } })), "releaseJob")
+    const released = (requests: readonly ReturnType<typeof anInitJob>[]) =>
+      only(decide(aWorld({ phase, status: { operation: OPERATION }, observed: { requests, ...job } })), "releaseJob")
         .length;
     assertEquals([released([closed]), released([]), released([anInitJob()])], [1, 1, 0], phase);
   }

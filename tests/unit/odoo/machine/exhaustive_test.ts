@@ -1,11 +1,11 @@
 /** Laws that hold in every world there is, checked in one walk through all of them. */
 import { assert, assertEquals } from "@std/assert";
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
-import { decide, transitionOf } from "../../../../src/odoo/machine/decide.ts";
+import { decide, nextPhase, transitionOf } from "../../../../src/odoo/machine/decide.ts";
 import { guards } from "../../../../src/odoo/machine/guards.ts";
 import { PHASES, PHASES_WITHOUT_ROWS } from "../../../../src/odoo/machine/phases.ts";
-import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
-import { requestOf } from "../../../../src/odoo/model/outcome.ts";
+import { SETTLED, type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
+import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/requests.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { ALL_PHASES, forEachWorld, frozen, SERVING_PHASES } from "./worlds.ts";
@@ -48,8 +48,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     return places.every((place, index) => place >= (places[index - 1] ?? 0));
   },
   "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
-  "names the phase that the table names": (world, plan) =>
-    phaseAfter(plan) === (transitionOf(world)?.to ?? world.phase),
+  "names the phase that the table names": (world, plan) => phaseAfter(plan) === nextPhase(world),
   "drops nothing from PostgreSQL": (_world, plan) => !plan.effects.some(isDrop),
   "deletes no child while the way in stays the same": (_world, plan) =>
     !plan.effects.some(({ type }) => type === "deleteChild"),
@@ -81,21 +80,20 @@ const LAWS: Readonly<Record<string, Law>> = {
     plan.effects.every((effect) =>
       [undefined, 0, world.resolved?.webReplicas, 1, world.observed.web?.spec?.replicas].includes(replicasOf(effect))
     ),
-  "remembers no operation outside Initializing": (_world, plan) =>
-    phaseAfter(plan) === "Initializing" || statusOf(plan)?.operation === undefined,
+  "remembers no operation outside the phases of operations": (world, plan) =>
+    isOperating(phaseAfter(plan)) || phaseAfter(plan) === world.phase || statusOf(plan)?.operation === undefined,
   "keeps the operation that it has begun": (world, plan) =>
-    world.phase !== "Initializing" || phaseAfter(plan) !== "Initializing" ||
-    statusOf(plan)?.operation === world.status.operation,
-  "enters Initializing with the operation in the same write, and no Job yet": (world, plan) => {
-    if (world.phase === "Initializing" || phaseAfter(plan) !== "Initializing") return true;
+    phaseAfter(plan) !== world.phase || statusOf(plan)?.operation === world.status.operation,
+  "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
+    if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;
     const operation = statusOf(plan)?.operation;
     return !!operation?.jobName && !!requestOf(world, operation) && !plan.effects.some(isJob);
   },
-  "creates a Job in Initializing only, for its operation, and never once it was seen": (world, plan) =>
+  "creates a Job in the phase of its operation only, and never once it was seen": (world, plan) =>
     plan.effects.filter(isJob).every((effect) => {
       const { operation } = world.status;
       const cr = operation && requestOf(world, operation);
-      return world.phase === "Initializing" && cr !== undefined && cr.status?.jobName !== operation?.jobName &&
+      return isOperating(world.phase) && cr !== undefined && jobNameOf(cr) !== operation?.jobName &&
         nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0;
     }),
   "says in the CR which Job it creates, in the same plan": (_world, plan) =>
@@ -105,7 +103,7 @@ const LAWS: Readonly<Record<string, Law>> = {
   "closes the CR in the plan that leaves the operation": (world, plan) => {
     const { operation } = world.status;
     const cr = operation && requestOf(world, operation);
-    if (!cr || world.phase !== "Initializing" || phaseAfter(plan) === "Initializing") return true;
+    if (!cr || !isOperating(world.phase) || phaseAfter(plan) === world.phase) return true;
     const last = plan.effects.findLast((effect) => effect.type === "jobStatus" && effect.cr === cr);
     return /^(Completed|Failed)$/.test((last?.type === "jobStatus" ? last.status : cr.status)?.phase ?? "");
   },
@@ -126,6 +124,10 @@ const LAWS: Readonly<Record<string, Law>> = {
       world.cluster.problem === undefined);
   },
 };
+
+function isOperating(phase: Phase | null | undefined): boolean {
+  return Object.values(REQUESTS).some((traits) => traits.phase === phase);
+}
 
 /** What the walk has seen. */
 interface Survey {
@@ -190,7 +192,10 @@ Deno.test("TRANSITIONS has no row that never fires because an earlier one always
 Deno.test("TRANSITIONS reaches every phase that has rows from Provisioning, and leads to no dead end", () => {
   const reached = new Set<Phase>(["Provisioning"]);
   for (const phase of reached) {
-    for (const { from, to } of TRANSITIONS) if (from === phase) reached.add(to); // a Set visits what is added on the way
+    for (const { from, to } of TRANSITIONS) {
+      const targets = to === "settled" ? SETTLED.map(({ to }) => to) : [to];
+      for (const target of targets) if (from === phase) reached.add(target); // a Set visits what is added on the way
+    }
   }
   const withRows = new Set(TRANSITIONS.map(({ from }) => from));
   assertEquals([...reached].sort(), [...withRows].sort());
@@ -269,7 +274,7 @@ function described(world: World, plan: Plan): string {
       resolved: resolved ? { webReplicas: resolved.webReplicas } : "missing",
       web: observed.web?.status,
       secrets: [observed.userSecret?.name, observed.configSecret?.name],
-      initJobs: observed.initJobs.map(({ metadata, status }) => [metadata.name, status]),
+      requests: observed.requests.map(({ metadata, status }) => [metadata.name, status]),
       jobStates: [...observed.jobStates],
       effects: plan.effects.map((effect) => `${effect.type} ${nameOf(effect) ?? ""}`.trim()),
     },

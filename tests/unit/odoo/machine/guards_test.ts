@@ -10,7 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { INITS, OPERATION } from "./worlds.ts";
+import { INITS, OPERATION, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -18,8 +18,12 @@ function pods(ready: number, replicas = 2): WorldOverrides {
 }
 
 function init(name: keyof typeof INITS, operation: boolean): WorldOverrides {
-  const { observed = { initJobs: [] } } = INITS[name] ?? {};
+  const { observed = { requests: [] } } = INITS[name] ?? {};
   return { status: { dbInitialized: false, ...(operation ? { operation: OPERATION } : {}) }, observed };
+}
+
+function upgrade(name: keyof typeof UPGRADES): WorldOverrides {
+  return { observed: UPGRADES[name]?.observed ?? {} };
 }
 
 const UNRESOLVED: WorldOverrides = { instance: { spec: { ingress: { hosts: [] } } } };
@@ -77,19 +81,38 @@ const CASES = {
   dbInitialized: { holds: [{}, DOWN], fails: [UNTOUCHED, { status: { dbInitialized: undefined } }] },
   initRequested: {
     holds: [init("somebody asks", false), init("one has failed, another asks", false)],
-    fails: [{}, init("somebody asks from elsewhere", false), init("its CR is failed", false)],
+    fails: [
+      {},
+      init("somebody asks from elsewhere", false),
+      init("its CR is failed", false),
+      upgrade("somebody asks for an upgrade"),
+    ],
   },
-  initSucceeded: {
+  upgradeRequested: {
+    holds: [upgrade("somebody asks for an upgrade")],
+    fails: [
+      {},
+      init("somebody asks", false),
+      upgrade("somebody asks for an upgrade without a module"),
+      upgrade("somebody asks for an upgrade at another time"),
+      { ...upgrade("somebody asks for an upgrade"), ...UNTOUCHED },
+    ],
+  },
+  operationSucceeded: {
     holds: [init("its Job has succeeded", true), init("its CR is completed", true)],
     fails: [init("its Job has succeeded", false), init("its Job works", true), init("its Job has failed", true)],
   },
-  initFailed: {
+  operationFailed: {
     holds: [init("its Job has failed", true), init("its Job is gone", true), init("its CR is failed", true)],
     fails: [init("its Job is not created", true), init("its CR is gone", true), init("its Job works", true)],
   },
-  initCancelled: {
+  operationCancelled: {
     holds: [init("its CR is gone", true), init("its CR is gone, its Job works", true), init("somebody asks", false)],
     fails: [init("its Job is not created", true), init("its Job has failed", true)],
+  },
+  operationAbandoned: {
+    holds: [init("its CR is gone", true), init("somebody asks", false)],
+    fails: [init("its CR is gone, its Job works", true), init("its Job is not created", true)],
   },
   wantsZero: { holds: [pods(0, 0), pods(2, 0)], fails: [pods(0), UNRESOLVED] },
   wantsSome: { holds: [pods(0), pods(2)], fails: [pods(2, 0), UNRESOLVED] },

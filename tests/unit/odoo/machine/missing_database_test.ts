@@ -86,12 +86,12 @@ const NAMES: Readonly<
 
 for (const [sentence, { given, want }] of Object.entries(NAMES)) {
   Deno.test(`decide() asks in Uninitialized for ${sentence}, after the database`, () => {
-    const initJobs = given.map(([name, phase]) =>
+    const requests = given.map(([name, phase]) =>
       anInitJob({ metadata: { name, uid: `uid-of-${name}` }, status: { phase: phase as "Completed" } })
     );
     const status = { dbInitialized: false };
     const cluster = { address: anAddress(), facts: emptyFacts() };
-    const plan = decide(aWorld({ phase: "Uninitialized", status, cluster, ...RECREATE, observed: { initJobs } }));
+    const plan = decide(aWorld({ phase: "Uninitialized", status, cluster, ...RECREATE, observed: { requests } }));
     assertEquals(created(plan), want);
     assertEquals(plan.effects.slice(0, 2).map(({ type }) => type), ["ensureRole", "ensureDatabase"]);
   });

@@ -5,7 +5,7 @@
  */
 import type { Deployment, Job } from "../../../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../../../../src/odoo/crd/mod.ts";
+import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../../../../src/odoo/crd/mod.ts";
 import { configInputsHash, configText } from "../../../../src/odoo/model/config_text.ts";
 import type { KnownClusterFacts } from "../../../../src/odoo/model/database.ts";
 import {
@@ -22,6 +22,7 @@ import {
   anAddress,
   anInitJob,
   anInstance,
+  anUpgradeJob,
   aSecret,
   emptyFacts,
   NOW,
@@ -41,11 +42,13 @@ export interface ModelWish {
 /** How the operator sees PostgreSQL: its inventory, nothing, a refused login, or no entry in the clusters Secret. */
 export type ModelPostgres = "answers" | "silent" | "refuses" | "unlisted";
 
-/** An OdooInitJob. */
+/** A request. */
 export interface ModelRequest {
+  /** @default {"OdooInitJob"} */
+  readonly kind?: "OdooUpgradeJob";
   readonly name: string;
   readonly uid: string;
-  readonly status?: OdooInitJob["status"];
+  readonly status?: JobRequest["status"];
 }
 
 /** A batch/v1 Job. */
@@ -216,19 +219,21 @@ function observedOf(state: ModelState): World["observed"] {
     ...(state.claim ? { filestore: aClaim() } : {}),
     ...(web ? { web: aDeployment("shop", web) } : {}),
     ...(cron ? { cron: aDeployment("shop-cron", cron) } : {}),
-    initJobs: state.requests.map(initJobOf),
+    requests: state.requests.map(requestFor),
+    ...(web?.replicas || cron?.replicas ? {} : { endingPods: [] }),
     jobs: state.jobs.map(batchJobOf),
     jobStates: new Map(state.jobs.map(({ name, state }): [string, JobState] => [name, jobState(state)])),
     jobsWithPods: new Set(state.jobs.flatMap(({ name, state }) => state === "active" ? [name] : [])),
   };
 }
 
-function initJobOf({ name, uid, status }: ModelRequest): Stored<OdooInitJob> {
-  return { ...anInitJob({ metadata: { name, uid } }), ...(status ? { status } : {}) };
+function requestFor({ kind, name, uid, status }: ModelRequest): Stored<JobRequest> {
+  const made = kind ? anUpgradeJob({ metadata: { name, uid } }) : anInitJob({ metadata: { name, uid } });
+  return { ...made, ...(status ? { status } : {}) } as Stored<JobRequest>;
 }
 
 function batchJobOf({ name, owner, held }: ModelJob): Stored<Job> {
-  const job = aBatchJob(name, initJobOf({ name: "owner", uid: owner }));
+  const job = aBatchJob(name, anInitJob({ metadata: { name: "owner", uid: owner } }));
   return { ...job, metadata: { ...job.metadata, finalizers: held ? [OUTCOME_FINALIZER] : [] } };
 }
 

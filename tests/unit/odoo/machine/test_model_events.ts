@@ -5,6 +5,7 @@ import type { ModelJob, ModelPostgres, ModelRequest, ModelState, ModelWish } fro
 export type ModelEvent = (state: ModelState) => ModelState | undefined;
 
 const BY_HAND: ModelRequest = { name: "by-hand", uid: "by-hand-uid" };
+const UPGRADE: ModelRequest = { kind: "OdooUpgradeJob", name: "upgrade", uid: "upgrade-uid" };
 
 /** What nobody need fear: work that comes to its end, and repairs. */
 export const ORDINARY: Readonly<Record<string, ModelEvent>> = {
@@ -17,6 +18,10 @@ export const ORDINARY: Readonly<Record<string, ModelEvent>> = {
   "the user asks for an initialisation": once("asked", (state) => ({
     ...state,
     requests: [...state.requests, BY_HAND],
+  })),
+  "the user asks for an upgrade": once("upgrade asked", (state) => ({
+    ...state,
+    requests: [...state.requests, UPGRADE],
   })),
   "PostgreSQL answers": (state) => withPostgres(state, "answers"),
   "the database is restored": (state) =>

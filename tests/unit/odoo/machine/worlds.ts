@@ -9,12 +9,14 @@ import {
   aDeployment,
   anAddress,
   anInitJob,
+  anUpgradeJob,
   aWorld,
   emptyFacts,
   INIT_JOB_UID,
   oneJob,
   ownedFacts,
   unknownFacts,
+  UPGRADE_JOB_UID,
 } from "../../../support/builders.ts";
 
 export const ALL_PHASES = Object.keys(PHASES) as Phase[];
@@ -44,10 +46,10 @@ export const WEBS: Readonly<Record<string, Observed["web"]>> = {
   "two ready": aDeployment("shop", { replicas: 2 }),
 };
 
-/** An initialisation, from nobody asking to its end. */
+/** An operation, from nobody asking to its end. */
 export interface Init {
   readonly operation?: OperationStatus;
-  readonly observed: Pick<Observed, "initJobs"> & Partial<Pick<Observed, "jobs" | "jobStates">>;
+  readonly observed: Pick<Observed, "requests"> & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods">>;
 }
 
 const CR = anInitJob();
@@ -66,41 +68,81 @@ const ANOTHER = anInitJob({ metadata: { name: "second", uid: "another-uid" } });
 const JOB = aBatchJob(JOB_NAME);
 
 export const INITS: Readonly<Record<string, Init>> = {
-  "nobody asks": { observed: { initJobs: [] } },
-  "somebody asks": { observed: { initJobs: [CR] } },
+  "nobody asks": { observed: { requests: [] } },
+  "somebody asks": { observed: { requests: [CR] } },
   "somebody asks from elsewhere": {
-    observed: { initJobs: [anInitJob({ spec: { odooInstanceRef: { namespace: "red" } } })] },
+    observed: { requests: [anInitJob({ spec: { odooInstanceRef: { namespace: "red" } } })] },
   },
-  "one has failed, another asks": { observed: { initJobs: [FAILED, ANOTHER] } },
-  "its Job is not created": { operation: OPERATION, observed: { initJobs: [CR] } },
+  "one has failed, another asks": { observed: { requests: [FAILED, ANOTHER] } },
+  "its Job is not created": { operation: OPERATION, observed: { requests: [CR] } },
   "its Job is created, the CR does not say so": {
     operation: OPERATION,
-    observed: { initJobs: [CR], ...oneJob(JOB, { state: "active" }) },
+    observed: { requests: [CR], ...oneJob(JOB, { state: "active" }) },
   },
   "its Job works": {
     operation: OPERATION,
-    observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "active" }) },
+    observed: { requests: [STARTED], ...oneJob(JOB, { state: "active" }) },
   },
   "its Job works, an older request waits": {
     operation: OPERATION,
-    observed: { initJobs: [ANOTHER, STARTED], ...oneJob(JOB, { state: "active" }) },
+    observed: { requests: [ANOTHER, STARTED], ...oneJob(JOB, { state: "active" }) },
   },
   "its Job has succeeded": {
     operation: OPERATION,
-    observed: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },
+    observed: { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },
   },
   "its Job has failed": {
     operation: OPERATION,
-    observed: { initJobs: [STARTED, ANOTHER], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
+    observed: { requests: [STARTED, ANOTHER], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
   },
-  "its Job is gone": { operation: OPERATION, observed: { initJobs: [STARTED] } },
-  "its CR is completed": { operation: OPERATION, observed: { initJobs: [COMPLETED] } },
-  "its CR is failed": { operation: OPERATION, observed: { initJobs: [FAILED] } },
-  "its CR is gone": { operation: OPERATION, observed: { initJobs: [] } },
+  "its Job is gone": { operation: OPERATION, observed: { requests: [STARTED] } },
+  "its CR is completed": { operation: OPERATION, observed: { requests: [COMPLETED] } },
+  "its CR is failed": { operation: OPERATION, observed: { requests: [FAILED] } },
+  "its CR is gone": { operation: OPERATION, observed: { requests: [] } },
   "its CR is gone, its Job works": {
     operation: OPERATION,
-    observed: { initJobs: [], ...oneJob(JOB, { state: "active" }) },
+    observed: { requests: [], ...oneJob(JOB, { state: "active" }) },
   },
+};
+
+const UPGRADE = anUpgradeJob();
+export const UPGRADE_JOB_NAME = operationJobName(UPGRADE, UPGRADE_JOB_UID);
+export const UPGRADE_OPERATION: OperationStatus = {
+  kind: "OdooUpgradeJob",
+  name: "to-19",
+  uid: UPGRADE_JOB_UID,
+  jobName: UPGRADE_JOB_NAME,
+  attempt: 1,
+};
+const UPGRADING = anUpgradeJob({ status: { phase: "Running", jobName: UPGRADE_JOB_NAME } });
+const UPGRADE_JOB = aBatchJob(UPGRADE_JOB_NAME, UPGRADE);
+
+export const UPGRADES: Readonly<Record<string, Init>> = {
+  "somebody asks for an upgrade": { observed: { requests: [UPGRADE] } },
+  "somebody asks for an upgrade without a module": {
+    observed: { requests: [anUpgradeJob({ spec: { modules: [] } })] },
+  },
+  "somebody asks for an upgrade at another time": {
+    observed: { requests: [anUpgradeJob({ spec: { scheduledTime: "2100-01-01T00:00:00Z" } })] },
+  },
+  "its cron pods are ending": {
+    operation: UPGRADE_OPERATION,
+    observed: { requests: [UPGRADE], endingPods: [{ name: "shop-cron-1", node: "n1" }] },
+  },
+  "its pods are gone": { operation: UPGRADE_OPERATION, observed: { requests: [UPGRADE], endingPods: [] } },
+  "its Job updates": {
+    operation: UPGRADE_OPERATION,
+    observed: { requests: [UPGRADING], ...oneJob(UPGRADE_JOB, { state: "active" }) },
+  },
+  "its Job has updated, an initialisation waits": {
+    operation: UPGRADE_OPERATION,
+    observed: { requests: [CR, UPGRADING], ...oneJob(UPGRADE_JOB, { state: "succeeded", message: "" }) },
+  },
+  "its Job has not updated": {
+    operation: UPGRADE_OPERATION,
+    observed: { requests: [UPGRADING, ANOTHER], ...oneJob(UPGRADE_JOB, { state: "failed", message: "no" }) },
+  },
+  "its upgrade is withdrawn": { operation: UPGRADE_OPERATION, observed: { requests: [] } },
 };
 
 const NOTHING: Partial<Record<keyof Observed, undefined>> = {
@@ -123,7 +165,7 @@ export function forEachWorld(visit: (world: World) => void): void {
     for (const cluster of Object.values(CLUSTERS)) {
       for (const instance of Object.values(WISHES)) {
         for (const web of Object.values(WEBS)) {
-          for (const { operation, observed } of Object.values(INITS)) {
+          for (const { operation, observed } of [...Object.values(INITS), ...Object.values(UPGRADES)]) {
             for (const { present, activeCluster } of FOUNDATIONS) {
               for (const dbInitialized of [true, false]) {
                 const status = { dbInitialized, activeCluster, operation };

@@ -1,12 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  isStray,
-  isTerminal,
-  type OperationOutcome,
-  operationOutcome,
-  pendingInitJobs,
-  requestOf,
-} from "../../../../src/odoo/model/outcome.ts";
+import { type OperationOutcome, operationOutcome } from "../../../../src/odoo/model/outcome.ts";
 import type { Observed } from "../../../../src/odoo/model/world.ts";
 import { jobStateOf, readyReplicas } from "../../../../src/odoo/model/world.ts";
 import { aBatchJob, aDeployment, anInitJob, aWorld, oneJob } from "../../../support/builders.ts";
@@ -31,72 +24,85 @@ interface Case {
 }
 
 const OUTCOMES: Readonly<Record<string, Case>> = {
-  "running while the Job is to be created": { given: { initJobs: [ASKED] }, want: { state: "running" } },
+  "running while the Job is to be created": { given: { requests: [ASKED] }, want: { state: "running" } },
   "running while the Job works": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "active" }) },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "active" }) },
     want: { state: "running" },
   },
   "succeeded by the Job": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) },
     want: { state: "succeeded" },
   },
   "succeeded by the Job, though its CR is gone": {
-    given: { initJobs: [], ...oneJob(JOB, { state: "succeeded", message: "" }) },
+    given: { requests: [], ...oneJob(JOB, { state: "succeeded", message: "" }) },
     want: { state: "succeeded" },
   },
   "failed by the Job, with its message": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
-    want: { state: "failed", message: "The Job ended before sale could be installed: out of memory" },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "failed", message: "out of memory" }) },
+    want: {
+      state: "failed",
+      reason: "JobFailed",
+      message: "The Job ended before sale could be installed: out of memory",
+    },
   },
   "succeeded by the Job, with what it did": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: REPORT }) },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: REPORT }) },
     want: {
       state: "succeeded",
-      summary: "Installed sale 18.0.1.0 (87 modules in all) with Odoo 18.0 in 42 s; languages: en_US, fr_CA",
+      message: "Installed sale 18.0.1.0 (87 modules in all) with Odoo 18.0 in 42 s; languages: en_US, fr_CA",
+      summary: (({ ok: _, ...fields }) => fields)(JSON.parse(REPORT)),
     },
   },
   "failed by a Job that ended well and says that nothing is well": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":false,"error":"no"}' }) },
-    want: { state: "failed", message: "no" },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":false,"error":"no"}' }) },
+    want: { state: "failed", reason: "JobFailed", message: "no" },
   },
   "failed by a Job that ended well with words that nobody can read": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":true' }) },
-    want: { state: "failed", message: 'The Job ended without a result that can be read; it left: {"ok":true' },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: '{"ok":true' }) },
+    want: {
+      state: "failed",
+      reason: "ResultUnreadable",
+      message: 'The Job ended without a result that can be read; it left: {"ok":true',
+    },
   },
   "failed by the Job, in its own words": {
-    given: { initJobs: [STARTED], ...oneJob(JOB, { state: "failed", message: '{"ok":false,"error":"no"}' }) },
-    want: { state: "failed", message: "no" },
+    given: { requests: [STARTED], ...oneJob(JOB, { state: "failed", message: '{"ok":false,"error":"no"}' }) },
+    want: { state: "failed", reason: "JobFailed", message: "no" },
   },
   "failed when a Job that was seen is gone": {
-    given: { initJobs: [STARTED] },
-    want: { state: "failed", message: `Job ${JOB_NAME} was deleted before its result could be read` },
+    given: { requests: [STARTED] },
+    want: {
+      state: "failed",
+      reason: "JobDeleted",
+      message: `Job ${JOB_NAME} was deleted before its result could be read`,
+    },
   },
-  "cancelled when the CR is gone before the Job": { given: { initJobs: [] }, want: { state: "cancelled" } },
+  "cancelled when the CR is gone before the Job": { given: { requests: [] }, want: { state: "cancelled" } },
   "cancelled when the CR is gone while the Job works": {
-    given: { initJobs: [], ...oneJob(JOB, { state: "active" }) },
+    given: { requests: [], ...oneJob(JOB, { state: "active" }) },
     want: { state: "cancelled" },
   },
   "what the CR says when it is completed, whatever the Job": {
     given: {
-      initJobs: [anInitJob({ status: { phase: "Completed" } })],
+      requests: [anInitJob({ status: { phase: "Completed" } })],
       ...oneJob(JOB, { state: "failed", message: "out of memory" }),
     },
     want: { state: "succeeded" },
   },
   "what the CR says when it is failed, whatever the Job": {
     given: {
-      initJobs: [anInitJob({ status: { phase: "Failed", message: "broken" } })],
+      requests: [anInitJob({ status: { phase: "Failed", message: "broken" } })],
       ...oneJob(JOB, { state: "succeeded", message: "" }),
     },
-    want: { state: "failed", message: "broken" },
+    want: { state: "failed", reason: "JobFailed", message: "broken" },
   },
   "failed without a reason when the CR has none": {
-    given: { initJobs: [anInitJob({ status: { phase: "Failed" } })] },
-    want: { state: "failed", message: "no reason was recorded" },
+    given: { requests: [anInitJob({ status: { phase: "Failed" } })] },
+    want: { state: "failed", reason: "JobFailed", message: "no reason was recorded" },
   },
   "not judged by another Job or another CR": {
     given: {
-      initJobs: [anInitJob({ metadata: { uid: "another" }, status: { phase: "Completed" } }), ASKED],
+      requests: [anInitJob({ metadata: { uid: "another" }, status: { phase: "Completed" } }), ASKED],
       ...oneJob(aBatchJob("another"), { state: "succeeded", message: "" }),
     },
     want: { state: "running" },
@@ -110,39 +116,8 @@ for (const [sentence, { given, want }] of Object.entries(OUTCOMES)) {
 }
 
 Deno.test("operationOutcome() is none when there is no operation, whatever else there is", () => {
-  const observed = { initJobs: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) } as const;
+  const observed = { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) } as const;
   assertEquals(operationOutcome(aWorld({ observed })), { state: "none" });
-});
-
-Deno.test("requestOf() finds the CR by its uid, not by its name", () => {
-  const namesake = anInitJob({ metadata: { uid: "made-anew" } });
-  assertEquals(requestOf(aWorld({ observed: { initJobs: [namesake] } }), OPERATION), undefined);
-  assertEquals(requestOf(aWorld({ observed: { initJobs: [namesake, ASKED] } }), OPERATION), ASKED);
-});
-
-Deno.test("pendingInitJobs() leaves out what has ended, what is going, and what comes from elsewhere", () => {
-  const named = (name: string, overrides: Parameters<typeof anInitJob>[0] = {}) =>
-    anInitJob({ ...overrides, metadata: { ...overrides.metadata, name } });
-  const initJobs = [
-    named("failed", { status: { phase: "Failed" } }),
-    named("waiting"),
-    named("completed", { status: { phase: "Completed" } }),
-    named("going", { metadata: { deletionTimestamp: "2026-11-21T04:00:00Z" } }),
-    named("stray", { spec: { odooInstanceRef: { namespace: "red" } } }),
-    named("running", { status: { phase: "Running" } }),
-    named("unseen", { status: null }),
-  ];
-  const pending = pendingInitJobs(aWorld({ observed: { initJobs } })).map(({ metadata }) => metadata.name);
-  assertEquals(pending, ["waiting", "running", "unseen"]);
-});
-
-Deno.test("isStray() and isTerminal() take null and their own namespace for nothing special", () => {
-  const to = (namespace: string | null | undefined) => isStray(anInitJob({ spec: { odooInstanceRef: { namespace } } }));
-  assertEquals([to(undefined), to(null), to(""), to("blue"), to("red")], [false, false, false, false, true]);
-  assertEquals([isTerminal(anInitJob({ status: null })), isTerminal(anInitJob({ status: { phase: null } }))], [
-    false,
-    false,
-  ]);
 });
 
 Deno.test("jobStateOf() calls a Job absent that was never asked for", () => {

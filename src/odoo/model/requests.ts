@@ -1,0 +1,155 @@
+/**
+ * Requests: the job CRs by which people (and this operator) ask for an operation on an instance. What each kind is, which
+ * of them may be carried out, and whose turn it is: one at a time, those that have begun first, then by age.
+ */
+import type { Stored } from "../../kit/types.ts";
+import type { JobRequest, OdooInstanceStatus, OperationStatus, Phase, RequestKind } from "../crd/mod.ts";
+import { describeUnfinished, forbidsInit, unfinishedDatabase } from "./adoption.ts";
+import type { Problem } from "./resolve.ts";
+import { readSchedule, upgradeProblem } from "./upgrade_request.ts";
+import type { World } from "./world.ts";
+
+/** What distinguishes a kind of request. */
+interface RequestTraits {
+  /** The phase that carries it out. */
+  readonly phase: Phase;
+  /** Begins the reasons of its events: InitStarted, InitFailed. */
+  readonly event: string;
+  /** In a sentence: "The … failed". */
+  readonly noun: string;
+}
+
+export const REQUESTS = {
+  OdooInitJob: { phase: "Initializing", event: "Init", noun: "initialisation" },
+  OdooUpgradeJob: { phase: "Upgrading", event: "Upgrade", noun: "upgrade" },
+  OdooBackupJob: { phase: "BackingUp", event: "Backup", noun: "backup" },
+  OdooRestoreJob: { phase: "Restoring", event: "Restore", noun: "restore" },
+  OdooStagingRefreshJob: { phase: "CloningFromSource", event: "Refresh", noun: "refresh" },
+} as const satisfies Record<RequestKind, RequestTraits>;
+
+/** Kinds that this version carries out; the others wait for the version that does. */
+const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob"];
+
+/** Condition of a request: True when it has been carried out, False when it failed, Unknown before that. */
+export const SUCCEEDED = "Succeeded";
+
+/** The kind of a request. */
+export function requestKind(cr: JobRequest): RequestKind {
+  if (!cr.kind) throw new TypeError("Cannot tell what a request asks for: it has no kind");
+  return cr.kind;
+}
+
+/** The request behind an operation, if it still exists. */
+export function requestOf(world: World, operation: OperationStatus): Stored<JobRequest> | undefined {
+  return world.observed.requests.find(({ metadata }) => metadata.uid === operation.uid);
+}
+
+/** Whether a request has come to its end. */
+export function isTerminal(cr: JobRequest): boolean {
+  return cr.status?.phase === "Completed" || cr.status?.phase === "Failed";
+}
+
+/** Requests that want to be carried out, now or at their time: those that have begun first, then the oldest. */
+export function pendingRequests(world: World): Stored<JobRequest>[] {
+  const open = world.observed.requests.filter((cr) =>
+    !isTerminal(cr) && !cr.metadata.deletionTimestamp && !refusalOf(world, cr)
+  );
+  return [...open.filter(isBegun), ...open.filter((cr) => !isBegun(cr))];
+}
+
+/** The request whose turn it is, if one can be carried out now. */
+export function nextRequest(world: World): Stored<JobRequest> | undefined {
+  return pendingRequests(world).find((cr) => obstacleTo(world, cr) === undefined);
+}
+
+/** When the next request that waits for its time is due: milliseconds since the epoch. */
+export function nextDueTime(world: World): number | undefined {
+  const times = pendingRequests(world).flatMap((cr) => {
+    const time = dueTime(cr);
+    return time !== undefined && time > world.now ? [time] : [];
+  });
+  return times.length ? Math.min(...times) : undefined;
+}
+
+/** Why a request can never be carried out, so that it fails instead of waiting for ever. */
+export function refusalOf(world: World, cr: Stored<JobRequest>): Problem | undefined {
+  if (cr.metadata.uid === world.status.operation?.uid) return undefined; // what has begun is judged by what it does
+  if (isStray(cr)) {
+    return {
+      reason: "ForeignNamespace",
+      message: "spec.odooInstanceRef.namespace must be the namespace of this object",
+    };
+  }
+  switch (cr.kind) {
+    case "OdooInitJob":
+      return initRefusal(world);
+    case "OdooUpgradeJob":
+      return upgradeProblem(cr.spec);
+    default:
+      return undefined;
+  }
+}
+
+function initRefusal(world: World): Problem | undefined {
+  if (world.status.dbInitialized) {
+    return { reason: "AlreadyInitialized", message: "The instance is initialised already: nothing was done" };
+  }
+  const database = unfinishedDatabase(world);
+  if (database === undefined) return undefined;
+  return { reason: "DatabaseUnfinished", message: `${describeUnfinished(database)}: nothing was done` };
+}
+
+/** What a request waits for; `undefined` if nothing but its turn. */
+export function obstacleTo(world: World, cr: Stored<JobRequest>): Problem | undefined {
+  const kind = requestKind(cr);
+  if (!CARRIED_OUT.includes(kind)) {
+    return { reason: "NotSupported", message: `This version of the operator does not carry out any ${kind}` };
+  }
+  const time = dueTime(cr);
+  if (time !== undefined && time > world.now) {
+    return { reason: "Scheduled", message: `Waiting for ${new Date(time).toISOString()}` };
+  }
+  if (kind === "OdooInitJob") {
+    return forbidsInit(world)
+      ? { reason: "DatabaseUnknown", message: "Waiting until it is known what is in the database" }
+      : undefined;
+  }
+  if (world.status.dbInitialized) return undefined;
+  return { reason: "NotInitialized", message: "Waiting until the instance has been initialised" };
+}
+
+/**
+ * The operation of an instance that operator 2.5.0 left in the middle of one: it recorded none, but the request names the
+ * Job, or says how it ended.
+ */
+export function adoptedOperation(
+  { phase, operation }: OdooInstanceStatus,
+  requests: readonly Stored<JobRequest>[],
+): OperationStatus | undefined {
+  if (operation) return undefined;
+  const begun = requests.filter((cr) => REQUESTS[requestKind(cr)].phase === phase && jobNameOf(cr));
+  const cr = begun.find(isBegun) ?? begun.at(-1);
+  const jobName = cr && jobNameOf(cr);
+  if (!cr || !jobName) return undefined;
+  return { kind: requestKind(cr), name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
+}
+
+/** The Job that a request says it has. */
+export function jobNameOf(cr: JobRequest): string | undefined {
+  const { status } = cr;
+  return status && "jobName" in status ? status.jobName ?? undefined : undefined;
+}
+
+function dueTime(cr: JobRequest): number | undefined {
+  return cr.kind === "OdooUpgradeJob" ? readSchedule(cr.spec) : undefined;
+}
+
+function isBegun(cr: JobRequest): boolean {
+  return cr.status?.phase === "Running";
+}
+
+/** Whether it points into another namespace, where it has no say. */
+function isStray(cr: JobRequest): boolean {
+  const { namespace } = cr.spec.odooInstanceRef;
+  return !!namespace && namespace !== cr.metadata?.namespace;
+}

@@ -1,0 +1,217 @@
+/**
+ * What all operations have in common: a request that waits is told for what, its Job is made once, and its end is recorded
+ * in the request before the Job may go. Which Job it is, and what its words mean, are the only differences between kinds.
+ */
+import type { Job } from "../../kit/builders/kinds.ts";
+import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
+import type { KubeObject, Stored } from "../../kit/types.ts";
+import type { JobRequest, JobRequestStatus } from "../crd/mod.ts";
+import { worksForUpstream } from "../model/adoption.ts";
+import type { ClusterAddress } from "../model/database.ts";
+import { areEnding } from "../model/ending_pods.ts";
+import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
+import { operationOutcome, wasStarted } from "../model/outcome.ts";
+import type { Effect } from "../model/plan.ts";
+import {
+  isTerminal,
+  jobNameOf,
+  obstacleTo,
+  pendingRequests,
+  refusalOf,
+  requestKind,
+  requestOf,
+  REQUESTS,
+  SUCCEEDED,
+} from "../model/requests.ts";
+import type { Resolved } from "../model/resolve.ts";
+import { jobTime, rfc3339 } from "../model/times.ts";
+import { jobStateOf, type World } from "../model/world.ts";
+import { initJob, upgradeJob } from "../resources/mod.ts";
+
+/** In the phase of an operation: creates its Job, once, and what the Job reads; the request says so as soon as it exists. */
+export function planOperationJob(world: World): Effect[] {
+  const { operation } = world.status;
+  const { resolved, cluster } = world;
+  const cr = operation && requestOf(world, operation);
+  if (!cr || !operation?.jobName || isTerminal(cr) || !resolved || !cluster.address) return [];
+  const job = jobStateOf(world, operation.jobName);
+  if (job.state === "succeeded" || job.state === "failed") return []; // planOutcome() closes the request at once
+  if (job.state === "absent" && (wasStarted(cr, operation) || mustWait(world, operation.jobName))) return [];
+  const object = job.state === "absent" ? jobFor(cr, operation.jobName, resolved, cluster.address) : undefined;
+  const create: Effect[] = [
+    ...(cr.kind === "OdooInitJob" && !world.observed.adminSecret ? [adminSecret(resolved)] : []),
+    ...(object ? [{ type: "create", object, owner: cr } as const] : []),
+  ];
+  if (wasStarted(cr, operation)) return create;
+  const status = nextJobStatus(world, cr, {
+    phase: "Running",
+    jobName: operation.jobName,
+    startTime: jobTime(world.now),
+    message: null,
+  }, { status: "Unknown", reason: "Running", message: `Job ${operation.jobName} is at work` });
+  const note = `Created Job ${operation.jobName}`;
+  return [...create, { type: "jobStatus", cr, status }, eventOf(cr, "Started", note)];
+}
+
+/** In any phase: an operation that has ended is closed in its request before the instance forgets it. */
+export function planOutcome(world: World): Effect[] {
+  const { operation } = world.status;
+  const cr = operation && requestOf(world, operation);
+  if (!cr || isTerminal(cr)) return [];
+  const outcome = operationOutcome(world);
+  switch (outcome.state) {
+    case "succeeded": {
+      const { message, summary } = outcome;
+      const { noun } = REQUESTS[requestKind(cr)];
+      const told = message ?? `The ${noun} is complete`;
+      const status = closedStatus(world, cr, {
+        phase: "Completed",
+        message: message ?? null,
+        ...(summary ? { summary } : {}),
+      }, {
+        status: "True",
+        reason: "Completed",
+        message: told,
+      });
+      return [{ type: "jobStatus", cr, status }, ...toldTo(world, cr, "Completed", told)];
+    }
+    case "failed": {
+      const { reason, message, log } = outcome;
+      const status = closedStatus(world, cr, { phase: "Failed", message, ...(log ? { logTail: log } : {}) }, {
+        status: "False",
+        reason,
+        message,
+      });
+      const note = `The ${REQUESTS[requestKind(cr)].noun} failed: ${message}`;
+      return [{ type: "jobStatus", cr, status }, ...toldTo(world, cr, "Failed", note)];
+    }
+    default:
+      return [];
+  }
+}
+
+/** In any phase: requests that can never be carried out are told why, instead of waiting for ever. */
+export function planRefusals(world: World): Effect[] {
+  return world.observed.requests.flatMap((cr): Effect[] => {
+    const problem = isTerminal(cr) ? undefined : refusalOf(world, cr);
+    if (!problem) return [];
+    const { reason, message } = problem;
+    const status = closedStatus(world, cr, { phase: "Failed", message }, { status: "False", reason, message });
+    return [{ type: "jobStatus", cr, status }, eventOf(cr, "Refused", message)];
+  });
+}
+
+/** In any phase: requests whose turn has not come are told what they wait for. */
+export function planWaiting(world: World): Effect[] {
+  const current = world.status.operation?.uid;
+  const waiting = pendingRequests(world).filter(({ metadata }) => metadata.uid !== current);
+  const ahead = world.observed.requests.find(({ metadata }) => metadata.uid === current);
+  return waiting.flatMap((cr): Effect[] => {
+    const { reason, message } = obstacleTo(world, cr) ?? {
+      reason: "Waiting",
+      message: ahead ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end` : "Waiting for its turn",
+    };
+    const former = conditionOf(cr.status?.conditions, SUCCEEDED);
+    if (former?.reason === reason && former.message === message) return [];
+    if (!former && !ahead && reason === "Waiting") return []; // it begins with the next write
+    const status = nextJobStatus(world, cr, { phase: cr.status?.phase ?? "Pending", message }, {
+      status: "Unknown",
+      reason,
+      message,
+    });
+    return [{ type: "jobStatus", cr, status }];
+  });
+}
+
+/** In any phase: Jobs whose outcome is recorded, or asked for by nobody any more, may go. */
+export function planReleases(world: World): Effect[] {
+  const { jobs, requests } = world.observed;
+  return jobs.flatMap((job): Effect[] => {
+    const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
+    const cr = requests.find(({ metadata }) => metadata.uid === owner?.uid);
+    const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
+    return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+  });
+}
+
+function jobFor(cr: Stored<JobRequest>, name: string, resolved: Resolved, cluster: ClusterAddress): Job | undefined {
+  switch (cr.kind) {
+    case "OdooInitJob":
+      return initJob(name, cr, resolved, cluster);
+    case "OdooUpgradeJob":
+      return upgradeJob(name, cr, resolved, cluster);
+    default:
+      return undefined;
+  }
+}
+
+/** The password that Odoo's first user gets instead of the one that all the world knows. */
+function adminSecret({ name, environment }: Resolved): Effect {
+  const labels = instanceLabels(name, environment);
+  return { type: "ensureUserSecret", name: objectNames.adminSecret(name), username: "admin", labels };
+}
+
+/**
+ * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
+ * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
+ */
+function mustWait(world: World, jobName: string): boolean {
+  const { jobStates, jobsWithPods } = world.observed;
+  const active = [...jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
+  return [...active, ...jobsWithPods].some((name) => name !== jobName) || worksForUpstream(world) || areEnding(world);
+}
+
+type NewStatus = Pick<JobRequestStatus, "phase" | "jobName" | "startTime" | "message" | "summary" | "logTail">;
+type NewCondition = Pick<ConditionState, "status" | "reason" | "message">;
+
+function closedStatus(
+  world: World,
+  cr: Stored<JobRequest>,
+  next: NewStatus,
+  condition: NewCondition,
+): JobRequestStatus {
+  const { operation } = world.status;
+  const begun = operation?.uid === cr.metadata.uid;
+  const startTime = cr.status?.startTime ?? (begun ? jobTime(world.now) : undefined); // the Job may end before the CR says that it runs
+  const jobName = jobNameOf(cr) ?? (begun ? operation.jobName : undefined);
+  return {
+    ...nextJobStatus(world, cr, {
+      ...next,
+      ...(startTime ? { startTime } : {}),
+      ...(jobName ? { jobName } : {}),
+    }, condition),
+    completionTime: jobTime(world.now),
+  };
+}
+
+function nextJobStatus(
+  world: World,
+  cr: Stored<JobRequest>,
+  { message, ...next }: NewStatus,
+  condition: NewCondition,
+): JobRequestStatus {
+  const { generation } = cr.metadata;
+  const { message: _, ...kept } = cr.status ?? {};
+  const stated = {
+    type: SUCCEEDED,
+    ...condition,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
+  return {
+    ...kept,
+    ...next,
+    ...(message ? { message } : {}),
+    conditions: setCondition(cr.status?.conditions ?? [], stated, rfc3339(world.now)),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
+}
+
+/** On the request, and on the instance: whoever looks at either is told. */
+function toldTo({ instance }: World, cr: Stored<JobRequest>, end: "Completed" | "Failed", note: string): Effect[] {
+  return [eventOf(cr, end, note), { ...eventOf(cr, end, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance }];
+}
+
+function eventOf(cr: Stored<JobRequest>, what: string, note: string): Effect & { readonly about: Stored<KubeObject> } {
+  const warning = what === "Failed" || what === "Refused";
+  return { type: "event", about: cr, warning, reason: `${REQUESTS[requestKind(cr)].event}${what}`, note };
+}
