@@ -12,10 +12,12 @@ export type Environment = Readonly<Record<string, string>>;
 export interface Image {
   /** Modules that it does not have. Odoo says so in its log, and ends with 0. */
   readonly unknown?: readonly string[];
-  /** Modules that it knows and does not find on disk: left in `to install`. Odoo ends with 0. */
+  /** Modules that it knows and does not find on disk: left in `to install` or `to upgrade`. Odoo ends with 0. */
   readonly missing?: readonly string[];
-  /** Odoo dies while it installs this module; what came before is committed. */
+  /** Odoo dies while it loads this module; what came before is committed. */
   readonly crashAt?: string;
+  /** The version that an update brings a module to. @default {"19.0.1.0"} */
+  readonly version?: string;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -53,7 +55,19 @@ const EMPTY = "DROP TABLE IF EXISTS ir_module_module, ir_config_parameter, res_u
 /** Installs the modules that the environment asks for, and returns the termination message, or throws it. */
 export async function initializeDatabase(environment: Environment, image: Image = {}): Promise<string> {
   for (const name of NEEDED) if (!environment[name]) throw new Error(`${name}: parameter not set`);
-  const { PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD } = environment;
+  const client = tenantClient(environment);
+  try {
+    await client.connect();
+    await prepare(client, environment);
+    await install(client, environment, image);
+    return await verify(client, environment);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A connection as the container's environment has it, to be opened and ended. */
+export function tenantClient({ PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD }: Environment): pg.Client {
   const client = new pg.Client({
     host: PGHOST,
     port: Number(PGPORT ?? "5432"),
@@ -63,14 +77,7 @@ export async function initializeDatabase(environment: Environment, image: Image 
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   client.on("error", () => {}); // a connection that breaks also fails the query under way, which is what is reported
-  try {
-    await client.connect();
-    await prepare(client, environment);
-    await install(client, environment, image);
-    return await verify(client, environment);
-  } finally {
-    await client.end();
-  }
+  return client;
 }
 
 /** Refuses a database that was filled by somebody else, and empties one that was never finished. */
@@ -158,6 +165,7 @@ function hashed(password: string): string {
   return `$pbkdf2-sha512$100$${text(salt)}$${text(pbkdf2Sync(password, salt, 100, 64, "sha512"))}`;
 }
 
-function wordsOf(list = ""): string[] {
+/** The words of a list with commas. */
+export function wordsOf(list = ""): string[] {
   return list.split(",").filter((word) => word !== "");
 }

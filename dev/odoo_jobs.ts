@@ -14,6 +14,7 @@ import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
 import { isNotFound, messageOf } from "../src/kit/errors.ts";
 import type { ObjectName, Stored } from "../src/kit/types.ts";
 import { type Environment, type Image, initializeDatabase } from "./odoo_init.ts";
+import { upgradeDatabase } from "./odoo_upgrade.ts";
 
 /** Pod annotation with an {@linkcode Outcome} as JSON. */
 export const OUTCOME_ANNOTATION = "bemade.org/test-outcome";
@@ -53,7 +54,7 @@ export interface OdooJobsOptions {
   readonly delayMs?: number;
   /** How this pod ends; undefined for the default. */
   readonly outcomeOf?: (pod: Stored<Pod>) => Outcome | undefined;
-  /** By name of the container; added to `init`. */
+  /** By name of the container; added to `init` and `upgrade`. */
   readonly work?: Readonly<Record<string, Work>>;
 }
 
@@ -89,7 +90,7 @@ class OdooJobsDouble implements OdooJobs {
 
   constructor(access: ClusterAccess, options: OdooJobsOptions) {
     this.#options = options;
-    this.#work = { init: initializeDatabase, ...options.work };
+    this.#work = { init: initializeDatabase, upgrade: upgradeDatabase, ...options.work };
     this.#client = createClient(access, { fieldManager: "odoo-jobs" });
     this.#pods = new Informer(this.#client, Pod, { labelSelector: INSTANCE_LABEL });
   }

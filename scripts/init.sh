@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the first modules into the instance's database, and says whether they are there. The operator has created the
-# database and its role. What looks at the database before and after is init_check.py, whose text is the first argument.
+# database and its role. What looks at the database before and after is init_check.py, behind job_database.py: their texts
+# are the arguments.
 #
 # Image: the instance's: odoo, and the python3 with psycopg2 that Odoo itself needs.
 # Environment: INIT_MODULES         comma-separated technical names
@@ -19,7 +20,8 @@ set -eu
 
 : "${INIT_MODULES:?}" "${INIT_DEMO:?}" "${INIT_OWNER:?}" "${INIT_REPORT_URL:?}" "${INIT_BASE_URL:?}"
 : "${INIT_ADMIN_PASSWORD:?}" "${INIT_LANGUAGES?}" "${PGDATABASE:?}"
-check=${1:?the text of init_check.py}
+check="${1:?the text of job_database.py}
+${2:?the text of init_check.py}"
 started=$(date +%s)
 
 # The modules' code has no business with it.

@@ -1,4 +1,4 @@
-"""What init.sh asks of the database before and after Odoo works on it, with the tenant's own login.
+"""What init.sh asks of the database before and after Odoo works on it; continues job_database.py.
 
 prepare: the database must be empty. One that an initialisation of this instance began and never finished is emptied:
     nobody has ever worked in it, and going on in it would install again what made the last attempt fail (Odoo keeps the
@@ -6,28 +6,15 @@ prepare: the database must be empty. One that an initialisation of this instance
 verify: what was asked for must be installed, and nothing left half-way: Odoo ends with 0 without either. Then the
     settings and the password of the login admin are written, and the COMMENT says that the work is finished.
 
-Result: the termination message, one JSON object of at most 4096 bytes:
+Result: the termination message:
     {"ok": true, "odoo": "18.0", "seconds": 42, "installed": 87, "languages": [...], "modules": [{name, state, version}]}
     {"ok": false, "error": "...", ...}, and exit code 1
-    "omitted" counts the modules that did not fit.
 """
 import base64
 import hashlib
 import hmac
-import json
-import os
-import sys
-import time
 
-import psycopg2
-
-OWNER_KEY = "bemade.org/owner"
-LONGEST_MESSAGE = 4096
 ROUNDS = 600_000
-
-
-class Refused(Exception):
-    """The work cannot be called done; the text says why and what to do."""
 
 
 def prepare(connection):
@@ -139,59 +126,11 @@ def hashed(password, salt=None, rounds=ROUNDS):
     return "$pbkdf2-sha512$%d$%s$%s" % (rounds, *texts)
 
 
-def read_mark(connection):
-    statement = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
-    try:
-        mark = json.loads(rows(connection, statement)[0][0] or "")
-    except ValueError:
-        return {}
-    return mark if isinstance(mark, dict) else {}
-
-
 def write_mark(connection, progress):
     """The comment with which the operator signs the database, and how far the initialisation came."""
     mark = json.dumps({OWNER_KEY: os.environ["INIT_OWNER"], "init": progress}, separators=(",", ":"))
     statement = "select format('comment on database %%I is %%L', current_database(), %s::text)"
     execute(connection, rows(connection, statement, [mark])[0][0])
-
-
-def words(variable):
-    return [word for word in os.environ[variable].split(",") if word]
-
-
-def listed(names, most=20):
-    more = " and %d more" % (len(names) - most) if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def rows(connection, statement, values=None):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
-
-
-def execute(connection, statement, values=None):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-
-
-def fitted(result):
-    """The result as JSON that fits: modules are left out and counted, then texts are cut."""
-    modules, languages, error = (result.get(name) for name in ("modules", "languages", "error"))
-    modules, languages = list(modules or []), list(languages or [])
-    omitted = 0
-    while True:
-        parts = {"modules": modules, "languages": languages, "error": error, "omitted": omitted or None}
-        text = json.dumps({**result, **{name: part for name, part in parts.items() if part is not None}})
-        if len(text) <= LONGEST_MESSAGE:
-            return text
-        if modules:
-            modules.pop()
-            omitted += 1
-        elif languages:
-            languages.pop()
-        else:
-            error = (error or "")[: len(error or "") // 2]
 
 
 def main(step, *arguments):
@@ -204,11 +143,7 @@ def main(step, *arguments):
         connection.close()
     if result is None:
         return 0
-    text = fitted(result)
-    with open(os.environ.get("TERMINATION_LOG") or "/dev/termination-log", "w") as file:
-        file.write(text)
-    print(text)
-    return 0 if result["ok"] else 1
+    return leave(result)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,34 @@
  */
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance } from "../src/odoo/crd/mod.ts";
+import type { OdooInitJob, OdooInstance, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
 import { resolve } from "../src/odoo/model/resolve.ts";
-import { cronDeployment, filestoreClaim, initJob, steadyChildren, webDeployment } from "../src/odoo/resources/mod.ts";
-import { anAddress, anInitJob, anInstance, type Overrides, someDefaults } from "../tests/support/builders.ts";
+import {
+  cronDeployment,
+  filestoreClaim,
+  initJob,
+  steadyChildren,
+  upgradeJob,
+  webDeployment,
+} from "../src/odoo/resources/mod.ts";
+import {
+  anAddress,
+  anInitJob,
+  anInstance,
+  anUpgradeJob,
+  type Overrides,
+  someDefaults,
+} from "../tests/support/builders.ts";
 import { emitGenerated, type GeneratedFile } from "./generated_file.ts";
 
-/** An instance, and the request that initialises it. */
+/** An instance, the request that initialises it, and what else is done to it. */
 export interface Scenario {
   readonly instance: Stored<OdooInstance>;
   readonly initJob: Stored<OdooInitJob>;
+  readonly upgradeJob?: Stored<OdooUpgradeJob>;
 }
 
 const MINIMAL: Overrides<OdooInstance["spec"]> = {
@@ -101,14 +116,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   production: {
     instance: anInstance({ spec: PRODUCTION }),
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
+    upgradeJob: anUpgradeJob({ spec: { modules: ["base"], modulesInstall: ["crm", "project"] } }),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
-  optional: { instance: anInstance({ spec: OPTIONAL }), initJob: anInitJob() },
+  optional: { instance: anInstance({ spec: OPTIONAL }), initJob: anInitJob(), upgradeJob: anUpgradeJob() },
 };
 
 /** Every object that the operator makes for a scenario. */
 export function renderedObjects(
-  { instance, initJob: cr }: Scenario,
+  { instance, initJob: init, upgradeJob: upgrade }: Scenario,
   cluster: ClusterAddress = anAddress(),
 ): KubeObject[] {
   const { resolved, problem } = resolve(instance, someDefaults());
@@ -120,7 +136,8 @@ export function renderedObjects(
     ...steadyChildren(resolved, cluster),
     webDeployment(resolved, { cluster, configHash, replicas: webReplicas }),
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
-    initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),
+    initJob(operationJobName(init, init.metadata.uid), init, resolved, cluster),
+    ...(upgrade ? [upgradeJob(`${upgrade.metadata.name}-6d2e3f40`, upgrade, resolved, cluster)] : []),
   ];
 }
 

@@ -29,7 +29,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
-export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
+export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000b2";
 
 /** A deep copy of `base` with `overrides` in it. */
 export function merged<T>(base: T, overrides: Overrides<NoInfer<T>> | undefined): T {
@@ -171,12 +171,12 @@ export function anInitJob(overrides: Overrides<Stored<OdooInitJob>> = {}): Store
   return merged(base, overrides);
 }
 
-/** An OdooUpgradeJob for `shop`. */
+/** A request to update `sale` of `shop` at once. */
 export function anUpgradeJob(overrides: Overrides<Stored<OdooUpgradeJob>> = {}): Stored<OdooUpgradeJob> {
   const base: Stored<OdooUpgradeJob> = {
     apiVersion: "bemade.org/v1alpha1",
     kind: "OdooUpgradeJob",
-    metadata: { name: "to-19", namespace: "blue", uid: UPGRADE_JOB_UID, resourceVersion: "31", generation: 1 },
+    metadata: { name: "monthly", namespace: "blue", uid: UPGRADE_JOB_UID, resourceVersion: "31", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"] },
   };
   return merged(base, overrides);

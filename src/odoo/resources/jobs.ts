@@ -14,7 +14,7 @@ const INIT_DEADLINE_SECONDS = 3600;
 export function initJob(name: string, cr: OdooInitJob, resolved: Resolved, cluster: ClusterAddress): Job {
   const labels = instanceLabels(resolved.name, resolved.environment);
   const init = odooContainer("init", resolved, cluster, {
-    command: ["/bin/sh", "-c", SCRIPTS.init, "init.sh", SCRIPTS.initCheck],
+    command: ["/bin/sh", "-c", SCRIPTS.init, "init.sh", SCRIPTS.jobDatabase, SCRIPTS.initCheck],
     env: [
       ...env({
         INIT_MODULES: orBase(cr.spec.modules).join(","),

@@ -10,6 +10,7 @@ import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 export { initJob } from "./jobs.ts";
 export { withoutTimeouts } from "./routing.ts";
 export { filestoreClaim } from "./storage.ts";
+export { upgradeJob } from "./upgrade_job.ts";
 export { isRolledOut, nextStepTo, upstreamDifferences, withReplicas } from "./upstream.ts";
 export { cronDeployment, webDeployment, type WorkloadInput } from "./workloads.ts";
 

@@ -3,8 +3,11 @@ import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: 
 import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
 import initCheck from "../../../scripts/init_check.py" with { type: "text" };
+import jobDatabase from "../../../scripts/job_database.py" with { type: "text" };
+import upgrade from "../../../scripts/upgrade.sh" with { type: "text" };
+import upgradeRun from "../../../scripts/upgrade_run.py" with { type: "text" };
 
-export const SCRIPTS = { init, initCheck } as const;
+export const SCRIPTS = { init, initCheck, jobDatabase, upgrade, upgradeRun } as const;
 
 /** What the kubelet runs in cron pods, without the comments at the top: every Deployment carries the text. */
 export const PROBES = { cronStartup: codeOf(cronStartup), cronLiveness: codeOf(cronLiveness) } as const;

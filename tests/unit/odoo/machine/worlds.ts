@@ -109,7 +109,7 @@ const UPGRADE = anUpgradeJob();
 export const UPGRADE_JOB_NAME = operationJobName(UPGRADE, UPGRADE_JOB_UID);
 export const UPGRADE_OPERATION: OperationStatus = {
   kind: "OdooUpgradeJob",
-  name: "to-19",
+  name: "monthly",
   uid: UPGRADE_JOB_UID,
   jobName: UPGRADE_JOB_NAME,
   attempt: 1,
