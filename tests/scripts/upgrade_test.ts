@@ -1,0 +1,487 @@
+/**
+ * scripts/upgrade.sh and upgrade_run.py, run by the real shell, Python and PostgreSQL around a double of Odoo: a program of
+ * that name on the PATH that writes down its arguments, does to the database what it is told, and ends as it is told; and
+ * a package of that name, with as much as is needed to ask for the addons path.
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
+import { formatOwnership } from "../../src/odoo/model/database.ts";
+import { parseReport, type Report } from "../../src/odoo/model/report.ts";
+import { eventually } from "../support/eventually.ts";
+import { pythonWithPsycopg2 } from "../support/python.ts";
+import { query } from "../support/sql.ts";
+
+const SCRIPTS = decodeURIComponent(new URL("../../scripts/", import.meta.url).pathname);
+const UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
+const PASSWORD = "tenant-password";
+
+const ODOO_DOUBLE = `
+import os, signal, sys, time
+if sys.argv[1:] == ["--version"]:
+    print("Odoo Server 18.0-20260101")
+    sys.exit(0)
+with open(os.environ["DOUBLE_FOLDER"] + "/arguments", "a") as file:
+    file.writelines(word + "\\n" for word in sys.argv[1:])
+print(os.environ["DOUBLE_LOG"], file=sys.stderr, flush=True)
+if os.environ["DOUBLE_SQL"]:
+    import psycopg2
+    connection = psycopg2.connect(dbname=os.environ["PGDATABASE"])
+    connection.cursor().execute(os.environ["DOUBLE_SQL"])
+    connection.commit()
+if os.environ["DOUBLE_EXIT"] == "wait for SIGTERM":
+    signal.sigwait([signal.SIGTERM])  # the real one ends with 0 then, too
+    sys.exit(0)
+if os.environ["DOUBLE_EXIT"] == "SIGKILL":
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(int(os.environ["DOUBLE_EXIT"]))
+`;
+
+/** What the check asks of Odoo's own package. */
+const PACKAGE_DOUBLE: Readonly<Record<string, string>> = {
+  "__init__.py": "",
+  "tools.py": "class config:\n    parse_config = staticmethod(lambda arguments: print('some noise'))\n",
+  "addons.py": "import os\n__path__ = []\n",
+  "modules/__init__.py": "",
+  "modules/module.py":
+    "import os\nimport odoo.addons\ndef initialize_sys_path():\n    odoo.addons.__path__.append(os.environ['DOUBLE_ADDONS'])\n",
+};
+
+const ON_DISK = ["base", "sale", "crm", "account", "project"];
+
+const ODOO = `
+create table ir_module_module (id serial primary key, name varchar unique, state varchar, latest_version varchar,
+  imported boolean);
+create table ir_config_parameter (id serial primary key, key varchar unique, value text);
+insert into ir_module_module (name, state, latest_version) values ('base', 'installed', '18.0.1.3'),
+  ('sale', 'installed', '18.0.1.0'), ('account', 'installed', '18.0.1.0'), ('crm', 'uninstalled', null),
+  ('project', 'uninstalled', null);
+insert into ir_module_module (name, state, imported) values ('studio_customization', 'installed', true)`;
+
+const UPDATED = "update ir_module_module set latest_version = '18.0.2.0' where name = 'sale'";
+const INSTALLED = "update ir_module_module set latest_version = '18.0.1.5', state = 'installed' where name = 'crm'";
+
+const LIMITS = ["--limit-memory-hard=0", "--limit-time-real=0", "--limit-time-cpu=0"];
+
+let server: PostgresServer;
+let python: string;
+
+Deno.test.beforeAll(async () => {
+  python = await pythonWithPsycopg2();
+  server = await startPostgres();
+  await query(server, { sql: `create role tenant login password '${PASSWORD}' nosuperuser nocreatedb` });
+});
+Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+
+/** The database `shop` of the tenant, signed as the operator signs it, with Odoo in it. */
+async function freshDatabase(
+  { comment = formatOwnership({ uid: UID }), sql = ODOO }: { comment?: string; sql?: string } = {},
+): Promise<void> {
+  await query(server, { sql: "drop database if exists shop with (force)" });
+  await query(server, { sql: "create database shop owner tenant encoding 'UTF8' lc_collate 'C' template template0" });
+  await query(server, { sql: `comment on database shop is '${comment}'` });
+  if (sql) await query(server, { sql, database: "shop", user: "tenant", password: PASSWORD });
+}
+
+async function states(): Promise<Record<string, unknown>> {
+  const found = await query(server, {
+    sql: "select name, state from ir_module_module order by name",
+    database: "shop",
+  });
+  return Object.fromEntries(found.map(({ name, state }) => [name, state]));
+}
+
+const BEFORE = {
+  account: "installed",
+  base: "installed",
+  crm: "uninstalled",
+  project: "uninstalled",
+  sale: "installed",
+  studio_customization: "installed",
+};
+
+interface Ending {
+  readonly code: number;
+  /** Arguments of Odoo; empty if it was not run. */
+  readonly args: readonly string[];
+  /** What the kubelet would read; `undefined` if nothing was written. */
+  readonly message: string | undefined;
+  /** All that was printed. */
+  readonly log: string;
+}
+
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** What the image has. @default {ON_DISK} */
+  readonly onDisk?: readonly string[];
+  /** odoo.conf. */
+  readonly config?: string;
+  /** Whether Odoo can be asked for its addons path. @default {"yes"} */
+  readonly package?: "yes" | "no";
+  /** Called when Odoo runs. */
+  readonly meanwhile?: (script: Deno.ChildProcess) => Promise<void>;
+}
+
+async function run(options: RunOptions = {}): Promise<Ending> {
+  const { env = {}, onDisk = ON_DISK, config = "[options]\n", meanwhile } = options;
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/odoo`, `#!${python}${ODOO_DOUBLE}`, { mode: 0o755 });
+    await Deno.symlink(python, `${folder}/python3`);
+    await Deno.writeTextFile(`${folder}/odoo.conf`, config);
+    await Deno.mkdir(`${folder}/python/odoo/modules`, { recursive: true });
+    for (const [name, text] of Object.entries(options.package === "no" ? {} : PACKAGE_DOUBLE)) {
+      await Deno.writeTextFile(`${folder}/python/odoo/${name}`, text);
+    }
+    for (const name of onDisk) {
+      await Deno.mkdir(`${folder}/addons/${name}`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/addons/${name}/__manifest__.py`, "{}");
+    }
+    await Deno.mkdir(`${folder}/addons/no_module`, { recursive: true });
+    const [script, ...texts] = await Promise.all(
+      ["upgrade.sh", "job_database.py", "upgrade_run.py"].map((name) => Deno.readTextFile(`${SCRIPTS}${name}`)),
+    );
+    const child = new Deno.Command("sh", {
+      args: ["-c", script ?? "", "upgrade.sh", ...texts],
+      clearEnv: true,
+      env: {
+        PATH: `${folder}:${Deno.env.get("PATH")}`,
+        PYTHONPATH: `${folder}/python`,
+        UPGRADE_MODULES: "sale",
+        UPGRADE_INSTALL: "",
+        UPGRADE_OWNER: UID,
+        UPGRADE_PATIENCE: "10",
+        PGHOST: server.host,
+        PGPORT: String(server.port),
+        PGUSER: "tenant",
+        PGPASSWORD: PASSWORD,
+        PGDATABASE: "shop",
+        DOUBLE_FOLDER: folder,
+        DOUBLE_ADDONS: `${folder}/addons`,
+        DOUBLE_SQL: UPDATED,
+        DOUBLE_EXIT: "0",
+        DOUBLE_LOG: "2026-11-21 INFO shop odoo.modules.loading: Loading module sale (2/3)",
+        CONFIG_FILE: `${folder}/odoo.conf`,
+        TERMINATION_LOG: `${folder}/message`,
+        ...env,
+      },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const ended = child.output();
+    if (meanwhile) {
+      await eventually("Odoo runs", async () => await textOf(`${folder}/arguments`) !== undefined);
+      await meanwhile(child);
+    }
+    const { code, stdout, stderr } = await ended;
+    const args = (await textOf(`${folder}/arguments`))?.trimEnd().split("\n") ?? [];
+    const log = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    return {
+      code,
+      args: args.map((word) => word.replace(folder, "")),
+      message: await textOf(`${folder}/message`),
+      log,
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The report; throws where the kubelet would find none, or more than the contract allows. */
+function reportOf({ message = "", log }: Ending): Report {
+  const report = parseReport(message);
+  assert(report, `no report: ${message}\n${log}`);
+  assert(new TextEncoder().encode(message).length <= 4000, "the message is too long");
+  return report;
+}
+
+Deno.test("upgrade.sh updates and installs in one go, and tells which versions changed", async () => {
+  await freshDatabase();
+  const ending = await run({
+    env: { UPGRADE_MODULES: "base,sale", UPGRADE_INSTALL: "crm", DOUBLE_SQL: `${UPDATED}; ${INSTALLED}` },
+  });
+  const standard = ["-c", "/odoo.conf", "-d", "shop", "-u", "base,sale", "-i", "crm", "--stop-after-init", "--no-http"];
+  assertEquals(ending.args, [...standard, ...LIMITS]);
+  const { ok, fields: { seconds, ...fields } } = reportOf(ending);
+  assertEquals([ending.code, ok], [0, true], ending.log);
+  assertEquals(fields, {
+    odoo: "18.0-20260101",
+    modules: [{ name: "crm", from: "", to: "18.0.1.5" }, { name: "sale", from: "18.0.1.0", to: "18.0.2.0" }],
+  });
+  assert(typeof seconds === "number" && seconds < 60, `it took ${seconds} seconds`);
+  assertStringIncludes(ending.log, "Loading module sale (2/3)");
+  assertEquals(await states(), { ...BEFORE, crm: "installed" });
+});
+
+const ARGUMENTS: Readonly<
+  Record<string, { readonly given: Readonly<Record<string, string>>; readonly want: string[] }>
+> = {
+  "only what is to be updated": { given: { UPGRADE_MODULES: "sale,account" }, want: ["-u", "sale,account"] },
+  "base when all is to be updated": { given: { UPGRADE_MODULES: "all" }, want: ["-u", "base"] },
+  "only what is to be installed": {
+    given: { UPGRADE_MODULES: "", UPGRADE_INSTALL: "crm", DOUBLE_SQL: INSTALLED },
+    want: ["-i", "crm"],
+  },
+  "no module twice": { given: { UPGRADE_MODULES: "sale,sale", UPGRADE_INSTALL: "sale" }, want: ["-u", "sale"] },
+  "nothing to install that is installed": {
+    given: { UPGRADE_MODULES: "account", UPGRADE_INSTALL: "sale" },
+    want: ["-u", "account"],
+  },
+};
+
+for (const [sentence, { given, want }] of Object.entries(ARGUMENTS)) {
+  Deno.test(`upgrade.sh gives Odoo ${sentence}`, async () => {
+    await freshDatabase();
+    const { code, args, log } = await run({ env: given });
+    assertEquals([code, args.slice(4, -5)], [0, want], log);
+  });
+}
+
+Deno.test("upgrade.sh does not run Odoo when all that is asked for is installed", async () => {
+  await freshDatabase();
+  const ending = await run({ env: { UPGRADE_MODULES: "", UPGRADE_INSTALL: "sale,account" } });
+  assertEquals([ending.code, ending.args, reportOf(ending).fields.modules], [0, [], []]);
+});
+
+interface Refusal extends RunOptions {
+  readonly database?: Parameters<typeof freshDatabase>[0];
+  readonly reason: string;
+  readonly says: string;
+}
+
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  "a module to update is unknown": {
+    env: { UPGRADE_MODULES: "sale,saleX" },
+    reason: "UnknownModule",
+    says: "The image has no module saleX: ",
+  },
+  "a module to install is unknown": {
+    env: { UPGRADE_INSTALL: "no_module" },
+    reason: "UnknownModule",
+    says: "no module no_module: ",
+  },
+  "a module to update is missing on disk": {
+    onDisk: ["base", "account"],
+    reason: "ModuleMissingOnDisk",
+    says: "that the image lacks: sale. ",
+  },
+  "a module to update is not installed": {
+    env: { UPGRADE_MODULES: "sale,crm" },
+    reason: "ModuleNotInstalled",
+    says: "Only what is installed can be updated: crm. ",
+  },
+  "the database is another instance's": {
+    database: { comment: formatOwnership({ uid: "another-uid" }) },
+    reason: "DatabaseNotReady",
+    says: "not marked as this instance's",
+  },
+  "the database has a comment of somebody else": {
+    database: { comment: "the crown jewels" },
+    reason: "DatabaseNotReady",
+    says: "not marked as this instance's",
+  },
+  "the database is empty": { database: { sql: "" }, reason: "DatabaseNotReady", says: "holds no Odoo" },
+  "PostgreSQL refuses the login": {
+    env: { PGPASSWORD: "wrong" },
+    reason: "DatabaseUnreachable",
+    says: "password authentication failed",
+  },
+  "there is no PostgreSQL": { env: { PGPORT: "1" }, reason: "DatabaseUnreachable", says: "onnection refused" },
+};
+
+for (const [sentence, { database, reason, says, ...options }] of Object.entries(REFUSALS)) {
+  Deno.test(`upgrade.sh refuses, with a reason, and touches nothing, when ${sentence}`, async () => {
+    await freshDatabase(database);
+    const ending = await run(options);
+    const report = reportOf(ending);
+    assertEquals([ending.code, report.ok, report.reason, ending.args], [1, false, reason, []], ending.log);
+    assertStringIncludes(report.error, says);
+    if (database?.sql !== "") assertEquals(await states(), BEFORE);
+  });
+}
+
+interface Failing extends RunOptions {
+  readonly sql: string;
+  readonly exit?: string;
+  readonly reason: string;
+  readonly says: string;
+  readonly left?: Readonly<Record<string, string>>;
+}
+
+const HALF_WAY = "update ir_module_module set state = 'to upgrade' where name in ('sale', 'account')";
+const TRACEBACK = `INFO shop odoo.modules.loading: Loading module sale (2/3)
+Traceback (most recent call last):
+  File "/usr/lib/odoo/tools/convert.py", line 600, in parse
+odoo.tools.convert.ParseError: while parsing /mnt/sale/views.xml:4
+INFO shop odoo.service.server: Initiating shutdown`;
+
+const FAILURES: Readonly<Record<string, Failing>> = {
+  "a module raises": {
+    sql: HALF_WAY,
+    exit: "255",
+    env: { DOUBLE_LOG: TRACEBACK },
+    reason: "LoadFailed",
+    says: "code 255 while it loaded sale: odoo.tools.convert.ParseError: while parsing /mnt/sale/views.xml:4",
+  },
+  "Odoo is killed": {
+    sql: HALF_WAY,
+    exit: "SIGKILL",
+    reason: "LoadFailed",
+    says: "ended by SIGKILL while it loaded sale",
+  },
+  "Odoo ends with 0 and leaves a module half-way": {
+    sql: `${UPDATED}; update ir_module_module set state = 'to install' where name = 'crm'`,
+    reason: "LoadFailed",
+    says: "Left half-way, and put back: crm (to install)",
+  },
+  "Odoo ends with 0 and leaves a module that was to go": {
+    sql: "update ir_module_module set state = 'to remove' where name = 'account'",
+    reason: "LoadFailed",
+    says: "account (to remove)",
+  },
+  "Odoo ends with 0 and an installed module is missing on disk": {
+    sql: `${UPDATED}; update ir_module_module set state = 'to upgrade' where name = 'account'`,
+    env: { UPGRADE_MODULES: "base" },
+    onDisk: ["base", "sale"],
+    reason: "ModuleMissingOnDisk",
+    says: "that the image lacks: account. ",
+  },
+  "Odoo ends with 0 and has not installed what was asked for": {
+    sql: UPDATED,
+    env: { UPGRADE_INSTALL: "crm" },
+    reason: "ModuleNotInstalled",
+    says: "Not installed: crm (uninstalled)",
+  },
+  "Odoo ends with 0, does not know a module, and cannot be asked before": {
+    sql: UPDATED,
+    env: { UPGRADE_INSTALL: "nowhere" },
+    package: "no",
+    reason: "UnknownModule",
+    says: "no module nowhere: ",
+  },
+  "a module is missing on disk, and the addons path cannot be asked for": {
+    sql: "update ir_module_module set state = 'to upgrade' where name = 'sale'",
+    onDisk: [],
+    package: "no",
+    reason: "LoadFailed",
+    says: "sale (to upgrade)",
+  },
+};
+
+for (const [sentence, { sql, exit = "0", reason, says, env = {}, ...options }] of Object.entries(FAILURES)) {
+  Deno.test(`upgrade.sh fails, with a reason, and puts back what is half-way, when ${sentence}`, async () => {
+    await freshDatabase();
+    const parameter = "insert into ir_config_parameter (key, value) values ('base.partially_updated_database', '1')";
+    const ending = await run({ ...options, env: { DOUBLE_SQL: `${sql}; ${parameter}`, DOUBLE_EXIT: exit, ...env } });
+    const report = reportOf(ending);
+    assertEquals([ending.code, report.ok, report.reason], [1, false, reason], ending.log);
+    assertStringIncludes(report.error, says);
+    assertStringIncludes(report.log, "Loading module sale (2/3)");
+    assertEquals(await states(), BEFORE);
+    if (sql.includes("'to ")) {
+      const left = await query(server, { sql: "select 1 from ir_config_parameter", database: "shop" });
+      assertEquals(left, [], "the next start of Odoo would update again");
+    }
+  });
+}
+
+Deno.test("upgrade.sh ends Odoo and puts back what is half-way when the kubelet ends the Job", async () => {
+  await freshDatabase();
+  const ending = await run({
+    env: { DOUBLE_SQL: HALF_WAY, DOUBLE_EXIT: "wait for SIGTERM" },
+    meanwhile: async (script) => {
+      await eventually("Odoo has begun", async () => (await states()).sale === "to upgrade");
+      script.kill("SIGTERM");
+    },
+  });
+  assertEquals([ending.code, reportOf(ending).reason], [1, "Interrupted"], ending.log);
+  assertEquals(await states(), BEFORE);
+});
+
+/** Lets nobody in, for as long as `work` takes. */
+async function lockedOut(work: () => Promise<void>): Promise<void> {
+  const refusals = async () => (await Deno.readTextFile(server.logPath)).split("too many connections for role").length;
+  const before = await refusals();
+  await query(server, { sql: "alter role tenant connection limit 0" });
+  await work();
+  await eventually("the script was refused", async () => await refusals() > before);
+}
+
+function letIn(): Promise<unknown> {
+  return query(server, { sql: "alter role tenant connection limit -1" });
+}
+
+Deno.test("upgrade.sh waits for a PostgreSQL that lets nobody in, and then puts back what is half-way", async () => {
+  await freshDatabase();
+  const ending = await run({
+    env: { DOUBLE_SQL: HALF_WAY, DOUBLE_EXIT: "wait for SIGTERM" },
+    meanwhile: async (script) => {
+      await eventually("Odoo has begun", async () => (await states()).sale === "to upgrade");
+      await lockedOut(() => Promise.resolve(script.kill("SIGTERM")));
+      await letIn();
+    },
+  });
+  assertEquals([ending.code, reportOf(ending).reason], [1, "Interrupted"], ending.log);
+  assertEquals(await states(), BEFORE);
+});
+
+Deno.test("upgrade.sh says that modules may be left half-way when PostgreSQL does not come back", async () => {
+  await freshDatabase();
+  const ending = await run({
+    env: { DOUBLE_SQL: HALF_WAY, DOUBLE_EXIT: "wait for SIGTERM", UPGRADE_PATIENCE: "0.1" },
+    meanwhile: async (script) => {
+      await eventually("Odoo has begun", async () => (await states()).sale === "to upgrade");
+      await lockedOut(() => Promise.resolve(script.kill("SIGTERM")));
+    },
+  }).finally(letIn);
+  const { reason, error } = reportOf(ending);
+  assertEquals([ending.code, reason], [1, "DatabaseUnreachable"], ending.log);
+  assertStringIncludes(error, "modules may be left half-way: PostgreSQL says: ");
+});
+
+Deno.test("upgrade.sh leaves modules and the beginning of the log out of its message when they do not fit", async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `module_with_a_rather_long_name_${index}`);
+  await freshDatabase();
+  const insert = names.map((name) =>
+    `insert into ir_module_module (name, state, latest_version)
+    values ('${name}', 'installed', '18.0.1.0')`
+  ).join("; ");
+  const good = await run({ onDisk: [...ON_DISK, ...names], env: { DOUBLE_SQL: insert } });
+  const { modules, more } = reportOf(good).fields;
+  assert(Array.isArray(modules) && modules.length > 20, good.log);
+  assertEquals(more, 300 - modules.length);
+  await freshDatabase();
+  const lines = Array.from({ length: 500 }, (_, index) => `line ${index} é ${"x".repeat(100)}`).join("\n");
+  const bad = await run({ env: { DOUBLE_EXIT: "1", DOUBLE_LOG: `${lines}\nthe last words` } });
+  const { log } = reportOf(bad);
+  assert(log.length > 1000 && log.endsWith("the last words"), log);
+});
+
+Deno.test("upgrade.sh masks in its message what is secret in environment, configuration and addresses", async () => {
+  await freshDatabase();
+  const secrets = [PASSWORD, "smtp-secret-1", "pbkdf2-hash-of-master", "key-0123456789", "pw-in-url"];
+  const log = `KeyError: ${secrets.slice(0, 4).join(" and ")} at https://user:pw-in-url@example.com/`;
+  const ending = await run({
+    env: { DOUBLE_EXIT: "255", DOUBLE_LOG: log, SMTP_PASSWORD: "smtp-secret-1", STRIPE_API_KEY: "key-0123456789" },
+    config: "[options]\nadmin_passwd = pbkdf2-hash-of-master\nlist_db = False\n",
+  });
+  const { error } = reportOf(ending);
+  assertStringIncludes(error, "KeyError: *** and *** and *** and *** at https://user:***@example.com/");
+  for (const secret of secrets) assert(!ending.message?.includes(secret), secret);
+});
+
+for (const missing of ["UPGRADE_OWNER", "PGDATABASE"]) {
+  Deno.test(`upgrade.sh does nothing when ${missing} is empty, and names it`, async () => {
+    const { code, args, message, log } = await run({ env: { [missing]: "" } });
+    assertEquals([code !== 0, args, message], [true, [], undefined]);
+    assertStringIncludes(log, missing);
+  });
+}
