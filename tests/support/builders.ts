@@ -262,6 +262,7 @@ function everything(
     jobs: [],
     jobStates: new Map(),
     jobsWithPods: new Set(),
+    endingPods: [],
   };
 }
 

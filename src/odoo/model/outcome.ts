@@ -75,7 +75,7 @@ function describe(cr: JobRequest | undefined, summary: Report["fields"]): string
     case "OdooInitJob":
       return describeInit(summary);
     case "OdooUpgradeJob":
-      return describeUpgrade(summary);
+      return summary.odoo === undefined ? undefined : describeUpgrade(summary);
     default:
       return undefined;
   }

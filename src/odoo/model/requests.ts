@@ -6,7 +6,7 @@ import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstanceStatus, OperationStatus, Phase, RequestKind } from "../crd/mod.ts";
 import { describeUnfinished, forbidsInit, unfinishedDatabase } from "./adoption.ts";
 import type { Problem } from "./resolve.ts";
-import { readSchedule, upgradeProblem } from "./upgrade_request.ts";
+import { upgradeProblem } from "./upgrade_request.ts";
 import type { World } from "./world.ts";
 
 /** What distinguishes a kind of request. */
@@ -84,7 +84,7 @@ export function refusalOf(world: World, cr: Stored<JobRequest>): Problem | undef
     case "OdooInitJob":
       return initRefusal(world);
     case "OdooUpgradeJob":
-      return upgradeProblem(cr.spec);
+      return upgradeProblem(cr).problem;
     default:
       return undefined;
   }
@@ -114,8 +114,24 @@ export function obstacleTo(world: World, cr: Stored<JobRequest>): Problem | unde
       ? { reason: "DatabaseUnknown", message: "Waiting until it is known what is in the database" }
       : undefined;
   }
-  if (world.status.dbInitialized) return undefined;
-  return { reason: "NotInitialized", message: "Waiting until the instance has been initialised" };
+  if (!world.status.dbInitialized) {
+    return { reason: "NotInitialized", message: "Waiting until the instance has been initialised" };
+  }
+  return databaseObstacle(world);
+}
+
+/** Nothing is begun in a database that nobody sees. */
+function databaseObstacle({ resolved, problem, cluster, status, observed }: World): Problem | undefined {
+  if (!resolved) return problem;
+  if (cluster.problem) return cluster.problem;
+  if (!cluster.facts.known) return { reason: cluster.facts.reason, message: `Waiting: ${cluster.facts.message}` };
+  if (status.activeCluster !== cluster.address.name || !cluster.facts.databases.has(resolved.databaseName)) {
+    return { reason: "DatabaseMissing", message: `Waiting until there is a database ${resolved.databaseName}` };
+  }
+  if (!observed.userSecret || !observed.configSecret || !observed.filestore) {
+    return { reason: "NotProvisioned", message: "Waiting for the Secrets and the volume of the instance" };
+  }
+  return undefined;
 }
 
 /**
@@ -141,7 +157,8 @@ export function jobNameOf(cr: JobRequest): string | undefined {
 }
 
 function dueTime(cr: JobRequest): number | undefined {
-  return cr.kind === "OdooUpgradeJob" ? readSchedule(cr.spec) : undefined;
+  const request = cr.kind === "OdooUpgradeJob" ? upgradeProblem(cr) : undefined;
+  return request?.problem ? undefined : request?.notBefore;
 }
 
 function isBegun(cr: JobRequest): boolean {

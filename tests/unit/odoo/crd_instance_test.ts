@@ -218,6 +218,7 @@ const INSTANCE_ADDITIONS: Facts = {
     deletionPolicy: 'Delete|Retain = "Delete"',
   }),
   "status.observedGeneration": "int64",
+  "status.restartedFor": "string?",
   ...object("status.operation", "object", {
     kind: "string!",
     name: "string!",

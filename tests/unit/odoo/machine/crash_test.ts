@@ -47,6 +47,7 @@ class ModelCluster {
         jobs: [...this.#jobs.values()],
         jobStates: new Map(this.#jobStates),
         jobsWithPods: new Set(),
+        endingPods: [],
       },
       now: NOW,
     };

@@ -134,9 +134,10 @@ const SCALES: Readonly<
   "Running with 0 wanted": { given: { instance: { spec: { replicas: 0 } } }, want: [0, 1] },
   "Stopped": { given: { phase: "Stopped" }, want: [0, 0] },
   "Initializing": { given: { phase: "Initializing" }, want: [0, 0] },
-  "Upgrading, which keeps the web pods": {
+  "Upgrading, which leaves the web pods as they are": { given: { phase: "Upgrading" }, want: [undefined, 0] },
+  "Upgrading with another number of pods wanted": {
     given: { phase: "Upgrading", observed: { web: aDeployment("shop", { replicas: 3 }) } },
-    want: [3, 0],
+    want: [1, 0],
   },
   "Provisioning without Deployments": {
     given: { phase: "Provisioning", observed: { web: undefined, cron: undefined } },
@@ -215,7 +216,20 @@ Deno.test("decide() creates the Job with its finalizer and without a time to liv
   );
   assertEquals(create?.owner.metadata.uid, anInitJob().metadata.uid);
   assertEquals(only(plan, "jobStatus").map(({ status }) => status), [
-    { phase: "Running", jobName: JOB_NAME, startTime: "2026-11-21 04:00:00", observedGeneration: 1 },
+    {
+      phase: "Running",
+      jobName: JOB_NAME,
+      startTime: "2026-11-21 04:00:00",
+      conditions: [{
+        type: "Succeeded",
+        status: "Unknown",
+        reason: "Running",
+        message: `Job ${JOB_NAME} is at work`,
+        observedGeneration: 1,
+        lastTransitionTime: "2026-11-21T04:00:00Z",
+      }],
+      observedGeneration: 1,
+    },
   ]);
 });
 

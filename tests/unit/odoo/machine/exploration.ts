@@ -35,12 +35,18 @@ interface Found {
   troubles: number;
 }
 
+/** Where a walk begins, and how many troubles there have been before. */
+export interface Start {
+  readonly state: ModelState;
+  readonly troubles: number;
+}
+
 /**
  * Walks from `starts` to every moment that at most `troubles` troubles lead to. An instance that is gone leads nowhere.
  * Moments are expanded with the fewest troubles that lead there, so the walk is complete within its bound.
  */
 export function explore(
-  starts: readonly ModelState[],
+  starts: readonly Start[],
   { troubles: most, visit }: { readonly troubles: number; readonly visit: Visitor },
 ): Moment[] {
   const indexes = new Map<string, number>();
@@ -59,7 +65,7 @@ export function explore(
     waiting[reached.troubles]?.push(index);
     return index;
   };
-  for (const state of starts) indexOf(state, { how: "", troubles: 0 });
+  for (const { state, troubles } of starts) indexOf(state, { how: "", troubles });
   for (const level of waiting) {
     for (const index of level) { // grows on the way
       const { state, troubles } = found[index] ?? {};

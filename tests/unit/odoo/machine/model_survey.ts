@@ -7,7 +7,7 @@ import { type PhaseRow, PHASES } from "../../../../src/odoo/machine/phases.ts";
 import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { explore, type Moment } from "./exploration.ts";
-import { deploymentIn, type ModelState, NEW, WEDGED_BY_UPSTREAM, worldOf } from "./test_model.ts";
+import { deploymentIn, type ModelState, NEW, UPGRADES_ASKED, WEDGED_BY_UPSTREAM, worldOf } from "./test_model.ts";
 import { ALL_PHASES, SERVING_PHASES } from "./worlds.ts";
 
 /** What a walk has seen. */
@@ -80,13 +80,18 @@ export function surveyModel(troubles: number): ModelSurvey {
   const broken = new Map<string, { moments: number; first: readonly string[] }>();
   const suspects: (readonly [law: string, index: number])[] = [];
   const statuses: (OdooInstanceStatus | undefined)[] = [];
-  const moments = explore([NEW, WEDGED_BY_UPSTREAM], {
+  const starts = [
+    { state: NEW, troubles: 0 },
+    { state: WEDGED_BY_UPSTREAM, troubles: 0 },
+    ...UPGRADES_ASKED.map((state) => ({ state, troubles: Math.min(1, troubles) })), // what came before is walked through
+  ];
+  const moments = explore(starts, {
     troubles,
     visit({ state, plan, index }) {
       statuses[index] = statusOf(plan);
       reached.add(state.status.phase ?? "Provisioning");
       const transition = state.deleting ? undefined : transitionOf(worldOf(state));
-      if (transition && statusOf(plan)?.phase === transition.to) fired.add(transition);
+      if (transition && (transition.to === "settled" || statusOf(plan)?.phase === transition.to)) fired.add(transition);
       for (const [law, holds] of Object.entries(MOMENT_LAWS)) if (!holds(state, plan)) suspects.push([law, index]);
     },
   });

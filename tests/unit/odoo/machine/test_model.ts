@@ -125,6 +125,20 @@ export const WEDGED_BY_UPSTREAM: ModelState = {
   claim: true,
 };
 
+/** Instances with data whose user asks for an upgrade; nobody asks for an initialisation any more. */
+export const UPGRADES_ASKED: readonly ModelState[] = [upgradeAsked("Stopped", 0), upgradeAsked("Degraded", 1)];
+
+function upgradeAsked(phase: Phase, ready: 0 | 1): ModelState {
+  return {
+    ...WEDGED_BY_UPSTREAM,
+    status: { phase, dbInitialized: true, activeCluster: "main" },
+    web: { replicas: 2 * ready, ready },
+    cron: { replicas: ready },
+    requests: [{ kind: "OdooUpgradeJob", name: "upgrade", uid: "upgrade-uid" }],
+    spent: ["asked"],
+  };
+}
+
 const ADDRESS = anAddress();
 const OWNED = ownedFacts();
 const USER_SECRET_VERSION = [...OWNED.roles.values()][0]?.ownership?.secretVersion ?? "";
@@ -220,7 +234,7 @@ function observedOf(state: ModelState): World["observed"] {
     ...(web ? { web: aDeployment("shop", web) } : {}),
     ...(cron ? { cron: aDeployment("shop-cron", cron) } : {}),
     requests: state.requests.map(requestFor),
-    ...(web?.replicas || cron?.replicas ? {} : { endingPods: [] }),
+    ...(cron?.replicas ? {} : { endingPods: [] }),
     jobs: state.jobs.map(batchJobOf),
     jobStates: new Map(state.jobs.map(({ name, state }): [string, JobState] => [name, jobState(state)])),
     jobsWithPods: new Set(state.jobs.flatMap(({ name, state }) => state === "active" ? [name] : [])),

@@ -5,7 +5,6 @@ import type { ModelJob, ModelPostgres, ModelRequest, ModelState, ModelWish } fro
 export type ModelEvent = (state: ModelState) => ModelState | undefined;
 
 const BY_HAND: ModelRequest = { name: "by-hand", uid: "by-hand-uid" };
-const UPGRADE: ModelRequest = { kind: "OdooUpgradeJob", name: "upgrade", uid: "upgrade-uid" };
 
 /** What nobody need fear: work that comes to its end, and repairs. */
 export const ORDINARY: Readonly<Record<string, ModelEvent>> = {
@@ -18,10 +17,6 @@ export const ORDINARY: Readonly<Record<string, ModelEvent>> = {
   "the user asks for an initialisation": once("asked", (state) => ({
     ...state,
     requests: [...state.requests, BY_HAND],
-  })),
-  "the user asks for an upgrade": once("upgrade asked", (state) => ({
-    ...state,
-    requests: [...state.requests, UPGRADE],
   })),
   "PostgreSQL answers": (state) => withPostgres(state, "answers"),
   "the database is restored": (state) =>
@@ -87,7 +82,7 @@ function withJobEnded(state: ModelState, end: ModelJob["state"]): ModelState | u
 function withoutFirstJob(state: ModelState): ModelState | undefined {
   const [job, ...jobs] = state.jobs;
   if (!job) return undefined;
-  const isRecorded = state.requests.some(({ status }) => status?.jobName === job.name);
+  const isRecorded = state.requests.some((cr) => (cr.status as { jobName?: string } | undefined)?.jobName === job.name);
   return { ...state, jobs, spent: isRecorded ? state.spent : [...state.spent, "unrecorded"] };
 }
 
