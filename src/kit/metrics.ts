@@ -76,6 +76,29 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** What a part of the program counts. */
+export interface CounterOptions<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly Label[];
+}
+
+/**
+ * A further counter in the registry, for a part of the program.
+ *
+ * @example
+ * ```ts
+ * const mails = createCounter(metrics, { name: "mails_total", help: "Mails by result", labels: ["result"] });
+ * mails.inc({ result: "sent" });
+ * ```
+ */
+export function createCounter<Label extends string>(
+  { registry }: Metrics,
+  { name, help, labels = [] }: CounterOptions<Label>,
+): Counter<Label> {
+  return new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+}
+
 function gauge(registers: Registry[], name: string, help: string, read: () => number): void {
   new Gauge({
     name,
