@@ -101,6 +101,14 @@ const UNDERSTOOD: Readonly<Record<string, { readonly values: Values; readonly wa
     values: { imagePullSecrets: [{ name: "hub" }], operator: { allowedPullSecrets: [] } },
     want: (config) => ({ ...config, allowedPullSecrets: [] }),
   },
+  "webhooks may lead to one namespace and one range": {
+    values: { operator: { allowedWebhookHosts: ["*.ops.svc", "10.1.0.0/16"] } },
+    want: (config) => ({ ...config, allowedWebhookHosts: ["*.ops.svc", "10.1.0.0/16"] }),
+  },
+  "webhooks may lead to public addresses only": {
+    values: { operator: { allowedWebhookHosts: [] } },
+    want: (config) => ({ ...config, allowedWebhookHosts: [] }),
+  },
   "the pods of operator 2.5.0 are to be switched": {
     values: { operator: { adoptedInstances: "switch" } },
     want: (config) => ({ ...config, adoptedInstances: "switch" }),

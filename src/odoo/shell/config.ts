@@ -1,6 +1,7 @@
 /** The program's settings: upstream's flags and environment names. The only reader of either. */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Defaults } from "../model/resolve.ts";
+import { PRIVATE_RANGES, readAllowedHosts } from "../model/webhook_target.ts";
 import type { AdoptedInstances } from "../model/world.ts";
 
 /** What the operator is told at its start. */
@@ -10,6 +11,8 @@ export interface Config {
   readonly defaults: Defaults;
   /** Names of the pull secrets that may be copied to instances' namespaces. */
   readonly allowedPullSecrets: readonly string[];
+  /** Targets of notifications beyond the public internet: addresses, CIDR ranges, names, `*.domain`. */
+  readonly allowedWebhookHosts: readonly string[];
   readonly adoptedInstances: AdoptedInstances;
   readonly health: { readonly hostname: string; readonly port: number };
   readonly webhook: WebhookConfig;
@@ -62,6 +65,7 @@ const FLAGS = {
   "postgres-client-image": "",
   "operator-image": "",
   "allowed-pull-secrets": "",
+  "allowed-webhook-hosts": PRIVATE_RANGES,
   "adopted-instances": "keep",
 } as const;
 
@@ -107,7 +111,8 @@ export function readConfig(
     operatorNamespace,
     clustersSecret: value("postgres-clusters-secret") || FLAGS["postgres-clusters-secret"],
     defaults: readDefaults(value),
-    allowedPullSecrets: value("allowed-pull-secrets").split(",").map((name) => name.trim()).filter(Boolean),
+    allowedPullSecrets: listOf(value("allowed-pull-secrets")),
+    allowedWebhookHosts: readWebhookHosts(value("allowed-webhook-hosts")),
     adoptedInstances,
     health: readAddress(value("health-probe-bind-address")),
     webhook: {
@@ -159,6 +164,22 @@ function readDefaults(value: (flag: Flag) => string): Defaults {
       ? { stagingMail: { host: mailHost, port: mailPort, encryption: value("default-staging-smtp-encryption") } }
       : {}),
   };
+}
+
+function readWebhookHosts(text: string): readonly string[] {
+  const entries = listOf(text);
+  try {
+    readAllowedHosts(entries);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message = error.message.replace("Cannot use", "Cannot use --allowed-webhook-hosts");
+    throw new UsageError(message, { cause: error });
+  }
+  return entries;
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(",").map((entry) => entry.trim()).filter(Boolean);
 }
 
 /** A flag's JSON; empty, `null`, `{}` and `[]` mean that there is none. */

@@ -129,6 +129,13 @@ const FLAGS: Readonly<Record<string, FlagFacts>> = {
     want: "postgres:18",
     at: ({ defaults }) => defaults.postgresClientImage,
   },
+  "allowed-webhook-hosts": {
+    env: "ALLOWED_WEBHOOK_HOSTS",
+    standard: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"],
+    given: "10.1.0.0/16, *.ops.svc,",
+    want: ["10.1.0.0/16", "*.ops.svc"],
+    at: ({ allowedWebhookHosts }) => allowedWebhookHosts,
+  },
   "adopted-instances": {
     env: "ADOPTED_INSTANCES",
     standard: "keep",
@@ -246,6 +253,11 @@ const REFUSED: Readonly<Record<string, { readonly given: readonly string[]; read
     given: ["--adopted-instances=roll"],
     want: "keep or switch",
   },
+  "a webhook host is no host": {
+    given: ["--allowed-webhook-hosts=10.0.0.0/33"],
+    want: "--allowed-webhook-hosts 10.0.0.0/33",
+  },
+  "a webhook host is a URL": { given: ["--allowed-webhook-hosts=http://a"], want: "http://a" },
   "the log format is unknown": { given: ["--log-format=xml"], want: "text or json" },
   "the log level is unknown": { given: ["--log-level=loud"], want: "debug, info, warning or error" },
   "the health address has no port": { given: ["--health-probe-bind-address=localhost"], want: "host:port" },
@@ -278,4 +290,9 @@ Deno.test("readConfig() lets no pull secret be copied unless it is named", () =>
   assertEquals(read(["--allowed-pull-secrets=mine"], { ALLOWED_PULL_SECRETS: "registry" }).allowedPullSecrets, [
     "mine",
   ]);
+});
+
+Deno.test("readConfig() lets no private address be notified when the list is empty", () => {
+  assertEquals(read(["--allowed-webhook-hosts="]).allowedWebhookHosts, []);
+  assertEquals(read([], { ALLOWED_WEBHOOK_HOSTS: "" }).allowedWebhookHosts, []);
 });
