@@ -282,6 +282,18 @@ Deno.test("send() hangs up when the body does not end", async () => {
   await eventually("the receiver cannot write any more", () => receiver.ended === 1);
 });
 
+Deno.test("send() waits a second for a body that does not come, and takes the status for the answer", async () => {
+  await using receiver = startReceiver(answers("unfinished"));
+  const clock = new FakeClock();
+  const result = send(aNotifier({ clock }), `http://127.0.0.1:${receiver.port}`);
+  await eventually("it waits for the body", () => clock.pending === 2);
+  await clock.advance(999);
+  assertEquals(receiver.ended, 0);
+  await clock.advance(1);
+  assertEquals(await result, { ok: true });
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("send() gives each attempt ten seconds when the receiver does not answer", async () => {
   await using receiver = startReceiver({ answer: () => "silence" });
   const clock = new FakeClock();

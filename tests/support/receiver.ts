@@ -1,7 +1,10 @@
 /** An HTTP server on raw sockets: it counts connections, and may answer as no decent server would. */
 
-/** What {@linkcode Receiver} does with a request: an answer to write, bytes without end, or nothing at all. */
-export type Answer = string | "silence" | "endless";
+/**
+ * What {@linkcode Receiver} does with a request: an answer to write, bytes without end, a head and then nothing, or nothing
+ * at all.
+ */
+export type Answer = string | "silence" | "endless" | "unfinished";
 
 /** Options of {@linkcode startReceiver}. */
 export interface ReceiverOptions {
@@ -16,6 +19,8 @@ export interface ReceiverOptions {
 }
 
 export const NO_CONTENT = "HTTP/1.1 204 No Content\r\n\r\n";
+
+const UNFINISHED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /** Starts a server on this machine. */
 export function startReceiver(options: ReceiverOptions = {}): Receiver {
@@ -66,8 +71,9 @@ export class Receiver implements AsyncDisposable {
         this.requests.push(request);
         const answer = this.#answer(request, this.requests.length);
         if (answer === "endless") await writeForEver(connection);
-        else if (answer === "silence") await connection.read(new Uint8Array(1)); // until the other side gives up
-        else await writeAll(connection, answer);
+        else if (answer !== "silence") await writeAll(connection, answer === "unfinished" ? UNFINISHED : answer);
+        // until the other side gives up
+        if (answer === "silence" || answer === "unfinished") await connection.read(new Uint8Array(1));
       }
     } catch {
       // a handshake or connection that breaks is what some tests are about
@@ -95,7 +101,7 @@ async function readRequest(connection: Deno.Conn): Promise<string | undefined> {
 }
 
 async function writeForEver(connection: Deno.Conn): Promise<never> {
-  await writeAll(connection, "HTTP/1.1 200 OK\r\n\r\n");
+  await writeAll(connection, UNFINISHED);
   const chunk = new Uint8Array(1 << 20).fill(97);
   for (;;) await connection.write(chunk);
 }

@@ -4,8 +4,8 @@
  * judged: a name that means something else a moment later gains nothing. Redirects are not followed, and of an answer
  * only the status is kept.
  *
- * HTTP/1.1 is written by hand over Deno.connect, because neither fetch nor node:https promises to connect to a given
- * address whatever HTTP_PROXY and NO_PROXY say.
+ * HTTP/1.1 is written by hand over Deno.connect: fetch resolves anew where NO_PROXY names the host, whatever proxy it is
+ * given to pin the address (docs/decisions/0009).
  */
 import { backoffMs, type Clock, pause, systemClock } from "../../kit/mod.ts";
 import {
