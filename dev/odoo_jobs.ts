@@ -12,6 +12,7 @@ import { createClient } from "../src/kit/client.ts";
 import { pause } from "../src/kit/clock.ts";
 import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
 import { isNotFound, messageOf } from "../src/kit/errors.ts";
+import { Slots } from "../src/kit/slots.ts";
 import type { ObjectName, Stored } from "../src/kit/types.ts";
 import { type Environment, type Image, initializeDatabase } from "./odoo_init.ts";
 import { upgradeDatabase } from "./odoo_upgrade.ts";
@@ -192,28 +193,6 @@ class OdooJobsDouble implements OdooJobs {
 
   #pause(ms: number): Promise<void> {
     return pause(ms, { signal: this.#ending.signal });
-  }
-}
-
-/** Lets so many work at the same time; the others wait in line. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
-    }
   }
 }
 

@@ -36,5 +36,6 @@ export * from "./operator.ts";
 export * from "./quantity.ts";
 export * from "./queue.ts";
 export * from "./serving_certificate.ts";
+export * from "./slots.ts";
 export * from "./types.ts";
 export * from "./watch.ts";

@@ -111,6 +111,20 @@ const UID = /^[\w.-]{1,128}$/;
 const IDENTIFIER_MAX_BYTES = 63;
 const PASSWORD_MAX_LENGTH = 1024;
 
+/** Whether an entry of clusters.yaml is as it was. */
+export function isSameAddress(one: ClusterAddress | undefined, other: ClusterAddress): boolean {
+  return one !== undefined && fieldsOf(one) === fieldsOf(other);
+}
+
+function fieldsOf(address: ClusterAddress): string {
+  return JSON.stringify(Object.entries(address).sort());
+}
+
+/** Whether two entries lead to the same server, maybe by another login. */
+export function isSameServer(one: ClusterAddress, other: ClusterAddress): boolean {
+  return one.host === other.host && one.port === other.port;
+}
+
 /** The text of the COMMENT that says who owns a role or database. */
 export function formatOwnership(ownership: Ownership): string {
   const { uid, secretVersion } = ownership;

@@ -1,199 +1,22 @@
 /**
  * The SQL of roles and databases: what is in the database (findings) and what should be → statements, or a refusal. Pure.
  *
- * The port runs them. Names and texts are quoted here and nowhere else; a name that is not ours is never altered or dropped.
+ * The port runs them. A name that is not ours is never altered or dropped.
  */
-import {
-  databaseOwnerUid,
-  formatOwnership,
-  identifierProblem,
-  type InventoryWrite,
-  type KnownClusterFacts,
-  ownerProblem,
-  type Ownership,
-  parseOwnership,
-  passwordProblem,
-} from "./database.ts";
-
-/** A role that one instance owns, with the password of a Secret. */
-export interface EnsureRoleOptions {
-  readonly role: string;
-  readonly password: string;
-  readonly ownership: Required<Ownership>;
-}
-
-/** A role of the former operator, to be signed: it must have no comment at all and no administrator's rights. */
-export interface AdoptRoleOptions {
-  readonly role: string;
-  readonly ownership: Ownership;
-}
-
-/** A role of this owner that is not to create databases any more. */
-export interface RestrictRoleOptions {
-  readonly role: string;
-  readonly ownership: Ownership;
-}
-
-/** A database that a role of the same instance owns. */
-export interface EnsureDatabaseOptions {
-  readonly database: string;
-  readonly role: string;
-  readonly ownership: Ownership;
-  /** The database was there before the operator: CONNECT of PUBLIC stays. @default {false} */
-  readonly adopt?: boolean;
-}
-
-/** A database to drop, if it is of this owner. */
-export interface DropDatabaseOptions {
-  readonly database: string;
-  readonly ownership: Ownership;
-}
-
-/** A role to drop, if it is of this owner. */
-export interface DropRoleOptions {
-  readonly role: string;
-  readonly ownership: Ownership;
-}
-
-/** A role that may read one database of the same instance and do nothing else. */
-export interface EnsureReadOnlyRoleOptions extends EnsureRoleOptions {
-  readonly database: string;
-  readonly connectionLimit: number;
-}
-
-/** Such a role to drop, with what it was granted in the database. */
-export interface DropReadOnlyRoleOptions extends DropRoleOptions {
-  readonly database: string;
-}
-
-/** A change of one role or database. */
-export type SqlWrite =
-  | { readonly type: "ensureRole" } & EnsureRoleOptions
-  | { readonly type: "adoptRole" } & AdoptRoleOptions
-  | { readonly type: "restrictRole" } & RestrictRoleOptions
-  | { readonly type: "ensureReadOnlyRole" } & EnsureReadOnlyRoleOptions
-  | { readonly type: "dropReadOnlyRole" } & DropReadOnlyRoleOptions
-  | { readonly type: "ensureDatabase" } & EnsureDatabaseOptions
-  | { readonly type: "dropDatabase" } & DropDatabaseOptions
-  | { readonly type: "dropRole" } & DropRoleOptions;
-
-/** What is in the database now, as {@linkcode LOOK_SQL} returns it. */
-export interface Findings {
-  readonly roleFound: boolean;
-  readonly roleComment: string | null;
-  /** Has rights that no tenant has. */
-  readonly rolePowerful: boolean;
-  readonly databaseFound: boolean;
-  readonly databaseOwner: string | null;
-  readonly databaseComment: string | null;
-  readonly databaseOwnerComment: string | null;
-  /** A DROP DATABASE was interrupted: all that can be done with it is to drop it again. */
-  readonly halfDropped: boolean;
-  readonly adminUser: string;
-  readonly adminIsSuperuser: boolean;
-  readonly serverMajor: number;
-}
-
-/** One message to the server, so one transaction; `slow` ones wait for a checkpoint. */
-export interface Statement {
-  readonly text: string;
-  readonly slow?: true;
-  /** Where it is to be run, if not in the administrator's own database; such a one is the last. */
-  readonly database?: string;
-}
-
-/** What is to be sent, or what is not this owner's so that nothing is sent. */
-export type WritePlan = readonly Statement[] | { readonly foreign: string };
-
-/** Everything about a cluster in one query. Comments are cut: a tenant may write any amount of text on its database. */
-export const INVENTORY_SQL = `
-  select 'role' as kind, rolname::text as name, null as owner, left(shobj_description(oid, 'pg_authid'), 1024) as comment,
-    rolcreatedb and not rolsuper as "createsDatabases"
-  from pg_roles where rolname !~ '^pg_'
-  union all
-  select 'database', datname::text, pg_get_userbyid(datdba)::text, left(shobj_description(oid, 'pg_database'), 1024),
-    null
-  from pg_database where not datistemplate
-  union all
-  select 'server', current_setting('server_version_num'), null, null, null`;
-
-/** The {@linkcode Findings} for a role ($1) and a database ($2), either may be null. */
-export const LOOK_SQL = `
-  select r.oid is not null as "roleFound", left(shobj_description(r.oid, 'pg_authid'), 1024) as "roleComment",
-    coalesce(r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls, false) as "rolePowerful",
-    d.oid is not null as "databaseFound", pg_get_userbyid(d.datdba)::text as "databaseOwner",
-    left(shobj_description(d.oid, 'pg_database'), 1024) as "databaseComment",
-    left(shobj_description(d.datdba, 'pg_authid'), 1024) as "databaseOwnerComment",
-    coalesce(d.datconnlimit = -2, false) as "halfDropped",
-    current_user::text as "adminUser", current_setting('is_superuser') = 'on' as "adminIsSuperuser",
-    current_setting('server_version_num')::int / 10000 as "serverMajor"
-  from (values ($1::text, $2::text)) as wanted (role, database)
-    left join pg_roles r on r.rolname = wanted.role
-    left join pg_database d on d.datname = wanted.database`;
-
-/** A name, quoted. Throws for one that PostgreSQL would change. */
-export function sqlIdentifier(name: string): string {
-  const problem = identifierProblem(name);
-  if (problem) throw new RangeError(`Cannot use ${JSON.stringify(name)} as a name in PostgreSQL: ${problem}`);
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** A text, quoted; means the same whatever standard_conforming_strings is. */
-export function sqlLiteral(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
-  return text.includes("\\") ? ` E${quoted}` : quoted;
-}
-
-/** The write in words: `create role "x"`. */
-export function describeWrite(write: SqlWrite): string {
-  const [verb] = /^[a-z]+/.exec(write.type) ?? [];
-  return `${verb} ${write.type.endsWith("Role") ? "role" : "database"} ${JSON.stringify(subjectOf(write))}`;
-}
-
-/** What keeps a write from being tried at all, or `undefined`. Never quotes a password. */
-export function writeProblem(write: SqlWrite): string | undefined {
-  const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
-  const password = login ? passwordProblem(write.password) : undefined;
-  const names = [..."role" in write ? [write.role] : [], ..."database" in write ? [write.database] : []];
-  const name = names.map(identifierProblem).find((problem) => problem !== undefined);
-  const owner = ownerProblem(write.ownership.uid);
-  if (owner) return `the owner cannot be used: ${owner}`;
-  return name ? `the name cannot be used: ${name}` : password && `the password cannot be used: ${password}`;
-}
-
-/** Whether the inventory says that the write has been done. What is to be dropped is always looked for. */
-export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
-  if (write.type === "dropRole" || write.type === "dropReadOnlyRole" || write.type === "dropDatabase") return false;
-  const { ownership: role, createsDatabases } = facts.roles.get(write.role) ?? {};
-  if (role?.uid !== write.ownership.uid) return false;
-  if (write.type === "adoptRole") return true;
-  if (write.type === "restrictRole") return !createsDatabases;
-  if (write.type !== "ensureDatabase") return role.secretVersion === write.ownership.secretVersion;
-  const database = facts.databases.get(write.database);
-  return database?.owner === write.role && database.ownership?.uid === write.ownership.uid;
-}
-
-/** What the inventory says after the write. */
-export function inventoryWrite(write: SqlWrite): InventoryWrite {
-  const { ownership } = write;
-  switch (write.type) {
-    case "ensureRole":
-    case "ensureReadOnlyRole":
-    case "adoptRole":
-      return { kind: "role", name: write.role, facts: { name: write.role, ownership } };
-    case "restrictRole":
-      return { kind: "role", name: write.role, facts: { name: write.role, createsDatabases: false } };
-    case "ensureDatabase": {
-      const { database, role: owner } = write;
-      return { kind: "database", name: database, facts: { name: database, owner, ownership: { uid: ownership.uid } } };
-    }
-    case "dropDatabase":
-      return { kind: "database", name: write.database };
-    case "dropRole":
-    case "dropReadOnlyRole":
-      return { kind: "role", name: write.role };
-  }
-}
+import { databaseOwnerUid, formatOwnership, parseOwnership } from "./database.ts";
+import type { Findings } from "./sql_look.ts";
+import { foreign, grantToAdmin, sqlIdentifier, sqlLiteral, type WritePlan } from "./sql_statements.ts";
+import type {
+  AdoptRoleOptions,
+  DropDatabaseOptions,
+  DropReadOnlyRoleOptions,
+  DropRoleOptions,
+  EnsureDatabaseOptions,
+  EnsureReadOnlyRoleOptions,
+  EnsureRoleOptions,
+  RestrictRoleOptions,
+  SqlWrite,
+} from "./sql_writes.ts";
 
 /** The statements of a write. For a role's password they send `secret`: the password or what PostgreSQL makes of it. */
 export function planWrite(found: Findings, write: SqlWrite, secret: string): WritePlan {
@@ -346,19 +169,4 @@ function ownerOfDatabase(found: Findings, uid: string): string | undefined {
   if (!found.databaseFound || found.databaseOwner === null || found.halfDropped) return undefined;
   const marks = { role: parseOwnership(found.databaseOwnerComment), database: parseOwnership(found.databaseComment) };
   return databaseOwnerUid(marks) === uid ? found.databaseOwner : undefined;
-}
-
-function subjectOf(write: SqlWrite): string {
-  return write.type === "ensureDatabase" || write.type === "dropDatabase" ? write.database : write.role;
-}
-
-function foreign(kind: "role" | "database", name: string): WritePlan {
-  return { foreign: `${kind} ${JSON.stringify(name)}` };
-}
-
-/** An admin that is no superuser makes and drops databases of roles that it is a member of, and ends their sessions. */
-function grantToAdmin(found: Findings, role: string): string[] {
-  if (found.adminIsSuperuser || role === found.adminUser) return [];
-  const options = found.serverMajor >= 16 ? " with inherit true, set true" : "";
-  return [`grant ${sqlIdentifier(role)} to current_user${options}`];
 }

@@ -17,7 +17,9 @@ import {
   type PostgresFailure,
   type PostgresReason,
 } from "../model/database.ts";
-import { describeWrite, type Findings, INVENTORY_SQL, LOOK_SQL, planWrite, type SqlWrite } from "../model/sql.ts";
+import { planWrite } from "../model/sql.ts";
+import { type Findings, INVENTORY_SQL, LOOK_SQL } from "../model/sql_look.ts";
+import { describeWrite, type SqlWrite } from "../model/sql_writes.ts";
 
 /** Options of {@linkcode PostgresError}. */
 export interface PostgresErrorOptions extends ErrorOptions {

@@ -5,7 +5,7 @@
  * whatever number of instances asks, it is one reading. While a cluster does not answer, writes fail at once with the
  * reason and only the reading tries again. A server that hangs is found out in twice `doubtAfterMs`, and lets go then.
  */
-import { backoffMs, type Clock, getLogger, type Logger, systemClock } from "../../kit/mod.ts";
+import { backoffMs, type Clock, getLogger, type Logger, Slots, systemClock } from "../../kit/mod.ts";
 import {
   afterWrite,
   type ClusterAddress,
@@ -14,6 +14,8 @@ import {
   factsChange,
   type InventoryWrite,
   isPostgresFailure,
+  isSameAddress,
+  isSameServer,
   type KnownClusterFacts,
   type PostgresFailure,
 } from "../model/database.ts";
@@ -29,7 +31,7 @@ import {
   isWritten,
   type SqlWrite,
   writeProblem,
-} from "../model/sql.ts";
+} from "../model/sql_writes.ts";
 
 /** The connections to one server: `PostgresPool` of postgres.ts. Failures are thrown as {@linkcode PostgresFailure}. */
 export interface AdminConnections {
@@ -98,8 +100,7 @@ export class PostgresCluster {
   #nextWanted = false;
   /** Our own writes since the reading under way began: it may not have seen them. */
   #unread: InventoryWrite[] = [];
-  #freeSlots: number;
-  readonly #slotWaiters: (() => void)[] = [];
+  readonly #writing: Slots;
 
   constructor(connections: AdminConnections, options: PostgresClusterOptions = {}) {
     const { name = "", onChange = () => {}, initialFacts, ...given } = options;
@@ -107,7 +108,7 @@ export class PostgresCluster {
     this.#connections = connections;
     this.#options = { ...DEFAULTS, log: getLogger(["odoo", "postgres"]), ...given };
     this.#onChange = onChange;
-    this.#freeSlots = this.#options.maxWrites;
+    this.#writing = new Slots(this.#options.maxWrites);
     this.#facts = initialFacts ?? { known: false, reason: "Connecting", message: "Connecting to PostgreSQL" };
     connections.onBroken(() => void this.refresh());
   }
@@ -179,13 +180,10 @@ export class PostgresCluster {
     if (problem) throw new RangeError(`Cannot ${describeWrite(write)}: ${problem}`);
     if (!this.#facts.known && !this.#failure) await (this.#reading ?? this.refresh());
     if (isWritten(this.#known(), write)) return;
-    await this.#takeSlot();
-    try {
+    await this.#writing.use(() => {
       this.#known(); // the server may have gone while we waited
-      await this.#send(write);
-    } finally {
-      this.#freeSlot();
-    }
+      return this.#send(write);
+    });
     const done = inventoryWrite(write);
     if (this.#reading) this.#unread.push(done);
     if (this.#facts.known) this.#setFacts(afterWrite(this.#facts, done));
@@ -218,17 +216,6 @@ export class PostgresCluster {
     if (this.#closed) throw new Error("Cannot write to PostgreSQL: the connections are closed");
     if (this.#facts.known) return this.#facts;
     throw this.#failure ?? new Error(`Cannot write to PostgreSQL: ${this.#facts.message}`);
-  }
-
-  async #takeSlot(): Promise<void> {
-    if (this.#freeSlots > 0) this.#freeSlots--;
-    else await new Promise<void>((resolve) => this.#slotWaiters.push(resolve));
-  }
-
-  #freeSlot(): void {
-    const next = this.#slotWaiters.shift();
-    if (next) next();
-    else this.#freeSlots++;
   }
 
   #readAfter(delayMs: number): void {
@@ -326,7 +313,7 @@ export class PostgresClusters {
     const wanted = new Map(entries.map((address) => [address.name, address]));
     const gone = [...this.#clusters.keys()].filter((name) => !wanted.has(name));
     const changed = [...wanted.values()].filter((address) =>
-      !isSame(this.#clusters.get(address.name)?.address, address)
+      !isSameAddress(this.#clusters.get(address.name)?.address, address)
     );
     for (const name of gone) this.#remove(name);
     for (const address of changed) this.#add(address);
@@ -380,16 +367,4 @@ export class PostgresClusters {
   #notify(cluster: string, change: FactsChange): void {
     for (const listener of this.#listeners) listener(cluster, change);
   }
-}
-
-function isSame(one: ClusterAddress | undefined, other: ClusterAddress): boolean {
-  return one !== undefined && fieldsOf(one) === fieldsOf(other);
-}
-
-function fieldsOf(address: ClusterAddress): string {
-  return JSON.stringify(Object.entries(address).sort());
-}
-
-function isSameServer(one: ClusterAddress, other: ClusterAddress): boolean {
-  return one.host === other.host && one.port === other.port;
 }

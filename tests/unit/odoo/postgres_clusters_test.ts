@@ -9,7 +9,7 @@ import {
   type PostgresFailure,
   type PostgresReason,
 } from "../../../src/odoo/model/database.ts";
-import type { EnsureRoleOptions, SqlWrite } from "../../../src/odoo/model/sql.ts";
+import type { EnsureRoleOptions, SqlWrite } from "../../../src/odoo/model/sql_writes.ts";
 import {
   type AdminConnections,
   PostgresCluster,

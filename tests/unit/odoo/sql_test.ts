@@ -2,17 +2,16 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import pg from "pg";
 import { afterWrite, clusterFacts, formatOwnership, type InventoryRow } from "../../../src/odoo/model/database.ts";
+import { planWrite } from "../../../src/odoo/model/sql.ts";
+import type { Findings } from "../../../src/odoo/model/sql_look.ts";
+import { sqlIdentifier, sqlLiteral } from "../../../src/odoo/model/sql_statements.ts";
 import {
   describeWrite,
-  type Findings,
   inventoryWrite,
   isWritten,
-  planWrite,
-  sqlIdentifier,
-  sqlLiteral,
   type SqlWrite,
   writeProblem,
-} from "../../../src/odoo/model/sql.ts";
+} from "../../../src/odoo/model/sql_writes.ts";
 
 const OURS = { uid: "uid-1", secretVersion: "s/1" };
 const SIGNED = formatOwnership(OURS);

@@ -1,0 +1,44 @@
+/** What is looked at in a PostgreSQL cluster: all of it now and then, and what a write is about before it. Pure. */
+
+/** What is in the database now, as {@linkcode LOOK_SQL} returns it. */
+export interface Findings {
+  readonly roleFound: boolean;
+  readonly roleComment: string | null;
+  /** Has rights that no tenant has. */
+  readonly rolePowerful: boolean;
+  readonly databaseFound: boolean;
+  readonly databaseOwner: string | null;
+  readonly databaseComment: string | null;
+  readonly databaseOwnerComment: string | null;
+  /** A DROP DATABASE was interrupted: all that can be done with it is to drop it again. */
+  readonly halfDropped: boolean;
+  readonly adminUser: string;
+  readonly adminIsSuperuser: boolean;
+  readonly serverMajor: number;
+}
+
+/** Everything about a cluster in one query. Comments are cut: a tenant may write any amount of text on its database. */
+export const INVENTORY_SQL = `
+  select 'role' as kind, rolname::text as name, null as owner, left(shobj_description(oid, 'pg_authid'), 1024) as comment,
+    rolcreatedb and not rolsuper as "createsDatabases"
+  from pg_roles where rolname !~ '^pg_'
+  union all
+  select 'database', datname::text, pg_get_userbyid(datdba)::text, left(shobj_description(oid, 'pg_database'), 1024),
+    null
+  from pg_database where not datistemplate
+  union all
+  select 'server', current_setting('server_version_num'), null, null, null`;
+
+/** The {@linkcode Findings} for a role ($1) and a database ($2), either may be null. */
+export const LOOK_SQL = `
+  select r.oid is not null as "roleFound", left(shobj_description(r.oid, 'pg_authid'), 1024) as "roleComment",
+    coalesce(r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls, false) as "rolePowerful",
+    d.oid is not null as "databaseFound", pg_get_userbyid(d.datdba)::text as "databaseOwner",
+    left(shobj_description(d.oid, 'pg_database'), 1024) as "databaseComment",
+    left(shobj_description(d.datdba, 'pg_authid'), 1024) as "databaseOwnerComment",
+    coalesce(d.datconnlimit = -2, false) as "halfDropped",
+    current_user::text as "adminUser", current_setting('is_superuser') = 'on' as "adminIsSuperuser",
+    current_setting('server_version_num')::int / 10000 as "serverMajor"
+  from (values ($1::text, $2::text)) as wanted (role, database)
+    left join pg_roles r on r.rolname = wanted.role
+    left join pg_database d on d.datname = wanted.database`;
