@@ -14,12 +14,12 @@ import type {
   EnsureDatabaseOptions,
   EnsureReadOnlyRoleOptions,
   EnsureRoleOptions,
+  ObjectWrite,
   RestrictRoleOptions,
-  SqlWrite,
 } from "./sql_writes.ts";
 
-/** The statements of a write. For a role's password they send `secret`: the password or what PostgreSQL makes of it. */
-export function planWrite(found: Findings, write: SqlWrite, secret: string): WritePlan {
+/** The statements of a write; those of a swap are in sql_swap.ts. For a role's password they send `secret`: the password or what PostgreSQL makes of it. */
+export function planWrite(found: Findings, write: ObjectWrite, secret: string): WritePlan {
   switch (write.type) {
     case "ensureRole":
       return planEnsureRole(found, { ...write, secret });

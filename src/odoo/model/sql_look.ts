@@ -12,9 +12,27 @@ export interface Findings {
   readonly databaseOwnerComment: string | null;
   /** A DROP DATABASE was interrupted: all that can be done with it is to drop it again. */
   readonly halfDropped: boolean;
+  /** Nobody may connect to it (datallowconn). */
+  readonly databaseClosed: boolean;
   readonly adminUser: string;
   readonly adminIsSuperuser: boolean;
   readonly serverMajor: number;
+}
+
+/** Who is connected to a database, as {@linkcode SESSIONS_SQL} returns it: one row per role. */
+export interface SessionFindings {
+  readonly role: string;
+  readonly comment: string | null;
+  /** Whether the administrator may end such a session as things are. */
+  readonly endable: boolean;
+}
+
+/** What a swap is about: three names, and who is connected to what is there of them. */
+export interface SwapFindings {
+  readonly live: Findings;
+  readonly side: Findings;
+  readonly old: Findings;
+  readonly sessions: readonly SessionFindings[];
 }
 
 /** Everything about a cluster in one query. Comments are cut: a tenant may write any amount of text on its database. */
@@ -36,9 +54,17 @@ export const LOOK_SQL = `
     d.oid is not null as "databaseFound", pg_get_userbyid(d.datdba)::text as "databaseOwner",
     left(shobj_description(d.oid, 'pg_database'), 1024) as "databaseComment",
     left(shobj_description(d.datdba, 'pg_authid'), 1024) as "databaseOwnerComment",
-    coalesce(d.datconnlimit = -2, false) as "halfDropped",
+    coalesce(d.datconnlimit = -2, false) as "halfDropped", coalesce(not d.datallowconn, false) as "databaseClosed",
     current_user::text as "adminUser", current_setting('is_superuser') = 'on' as "adminIsSuperuser",
     current_setting('server_version_num')::int / 10000 as "serverMajor"
   from (values ($1::text, $2::text)) as wanted (role, database)
     left join pg_roles r on r.rolname = wanted.role
     left join pg_database d on d.datname = wanted.database`;
+
+/** The {@linkcode SessionFindings} for databases ($1). */
+export const SESSIONS_SQL = `
+  select distinct r.rolname::text as role, left(shobj_description(r.oid, 'pg_authid'), 1024) as comment,
+    current_setting('is_superuser') = 'on' or not r.rolsuper and
+      (pg_has_role(r.oid, 'usage') or pg_has_role('pg_signal_backend', 'usage')) as endable
+  from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
+  where a.datname = any($1::text[])`;

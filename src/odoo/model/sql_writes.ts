@@ -59,8 +59,25 @@ export interface DropReadOnlyRoleOptions extends DropRoleOptions {
   readonly database: string;
 }
 
+/** Three names for the databases of one instance: what is served, what is to be, what was. */
+export interface SwapDatabaseOptions {
+  readonly live: string;
+  /** Where the new data was built. */
+  readonly side: string;
+  /** Where the former data is kept. */
+  readonly old: string;
+  /** Owns all of them. */
+  readonly role: string;
+  readonly ownership: Ownership;
+}
+
+/** The new database takes the place of the one that is served, or gives it back. */
+export type SwapWrite =
+  | { readonly type: "swapDatabase" } & SwapDatabaseOptions
+  | { readonly type: "unswapDatabase" } & SwapDatabaseOptions;
+
 /** A change of one role or database. */
-export type SqlWrite =
+export type ObjectWrite =
   | { readonly type: "ensureRole" } & EnsureRoleOptions
   | { readonly type: "adoptRole" } & AdoptRoleOptions
   | { readonly type: "restrictRole" } & RestrictRoleOptions
@@ -69,6 +86,14 @@ export type SqlWrite =
   | { readonly type: "ensureDatabase" } & EnsureDatabaseOptions
   | { readonly type: "dropDatabase" } & DropDatabaseOptions
   | { readonly type: "dropRole" } & DropRoleOptions;
+
+/** Any change. */
+export type SqlWrite = ObjectWrite | SwapWrite;
+
+/** Whether a write renames databases. */
+export function isSwap(write: SqlWrite): write is SwapWrite {
+  return write.type === "swapDatabase" || write.type === "unswapDatabase";
+}
 
 /** The write in words: `create role "x"`. */
 export function describeWrite(write: SqlWrite): string {
@@ -80,15 +105,18 @@ export function describeWrite(write: SqlWrite): string {
 export function writeProblem(write: SqlWrite): string | undefined {
   const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
   const password = login ? passwordProblem(write.password) : undefined;
-  const names = [..."role" in write ? [write.role] : [], ..."database" in write ? [write.database] : []];
+  const databases = isSwap(write) ? [write.live, write.side, write.old] : "database" in write ? [write.database] : [];
+  const names = [..."role" in write ? [write.role] : [], ...databases];
+  if (new Set(databases).size < databases.length) return "two of its databases have the same name";
   const name = names.map(identifierProblem).find((problem) => problem !== undefined);
   const owner = ownerProblem(write.ownership.uid);
   if (owner) return `the owner cannot be used: ${owner}`;
   return name ? `the name cannot be used: ${name}` : password && `the password cannot be used: ${password}`;
 }
 
-/** Whether the inventory says that the write has been done. What is to be dropped is always looked for. */
+/** Whether the inventory says that the write has been done. What is to be dropped or renamed is always looked for. */
 export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
+  if (isSwap(write)) return false;
   if (write.type === "dropRole" || write.type === "dropReadOnlyRole" || write.type === "dropDatabase") return false;
   const { ownership: role, createsDatabases } = facts.roles.get(write.role) ?? {};
   if (role?.uid !== write.ownership.uid) return false;
@@ -99,8 +127,8 @@ export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
   return database?.owner === write.role && database.ownership?.uid === write.ownership.uid;
 }
 
-/** What the inventory says after the write. */
-export function inventoryWrite(write: SqlWrite): InventoryWrite {
+/** What the inventory says after the write; after a swap it is read anew. */
+export function inventoryWrite(write: ObjectWrite): InventoryWrite {
   const { ownership } = write;
   switch (write.type) {
     case "ensureRole":
@@ -122,5 +150,6 @@ export function inventoryWrite(write: SqlWrite): InventoryWrite {
 }
 
 function subjectOf(write: SqlWrite): string {
+  if (isSwap(write)) return write.live;
   return write.type === "ensureDatabase" || write.type === "dropDatabase" ? write.database : write.role;
 }

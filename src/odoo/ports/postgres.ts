@@ -18,8 +18,9 @@ import {
   type PostgresReason,
 } from "../model/database.ts";
 import { planWrite } from "../model/sql.ts";
-import { type Findings, INVENTORY_SQL, LOOK_SQL } from "../model/sql_look.ts";
-import { describeWrite, type SqlWrite } from "../model/sql_writes.ts";
+import { type Findings, INVENTORY_SQL, LOOK_SQL, type SessionFindings, SESSIONS_SQL } from "../model/sql_look.ts";
+import { planSwap, type SwapPlan } from "../model/sql_swap.ts";
+import { describeWrite, isSwap, type SqlWrite, type SwapWrite } from "../model/sql_writes.ts";
 
 /** Options of {@linkcode PostgresError}. */
 export interface PostgresErrorOptions extends ErrorOptions {
@@ -44,6 +45,11 @@ export class PostgresError extends Error implements PostgresFailure {
 /** A role or database bears no mark of this owner; nothing was touched. */
 export class OwnershipError extends Error {
   override readonly name = "OwnershipError";
+}
+
+/** Databases are not as the write expects them; nothing was touched, and only somebody who looks into it can help. */
+export class DatabaseConflictError extends Error {
+  override readonly name = "DatabaseConflictError";
 }
 
 /** Options of {@linkcode PostgresPool}. */
@@ -134,19 +140,20 @@ export class PostgresPool {
     });
   }
 
-  /** Makes it so. Throws {@linkcode OwnershipError} if the role or database is another's. */
+  /**
+   * Makes it so. Throws {@linkcode OwnershipError} if the role or database is another's, {@linkcode DatabaseConflictError}
+   * if something stands in its way.
+   */
   async write(write: SqlWrite): Promise<void> {
     const { databaseTimeoutMs, statementTimeoutMs } = this.#options;
     const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
     const secret = login ? await passwordVerifier(write.password) : "";
     await this.#use(describeWrite(write), async (client) => {
-      const names = ["role" in write ? write.role : null, "database" in write ? write.database : null];
-      const { rows: [found] } = await client.query<Findings>(LOOK_SQL, names);
-      if (!found) throw new TypeError("the server gave no row");
-      const plan = planWrite(found, write, secret);
+      const plan = isSwap(write) ? await swapPlan(client, write) : planWrite(await look(client, write), write, secret);
       if ("foreign" in plan) {
         throw new OwnershipError(`Cannot ${describeWrite(write)}: ${plan.foreign} is not marked as this owner's`);
       }
+      if ("conflict" in plan) throw new DatabaseConflictError(`Cannot ${describeWrite(write)}: ${plan.conflict}`);
       for (const { text, slow, database } of plan) {
         if (database !== undefined) {
           await this.#sendTo(database, { text, insteadOf: client });
@@ -168,7 +175,7 @@ export class PostgresPool {
       certain = true;
       return result;
     } catch (error) {
-      certain = error instanceof OwnershipError;
+      certain = error instanceof OwnershipError || error instanceof DatabaseConflictError;
       throw certain ? error : this.#errorOf(error, { verb, connected: true });
     } finally {
       client.release(!certain);
@@ -296,6 +303,26 @@ export class PostgresPool {
     const message = `Cannot ${context.verb} at ${host}:${port} as ${JSON.stringify(adminUser)}: ${state.slice(0, 300)}`;
     return new PostgresError(message, { reason, connected: context.connected, cause: error });
   }
+}
+
+/** What is there of a role and a database. */
+async function look(
+  client: PoolClient,
+  names: { readonly role?: string; readonly database?: string },
+): Promise<Findings> {
+  const { rows: [found] } = await client.query<Findings>(LOOK_SQL, [names.role ?? null, names.database ?? null]);
+  if (!found) throw new TypeError("the server gave no row");
+  return found;
+}
+
+async function swapPlan(client: PoolClient, write: SwapWrite): Promise<SwapPlan> {
+  const { role } = write;
+  const live = await look(client, { role, database: write.live });
+  const side = await look(client, { role, database: write.side });
+  const old = await look(client, { role, database: write.old });
+  const names = [write.live, write.side, write.old];
+  const { rows: sessions } = await client.query<SessionFindings>(SESSIONS_SQL, [names]);
+  return planSwap({ live, side, old, sessions }, write);
 }
 
 /** The SQLSTATE of an error that the server sent. */

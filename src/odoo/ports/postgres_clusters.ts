@@ -28,8 +28,10 @@ import {
   type EnsureReadOnlyRoleOptions,
   type EnsureRoleOptions,
   inventoryWrite,
+  isSwap,
   isWritten,
   type SqlWrite,
+  type SwapDatabaseOptions,
   writeProblem,
 } from "../model/sql_writes.ts";
 
@@ -159,6 +161,19 @@ export class PostgresCluster {
     return this.write({ type: "dropDatabase", ...options });
   }
 
+  /**
+   * Ends the sessions of both, and lets the side database take the place of the live one, which is kept as the old one with
+   * nobody let in; both or neither. Again is the same as once.
+   */
+  swapDatabase(options: SwapDatabaseOptions): Promise<void> {
+    return this.write({ type: "swapDatabase", ...options });
+  }
+
+  /** The way back, from wherever a swap came to a stop: the old database is live again. Again is the same as once. */
+  unswapDatabase(options: SwapDatabaseOptions): Promise<void> {
+    return this.write({ type: "unswapDatabase", ...options });
+  }
+
   /** A role that can log in and read this one database. Nothing is sent if the inventory has it so. */
   ensureReadOnlyRole(options: EnsureReadOnlyRoleOptions): Promise<void> {
     return this.write({ type: "ensureReadOnlyRole", ...options });
@@ -184,6 +199,7 @@ export class PostgresCluster {
       this.#known(); // the server may have gone while we waited
       return this.#send(write);
     });
+    if (isSwap(write)) return void await this.refresh();
     const done = inventoryWrite(write);
     if (this.#reading) this.#unread.push(done);
     if (this.#facts.known) this.#setFacts(afterWrite(this.#facts, done));

@@ -9,7 +9,7 @@ import {
   describeWrite,
   inventoryWrite,
   isWritten,
-  type SqlWrite,
+  type ObjectWrite,
   writeProblem,
 } from "../../../src/odoo/model/sql_writes.ts";
 
@@ -18,12 +18,12 @@ const SIGNED = formatOwnership(OURS);
 const MARKED = formatOwnership({ uid: OURS.uid });
 const OTHERS = formatOwnership({ uid: "uid-2", secretVersion: "s/1" });
 
-const ROLE: SqlWrite = { type: "ensureRole", role: "r", password: "p", ownership: OURS };
-const DATABASE: SqlWrite = { type: "ensureDatabase", database: "d", role: "r", ownership: OURS };
-const DROP_DATABASE: SqlWrite = { type: "dropDatabase", database: "d", ownership: OURS };
-const DROP_ROLE: SqlWrite = { type: "dropRole", role: "r", ownership: OURS };
+const ROLE: ObjectWrite = { type: "ensureRole", role: "r", password: "p", ownership: OURS };
+const DATABASE: ObjectWrite = { type: "ensureDatabase", database: "d", role: "r", ownership: OURS };
+const DROP_DATABASE: ObjectWrite = { type: "dropDatabase", database: "d", ownership: OURS };
+const DROP_ROLE: ObjectWrite = { type: "dropRole", role: "r", ownership: OURS };
 
-const READ_ONLY: SqlWrite = {
+const READ_ONLY: ObjectWrite = {
   type: "ensureReadOnlyRole",
   role: "r_ro",
   password: "p",
@@ -31,10 +31,10 @@ const READ_ONLY: SqlWrite = {
   connectionLimit: 7,
   ownership: OURS,
 };
-const DROP_READ_ONLY: SqlWrite = { type: "dropReadOnlyRole", role: "r_ro", database: "d", ownership: OURS };
+const DROP_READ_ONLY: ObjectWrite = { type: "dropReadOnlyRole", role: "r_ro", database: "d", ownership: OURS };
 
-const ADOPT: SqlWrite = { type: "adoptRole", role: "r", ownership: { uid: OURS.uid } };
-const RESTRICT: SqlWrite = { type: "restrictRole", role: "r", ownership: { uid: OURS.uid } };
+const ADOPT: ObjectWrite = { type: "adoptRole", role: "r", ownership: { uid: OURS.uid } };
+const RESTRICT: ObjectWrite = { type: "restrictRole", role: "r", ownership: { uid: OURS.uid } };
 
 const NOTHING: Findings = {
   roleFound: false,
@@ -45,6 +45,7 @@ const NOTHING: Findings = {
   databaseComment: null,
   databaseOwnerComment: null,
   halfDropped: false,
+  databaseClosed: false,
   adminUser: "admin",
   adminIsSuperuser: true,
   serverMajor: 18,
@@ -80,7 +81,7 @@ const ALTER_READER =
 const END_READER = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'r_ro'";
 
 /** What is found → the statements, or the name that is another's. */
-const PLANS: Record<string, { given: [Findings, SqlWrite]; want: readonly string[] | string }> = {
+const PLANS: Record<string, { given: [Findings, ObjectWrite]; want: readonly string[] | string }> = {
   "a role is created, signed and given its password in one transaction": {
     given: [NOTHING, ROLE],
     want: [`${CREATE_ROLE}; ${SIGN_ROLE}; ${SET_PASSWORD}`],
@@ -226,7 +227,7 @@ for (const [sentence, { given: [found, write], want }] of Object.entries(PLANS))
 }
 
 Deno.test("planWrite() marks what waits for a checkpoint as slow", () => {
-  const slow = (found: Findings, write: SqlWrite) => {
+  const slow = (found: Findings, write: ObjectWrite) => {
     const plan = planWrite(found, write, "S");
     assert(!("foreign" in plan));
     return plan.filter((statement) => statement.slow).map(({ text }) => text);
