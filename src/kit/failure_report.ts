@@ -1,12 +1,45 @@
-/** The condition `Reconciled`, in which an operator tells people about failing reconciles. Pure. */
+/** In which conditions an operator tells people about failing reconciles, and what they say. Pure. */
 import type { Change } from "./cache.ts";
-import { conditionOf } from "./conditions.ts";
-import { isOverQuota, NotOursError } from "./errors.ts";
+import { conditionOf, type ConditionState } from "./conditions.ts";
+import { ApiError, isInvalid, isOverQuota, messageOf, NotOursError } from "./errors.ts";
 import { hashOf } from "./hash.ts";
 import type { Condition, KubeObject } from "./types.ts";
 
-/** Condition that says whether the last reconcile could do all it wanted; absent until one could not. */
-export const RECONCILED = "Reconciled";
+/** A condition to be told; whoever tells it knows the generation. */
+export type Told = Omit<ConditionState, "observedGeneration">;
+
+/**
+ * How an operator tells of reconciles that fail.
+ *
+ * @example
+ * ```ts
+ * const SYNCED: FailureReport = {
+ *   types: ["Synced"],
+ *   failed: (error) => [{ type: "Synced", status: "False", reason: reasonOf(error), message: messageOf(error) }],
+ * };
+ * operator(WebApp).reportsFailures(SYNCED); // and its reconcile ends with the status that says Synced=True
+ * ```
+ */
+export interface FailureReport {
+  /** The conditions that it writes. A change of nothing else brings no object back before its backoff. */
+  readonly types: readonly string[];
+  /** What to say when a reconcile has failed. */
+  readonly failed: (error: unknown) => readonly Told[];
+  /** What to say when one has not. @default nothing: the reconcile's own status says it */
+  readonly succeeded?: (conditions: readonly Condition[]) => readonly Told[];
+}
+
+const RECONCILED = "Reconciled";
+
+/** The report of an operator that asks for none: condition `Reconciled`, absent until a reconcile fails. */
+export const RECONCILED_REPORT: FailureReport = {
+  types: [RECONCILED],
+  failed: (error) => [{ type: RECONCILED, status: "False", reason: reasonOf(error), message: messageOf(error) }],
+  succeeded: (conditions) =>
+    conditionOf(conditions, RECONCILED)?.status === "False"
+      ? [{ type: RECONCILED, status: "True", reason: "Reconciled", message: "" }]
+      : [],
+};
 
 /** `status.conditions` of any object. */
 export function conditionsOf(object: KubeObject | undefined): readonly Condition[] {
@@ -16,21 +49,24 @@ export function conditionsOf(object: KubeObject | undefined): readonly Condition
 /** The reason under which an error is told. */
 export function reasonOf(error: unknown): string {
   if (error instanceof NotOursError) return "NameConflict";
-  return isOverQuota(error) ? "QuotaExceeded" : "ReconcileFailed";
+  if (isOverQuota(error)) return "QuotaExceeded";
+  if (error instanceof ApiError && error.status === 403) return "Forbidden";
+  return isInvalid(error) ? "Invalid" : "ReconcileFailed";
 }
 
 /** Whether a change is our own report and nothing else: to react would bring a failing object back before its backoff. */
-export function isOnlyReport({ object, previous, deleted }: Change<KubeObject>): boolean {
-  if (deleted || !previous || reportOf(object) === reportOf(previous)) return false; // the hashes below are for few
-  return hashOf(withoutReport(object)) === hashOf(withoutReport(previous));
+export function isOnlyReport({ object, previous, deleted }: Change<KubeObject>, types: readonly string[]): boolean {
+  if (deleted || !previous) return false;
+  if (reportOf(object, types) === reportOf(previous, types)) return false; // the hashes below are for few
+  return hashOf(withoutReport(object, types)) === hashOf(withoutReport(previous, types));
 }
 
-function reportOf(object: KubeObject): string | undefined {
-  return JSON.stringify(conditionOf(conditionsOf(object), RECONCILED));
+function reportOf(object: KubeObject, types: readonly string[]): string {
+  return JSON.stringify(types.map((type) => conditionOf(conditionsOf(object), type)));
 }
 
-function withoutReport(object: KubeObject): unknown {
-  const conditions = conditionsOf(object).filter(({ type }) => type !== RECONCILED);
+function withoutReport(object: KubeObject, types: readonly string[]): unknown {
+  const conditions = conditionsOf(object).filter(({ type }) => !types.includes(type));
   const metadata = { ...object.metadata, resourceVersion: undefined };
   return { ...object, metadata, status: { ...statusOf(object), conditions } };
 }

@@ -26,6 +26,7 @@ export * from "./controller.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
+export * from "./failure_report.ts";
 export * from "./field_ownership.ts";
 export * from "./finalizer.ts";
 export * from "./hash.ts";

@@ -18,13 +18,13 @@ import { loadAccess } from "./access.ts";
 import type { ClusterAccess } from "./credentials.ts";
 import { Informer, type InformerOptions, type Store } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
-import { type Clock, pause, systemClock, timestamp } from "./clock.ts";
-import { conditionOf, type ConditionState, setCondition } from "./conditions.ts";
+import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
 import { Controller, done, type Outcome } from "./controller.ts";
-import { ApiError, isConflict, messageOf, TerminalError } from "./errors.ts";
+import { ApiError, messageOf, TerminalError } from "./errors.ts";
 import { EventRecorder } from "./events.ts";
-import { conditionsOf, isOnlyReport, reasonOf, RECONCILED } from "./failure_report.ts";
+import { type FailureReport, isOnlyReport, RECONCILED_REPORT } from "./failure_report.ts";
+import { FailureReporter } from "./failure_reporter.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
 import { getLogger, type Logger } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
@@ -117,6 +117,7 @@ export class Operator<Spec, Status> {
   } | undefined;
   #reconcile: Handler<CustomObject<Spec, Status>> = () => Promise.resolve(done());
   #gone: GoneHandler = () => Promise.resolve();
+  #report: FailureReport = RECONCILED_REPORT;
 
   constructor(type: ResourceType<CustomObject<Spec, Status>>) {
     this.#type = type;
@@ -170,6 +171,12 @@ export class Operator<Spec, Status> {
     return this;
   }
 
+  /** How people are told of reconciles that fail. @default RECONCILED_REPORT */
+  reportsFailures(report: FailureReport): this {
+    this.#report = report;
+    return this;
+  }
+
   /**
    * Runs until stopped: resolves after a graceful stop.
    *
@@ -190,7 +197,7 @@ export class Operator<Spec, Status> {
       const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
-        if (!isOnlyReport(change)) queue.add(change.key, change.initial ? "background" : "fresh");
+        if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, change.initial ? "background" : "fresh");
       });
       for (const { wire } of others) wire(queue);
       const events = new EventRecorder(client, { controller: name, instance: options.instance ?? name, log, clock });
@@ -226,7 +233,10 @@ export class Operator<Spec, Status> {
           line,
         ) => line !== undefined);
       await runInStages([
-        [garbageCollection({ clock }), ...(health ? [healthServer({ ...health, metrics, problems })] : [])],
+        [
+          garbageCollection({ clock }),
+          ...(health ? [healthServer({ ...health, metrics, problems })] : []),
+        ],
         [...caches, ...further],
         [{
           name: "controller",
@@ -282,17 +292,15 @@ export class Operator<Spec, Status> {
       return done();
     }
     const context = new ReconcileContext(parts, object, run);
+    const reporter = new FailureReporter(this.#type, this.#report);
     try {
       const outcome = await this.#step(object, primary, context);
       const now = primary.store.get(key);
-      if (outcome.type === "failed") await this.#tryReportFailure(now, outcome.error, context);
-      const failed = conditionOf(conditionsOf(now), RECONCILED)?.status === "False";
-      if (now && failed && outcome.type !== "failed") {
-        await this.#setReconciled(now, context, { status: "True", reason: "Reconciled", message: "" });
-      }
+      if (outcome.type === "failed") await reporter.tryFailed(now, context, outcome.error);
+      else await reporter.succeeded(now, context);
       return outcome;
     } catch (error) {
-      await this.#tryReportFailure(primary.store.get(key), error, context);
+      await reporter.tryFailed(primary.store.get(key), context, error);
       throw error;
     }
   }
@@ -317,38 +325,6 @@ export class Operator<Spec, Status> {
       case "ignore":
         return done();
     }
-  }
-
-  /** Event and condition for the user; a server that cannot be reached cannot be told either. */
-  async #tryReportFailure(
-    object: Stored<CustomObject<Spec, Status>> | undefined,
-    error: unknown,
-    context: ReconcileContext,
-  ): Promise<void> {
-    if (!object || context.signal.aborted || isConflict(error) || (error instanceof ApiError && error.status === 0)) {
-      return;
-    }
-    const reason = reasonOf(error);
-    context.event({ type: "Warning", reason, note: messageOf(error) }, object);
-    try {
-      await this.#setReconciled(object, context, { status: "False", reason, message: messageOf(error) });
-    } catch (cause) {
-      context.log.debug("Cannot report a failure in status", { error: messageOf(cause) });
-    }
-  }
-
-  async #setReconciled(
-    object: Stored<CustomObject<Spec, Status>>,
-    context: ReconcileContext,
-    state: Pick<ConditionState, "status" | "reason" | "message">,
-  ): Promise<void> {
-    const observedGeneration = object.metadata.generation ?? 0;
-    const conditions = setCondition(
-      conditionsOf(object),
-      { type: RECONCILED, ...state, observedGeneration },
-      timestamp(context.clock.now()),
-    );
-    await context.setConditions(this.#type, object, conditions);
   }
 }
 
