@@ -17,6 +17,7 @@ export interface Metrics {
   readonly relists: Counter<"kind">;
   readonly watchEvents: Counter<"kind" | "type">;
   readonly cachedObjects: Gauge<"kind">;
+  readonly eventLoopLagSeconds: Histogram;
 }
 
 /** A fresh registry with the kit's metrics and the process's own. */
@@ -71,6 +72,12 @@ export function createMetrics(): Metrics {
       name: "cache_objects",
       help: "Objects held in memory",
       labelNames: ["kind"],
+      registers,
+    }),
+    eventLoopLagSeconds: new Histogram({
+      name: "event_loop_lag_seconds",
+      help: "How late a timer was, by a sample each second",
+      buckets: SECONDS,
       registers,
     }),
   };

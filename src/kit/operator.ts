@@ -22,6 +22,7 @@ import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
 import { Controller, done, type Outcome } from "./controller.ts";
 import { ApiError, messageOf, TerminalError } from "./errors.ts";
+import { eventLoopLag } from "./event_loop_lag.ts";
 import { EventRecorder } from "./events.ts";
 import { type FailureReport, isOnlyReport, RECONCILED_REPORT } from "./failure_report.ts";
 import { FailureReporter } from "./failure_reporter.ts";
@@ -235,6 +236,7 @@ export class Operator<Spec, Status> {
       await runInStages([
         [
           garbageCollection({ clock }),
+          eventLoopLag({ clock, observe: (seconds) => metrics.eventLoopLagSeconds.observe(seconds) }),
           ...(health ? [healthServer({ ...health, metrics, problems })] : []),
         ],
         [...caches, ...further],

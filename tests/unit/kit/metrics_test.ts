@@ -31,9 +31,11 @@ Deno.test("serveHealth() says what is missing on /readyz while /healthz is ok", 
 Deno.test("serveHealth() shows the kit's metrics and the process's own on /metrics", async () => {
   await withServer([], async (get, metrics) => {
     metrics.apiRequests.inc({ method: "GET", code: "200" });
+    metrics.eventLoopLagSeconds.observe(0.02);
     const [status, text] = await get("/metrics");
     assertEquals(status, 200);
     assertMatch(text, /^rest_client_requests_total\{method="GET",code="200"\} 1$/m);
+    assertMatch(text, /^event_loop_lag_seconds_bucket\{le="0.025"\} 1$/m);
     assertMatch(text, /^process_resident_memory_bytes \d+$/m);
   });
 });
