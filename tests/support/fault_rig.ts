@@ -1,6 +1,6 @@
 /** A rig whose operator reaches the API server through the fault proxy; the test itself goes past it. */
 import { type FaultProxy, startFaultProxy } from "../../dev/fault_proxy.ts";
-import { OPERATOR_USER, prepareForOperator } from "../../dev/operator.ts";
+import { OPERATOR_USER, type OperatorOptions, prepareForOperator } from "../../dev/operator.ts";
 import { type Rig, type RigOptions, startRig } from "./rig.ts";
 
 /** What {@linkcode startFaultRig} starts. */
@@ -10,12 +10,20 @@ export interface FaultRig {
   stop(): Promise<void>;
 }
 
+/** Options of {@linkcode startFaultRig}. */
+export interface FaultRigOptions extends Omit<RigOptions, "bare"> {
+  readonly operator?: Omit<OperatorOptions, "kubeconfig">;
+}
+
 /** Starts cluster, proxy and operator. */
-export async function startFaultRig(options: Omit<RigOptions, "bare"> = {}): Promise<FaultRig> {
+export async function startFaultRig({ operator = {}, ...options }: FaultRigOptions = {}): Promise<FaultRig> {
   const rig = await startRig({ ...options, bare: true });
   await prepareForOperator(rig.client, rig.cluster);
   const proxy = await startFaultProxy(await rig.cluster.accessFor(OPERATOR_USER));
-  await rig.start({ kubeconfig: await proxy.writeKubeconfig(`${rig.cluster.directory}/proxy.kubeconfig`) });
+  await rig.start({
+    ...operator,
+    kubeconfig: await proxy.writeKubeconfig(`${rig.cluster.directory}/proxy.kubeconfig`),
+  });
   return {
     rig,
     proxy,
