@@ -99,7 +99,7 @@ async function adopted(namespace: string, name: string, reason: string) {
     if (condition?.reason === reason) return status;
     throw new Error(`phase ${status?.phase}, Adopted: ${condition?.reason}: ${condition?.message}; ${
       JSON.stringify(
-        conditionOf(status?.conditions, "Reconciled"),
+        conditionOf(status?.conditions, "ChildrenApplied"),
       )
     }`);
   }, { timeoutMs: TIMEOUT_MS, intervalMs: 100 });

@@ -20,6 +20,7 @@ import {
 } from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
+import { silence } from "../support/silence.ts";
 
 let rig: Rig;
 
@@ -175,21 +176,65 @@ for (const [what, { name = "odd", spec, reason }] of Object.entries(STORED_BEFOR
   });
 }
 
-Deno.test("a foreign object of the wanted name is left byte-identical, and the instance says whose it is not", async () => {
+Deno.test("a foreign object of the wanted name stays byte-identical, is named in NameConflict while it lasts, and hinders no other child", async () => {
   const namespace = await rig.namespace();
-  const { Service } = await import("../../src/kit/mod.ts");
+  const { Deployment, PersistentVolumeClaim, Service } = await import("../../src/kit/mod.ts");
   const foreign = await rig.client.create(Service, {
     metadata: { name: "taken", namespace },
     spec: { selector: { app: "other" }, ports: [{ port: 80 }] },
   });
   await rig.create(namespace, "taken");
-  await eventually("the condition Reconciled is False", async () => {
-    const instance = await rig.client.get(OdooInstanceKind, { namespace, name: "taken" });
-    const reconciled = conditionOf(instance.status?.conditions, "Reconciled");
-    return reconciled?.status === "False" && reconciled.reason === "NameConflict" &&
-      reconciled.message.includes("Service");
+  const told = await eventually("both conditions tell of it", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "taken" });
+    const [applied, conflict] = ["ChildrenApplied", "NameConflict"].map((type) =>
+      conditionOf(status?.conditions, type)
+    );
+    assertEquals([applied?.status, applied?.reason], ["False", "NameConflict"]);
+    assertEquals([conflict?.status, conflict?.reason], ["True", "NameTaken"]);
+    return conflict;
   });
+  assertStringIncludes(told.message, `Cannot use Service ${namespace}/taken: it exists`);
+  await rig.client.get(PersistentVolumeClaim, { namespace, name: "taken-filestore-pvc" });
+  await rig.client.get(Service, { namespace, name: "taken-blocked" });
+  await silence(rig);
+  const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "taken" });
+  assertEquals(conditionOf(status?.conditions, "NameConflict"), told);
   assertEquals(await rig.client.get(Service, { namespace, name: "taken" }), foreign);
   await rig.client.delete(Service, foreign.metadata);
-  await rig.inPhase(namespace, "taken", "Running", { timeoutMs: 60_000 });
+  const healed = await rig.inPhase(namespace, "taken", "Running", { timeoutMs: 60_000 });
+  await rig.client.get(Deployment, { namespace, name: "taken" });
+  const [applied, conflict] = ["ChildrenApplied", "NameConflict"].map((type) =>
+    conditionOf(healed.status?.conditions, type)
+  );
+  assertEquals([applied?.status, applied?.reason], ["True", "AllApplied"]);
+  assertEquals([conflict?.status, conflict?.reason], ["False", "NoConflict"]);
+});
+
+Deno.test("a single child that the API server refuses is told in ChildrenApplied with the server's words, and healed by the spec", async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "odd");
+  const before = await rig.inPhase(namespace, "odd", "Running");
+  assertEquals(conditionOf(before.status?.conditions, "ChildrenApplied")?.status, "True");
+  assertEquals(conditionOf(before.status?.conditions, "NameConflict"), undefined);
+  const set = (value: unknown) =>
+    rig.client.patch(OdooInstanceKind, { namespace, name: "odd" }, [
+      { op: "add", path: "/spec/podAnnotations", value },
+    ]);
+  const { metadata: { generation } } = await set({ "not a name": "x" });
+  const refused = await eventually("the condition", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "odd" });
+    const condition = conditionOf(status?.conditions, "ChildrenApplied");
+    return condition?.status === "False" && condition;
+  });
+  assertEquals([refused.reason, refused.observedGeneration], ["Invalid", generation]);
+  assertStringIncludes(refused.message, "spec.template.annotations");
+  await set({ "a-name": "x" });
+  const healed = await rig.inPhase(namespace, "odd", "Running");
+  const condition = await eventually("it is taken back", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "odd" });
+    const condition = conditionOf(status?.conditions, "ChildrenApplied");
+    return condition?.status === "True" && condition;
+  });
+  assertEquals(condition.reason, "AllApplied");
+  assertEquals(conditionOf(healed.status?.conditions, "NameConflict"), undefined);
 });

@@ -288,6 +288,7 @@ Deno.test("of two instances whose children have one name the later is refused un
     await rig.create(namespace, name);
     const { status } = await rig.inPhase(namespace, name, "Error", { reason: "NameConflict" });
     assertStringIncludes(status?.message ?? "", "instance twin ");
+    await condition(namespace, name, "NameConflict", "OlderInstance");
   }
   await rig.client.delete(OdooInstanceKind, { namespace, name: "twin-cron" });
   await rig.gone(OdooInstanceKind, namespace, "twin-cron");
@@ -295,6 +296,7 @@ Deno.test("of two instances whose children have one name the later is refused un
   await rig.inPhase(namespace, "twin", "Running");
   await rig.client.delete(OdooInstanceKind, { namespace, name: "twin" });
   await rig.inPhase(namespace, "twin-blocked", "Running", { timeoutMs: 60_000 });
+  await condition(namespace, "twin-blocked", "NameConflict", "NoConflict");
 });
 
 Deno.test("a foreign object of a child's name is left byte for byte", async () => {
@@ -304,7 +306,7 @@ Deno.test("a foreign object of a child's name is left byte for byte", async () =
     spec: { ports: [{ port: 80 }] },
   });
   await rig.create(namespace, "taken");
-  await condition(namespace, "taken", "Reconciled", "NameConflict");
+  await condition(namespace, "taken", "ChildrenApplied", "NameConflict");
   assertEquals(await rig.client.get(Service, { namespace, name: "taken" }), mine);
 });
 

@@ -167,11 +167,11 @@ Deno.test("a Secret that a tenant has edited is not obeyed, and the condition sa
     ]);
     await eventually(`the condition speaks of ${what}`, async () => {
       const instance = await rig.client.get(OdooInstanceKind, { namespace, name: "mallory" });
-      const reconciled = conditionOf(instance.status?.conditions, "Reconciled");
-      assertStringIncludes(reconciled?.message ?? "", "Delete it, and it is made anew");
-      assertStringIncludes(reconciled?.message ?? "", username === role ? "password" : "username");
-      assert(!reconciled?.message.includes("stolen"));
-      return reconciled?.status === "False";
+      const applied = conditionOf(instance.status?.conditions, "ChildrenApplied");
+      assertStringIncludes(applied?.message ?? "", "Delete it, and it is made anew");
+      assertStringIncludes(applied?.message ?? "", username === role ? "password" : "username");
+      assert(!applied?.message.includes("stolen"));
+      return applied?.status === "False";
     });
     assertEquals(await login(role, old, database), true, what);
   }

@@ -83,7 +83,7 @@ Deno.test("a mebibyte of configOptions is refused where no Odoo has so many, els
     const instance = await victim(client());
     return isAnswered(instance) && instance;
   });
-  const report = conditionOf(answered.status?.conditions, "Reconciled");
+  const report = conditionOf(answered.status?.conditions, "ChildrenApplied");
   assert(report?.status !== "False" || report.message.length > 20, "a refusal has a reason");
   await client().patch(OdooInstanceKind, { namespace, name: "victim" }, [{
     op: "replace",

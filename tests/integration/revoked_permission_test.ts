@@ -52,7 +52,7 @@ Deno.test("an operator that may not patch Deployments any more says so, tries no
   await rig.client.patch(OdooInstanceKind, address, [{ op: "replace", path: "/spec/replicas", value: 2 }]);
   const condition = await eventually("the condition", async () => {
     const { status } = await rig.client.get(OdooInstanceKind, address);
-    const condition = conditionOf(status?.conditions, "Reconciled");
+    const condition = conditionOf(status?.conditions, "ChildrenApplied");
     return condition?.status === "False" && condition;
   });
   assertStringIncludes(condition.message, `cannot patch resource "deployments" in API group "apps"`);
@@ -67,7 +67,7 @@ Deno.test("an operator that may not patch Deployments any more says so, tries no
   await rig.inPhase(namespace, "shop", "Running");
   await eventually("the condition is taken back", async () => {
     const { status } = await rig.client.get(OdooInstanceKind, address);
-    return conditionOf(status?.conditions, "Reconciled")?.status === "True";
+    return conditionOf(status?.conditions, "ChildrenApplied")?.status === "True";
   });
   await silence(rig, { user: USER });
 });

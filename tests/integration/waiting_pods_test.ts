@@ -71,22 +71,30 @@ async function podsOf(namespace: string, app: string): Promise<readonly Stored<P
   return (await rig.client.list(Pod, { namespace, labelSelector: `app=${app}` })).items;
 }
 
-Deno.test("a namespace that may have no volume is told in the condition Reconciled, and heals", async () => {
+Deno.test("a namespace that may have no volume is told in the condition ChildrenApplied, and heals", async () => {
   const namespace = await rig.namespace();
   await allowNone(namespace, "persistentvolumeclaims");
   await rig.create(namespace, "files");
-  const { message } = await said(namespace, "files", { type: "Reconciled", status: "False", reason: "QuotaExceeded" });
+  const { message } = await said(namespace, "files", {
+    type: "ChildrenApplied",
+    status: "False",
+    reason: "QuotaExceeded",
+  });
   assertStringIncludes(message, 'persistentvolumeclaims "files-filestore-pvc" is forbidden: exceeded quota: none');
   await allowAll(namespace);
-  await said(namespace, "files", { type: "Reconciled", status: "True" });
+  await said(namespace, "files", { type: "ChildrenApplied", status: "True" });
   await running(namespace, "files", HEALED);
 });
 
-Deno.test("a namespace that may have no Job is told in the condition Reconciled, and heals", async () => {
+Deno.test("a namespace that may have no Job is told in the condition ChildrenApplied, and heals", async () => {
   const namespace = await rig.namespace();
   await allowNone(namespace, "count/jobs.batch");
   await rig.create(namespace, "idle");
-  const { message } = await said(namespace, "idle", { type: "Reconciled", status: "False", reason: "QuotaExceeded" });
+  const { message } = await said(namespace, "idle", {
+    type: "ChildrenApplied",
+    status: "False",
+    reason: "QuotaExceeded",
+  });
   assertStringIncludes(message, "exceeded quota: none, requested: count/jobs.batch=1");
   await allowAll(namespace);
   await running(namespace, "idle", HEALED);

@@ -38,7 +38,8 @@ function read(name: string): Promise<Stored<OdooInstance>> {
 
 function isHealthy({ metadata, status }: Stored<OdooInstance>): boolean {
   const is = (type: string) => conditionOf(status?.conditions, type)?.status;
-  return status?.observedGeneration === metadata.generation && is("Ready") === "True" && is("Reconciled") !== "False";
+  return status?.observedGeneration === metadata.generation && is("Ready") === "True" &&
+    is("ChildrenApplied") !== "False";
 }
 
 /** By place, so that the instance is healed between two places. */

@@ -94,7 +94,7 @@ function placed(around: unknown, schema: StructuralSchema | undefined, path: Tri
 
 /** Looked at since it became so: either carried out, or said why not. */
 export function isAnswered({ metadata, status }: Stored<OdooInstance>): boolean {
-  const report = conditionOf(status?.conditions, "Reconciled");
+  const report = conditionOf(status?.conditions, "ChildrenApplied");
   const refused = report?.status === "False" && report.observedGeneration === metadata.generation && report.message;
   return Boolean(refused) || status?.observedGeneration === metadata.generation;
 }

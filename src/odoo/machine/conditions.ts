@@ -12,6 +12,7 @@ import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
+import { childConditions, clusterChange } from "./child_conditions.ts";
 import { configurationProblem, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
 import { sideConditions } from "./side_conditions.ts";
@@ -43,7 +44,10 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       observedGeneration,
     },
     { ...databaseReachable(world), observedGeneration },
-    ...sideConditions(world).map((condition) => ({ ...condition, observedGeneration })),
+    ...[...childConditions(world, phase), ...sideConditions(world)].map((condition) => ({
+      ...condition,
+      observedGeneration,
+    })),
   ];
 }
 
@@ -111,15 +115,6 @@ function unreachable({ cluster }: World): Explanation | undefined {
   if (cluster.problem || cluster.facts.known) return undefined;
   const { reason, message } = cluster.facts;
   return { reason, message: reason === "Connecting" ? message : `${message}. Trying again until it answers` };
-}
-
-function clusterChange({ status, cluster }: World): Explanation | undefined {
-  if (!status.activeCluster || !cluster.address || status.activeCluster === cluster.address.name) return undefined;
-  return {
-    reason: "ClusterChangeNotSupported",
-    message:
-      `The database is on cluster '${status.activeCluster}' and this version cannot move it: set spec.database.cluster back to that`,
-  };
 }
 
 function databaseMissing(world: World): Explanation | undefined {

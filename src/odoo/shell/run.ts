@@ -36,6 +36,7 @@ import { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
+import { CHILD_FAILURES } from "./failures.ts";
 import { OdooInstanceKind, REQUEST_KINDS, slimJob, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
@@ -91,6 +92,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       enqueue = tools.enqueue;
       return pullSecrets = new PullSecrets(tools, config);
     })
+    .reportsFailures(CHILD_FAILURES)
     .reconcile((instance, context) => {
       for (const name of sqlNamesOf(instance)) instancesBySqlName.set(name, keyOf(instance));
       const sights = {

@@ -116,8 +116,22 @@ const LAWS: Readonly<Record<string, Law>> = {
     return told === (phaseAfter(plan) === world.phase ? 0 : 1);
   },
   "gives every condition a reason and a message": (_world, plan) =>
-    (statusOf(plan)?.conditions ?? []).length === 3 &&
+    (statusOf(plan)?.conditions ?? []).length >= 3 &&
     (statusOf(plan)?.conditions ?? []).every(({ reason, message }) => /^[A-Z]\w+$/.test(reason) && message.length > 0),
+  "says that children are applied only where the same plan applies them, and nowhere that they are when it must not": (
+    world,
+    plan,
+  ) => {
+    const applied = statusOf(plan)?.conditions?.find(({ type }) => type === "ChildrenApplied")?.status;
+    const applies = plan.effects.some(({ type }) => type === "apply" || type === "applyIfPresent");
+    if (world.problem || world.cluster.problem) return applied === "False" && !applies;
+    return applied === undefined || applied === "True" && applies;
+  },
+  "says that children are applied when all that Provisioning makes is there": (world, plan) => {
+    const applied = statusOf(plan)?.conditions?.find(({ type }) => type === "ChildrenApplied")?.status;
+    const began = world.status.activeCluster !== undefined && phaseAfter(plan) !== "Provisioning";
+    return !began || applied !== undefined;
+  },
   "calls an instance Ready only when it runs and nothing is wrong with it": (world, plan) => {
     const ready = statusOf(plan)?.conditions?.find(({ type }) => type === "Ready");
     return ready?.status !== "True" || (phaseAfter(plan) === "Running" && world.resolved !== undefined &&

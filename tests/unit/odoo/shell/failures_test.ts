@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { ApiError, NotOursError } from "../../../../src/kit/errors.ts";
+import { OwnershipError } from "../../../../src/odoo/ports/postgres.ts";
+import { CHILD_FAILURES } from "../../../../src/odoo/shell/failures.ts";
+
+interface Case {
+  readonly given: Error;
+  readonly want: readonly (readonly string[])[];
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "the object that has a name when it is another's": {
+    given: new NotOursError("Service", "blue/shop", undefined),
+    want: [["ChildrenApplied", "False", "NameConflict"], ["NameConflict", "True", "NameTaken"]],
+  },
+  "the role that has a name when it is another's": {
+    given: new OwnershipError('Cannot alter role "odoo.blue.shop": it is not marked as this owner\'s'),
+    want: [["ChildrenApplied", "False", "NameConflict"], ["NameConflict", "True", "NameTaken"]],
+  },
+  "a refusal and nothing of names when a child may not be written": {
+    given: new ApiError(403, "Forbidden", 'services "shop" is forbidden: User "x" cannot create'),
+    want: [["ChildrenApplied", "False", "Forbidden"]],
+  },
+};
+
+for (const [sentence, { given, want }] of Object.entries(CASES)) {
+  Deno.test(`CHILD_FAILURES.failed() tells ${sentence}`, () => {
+    const told = CHILD_FAILURES.failed(given);
+    assertEquals(told.map(({ type, status, reason }) => [type, status, reason]), want);
+    assertEquals(
+      told.every(({ type, message }) => message === given.message && CHILD_FAILURES.types.includes(type)),
+      true,
+    );
+  });
+}
