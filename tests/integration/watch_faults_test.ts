@@ -1,5 +1,5 @@
 /** Watches that stop, lie or leave out: the operator comes to the same end, takes nothing back, and then rests. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Deployment, Job, pause } from "../../src/kit/mod.ts";
 import type { FaultProxy } from "../../dev/fault_proxy.ts";
 import { OUTCOME_FINALIZER } from "../../src/odoo/model/names.ts";
@@ -102,6 +102,17 @@ Deno.test("a Job whose end was never shown is judged by what it did when its del
   assertEquals([status?.dbInitialized, request?.status?.phase], [true, "Completed"]);
   assertEquals([history.jobs.size, history.strangeSteps()], [1, []]);
   await rig.gone(Job, namespace, job.metadata.name);
+});
+
+Deno.test("a Job that ends while nothing is shown of its pod is judged by the words of that pod", async () => {
+  const namespace = await rig.namespace();
+  const held = proxy.holdWatches({ path: /\/pods$/ });
+  await rig.create(namespace, "shop");
+  await rig.inPhase(namespace, "shop", "Running");
+  const { items: [request] } = await rig.client.list(OdooInitJobKind, { namespace });
+  assertEquals(request?.status?.phase, "Completed");
+  assertStringIncludes(request?.status?.message ?? "", "Installed base ");
+  held.release();
 });
 
 /** In both nothing but a new list helps: whoever resumes where it was is refused until the test is over. */

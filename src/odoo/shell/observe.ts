@@ -137,11 +137,16 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
   });
 }
 
-/** A Job is judged by its conditions: they count its retries. The message is what its container left behind. */
-export function jobState(job: Stored<Job>, pods: readonly Stored<Pod>[]): JobState {
-  const ended = job.status?.conditions?.find(({ type, status }) =>
+/** The condition by which a Job has ended, if it has: conditions count its retries. */
+export function jobEnd(job: Job) {
+  return job.status?.conditions?.find(({ type, status }) =>
     status === "True" && (type === "Complete" || type === "Failed")
   );
+}
+
+/** A Job is judged by its conditions. The message is what its container left behind. */
+export function jobState(job: Stored<Job>, pods: readonly Stored<Pod>[]): JobState {
+  const ended = jobEnd(job);
   if (!ended) return { state: "active" };
   const end = endOf(pods);
   const message = end?.message?.trim() ?? "";

@@ -5,6 +5,7 @@ import { decide } from "../machine/decide.ts";
 import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
 import { lookForEndingPods } from "./ending_pods.ts";
+import { catchUpWithPods } from "./job_ends.ts";
 import { observe, observeCluster, type Sights, withPods } from "./observe.ts";
 import { podEyes, type PodWatch } from "./pod_watch.ts";
 import { SecretBodies } from "./secrets.ts";
@@ -30,6 +31,7 @@ export async function reconcile(
     now: context.clock.monotonicMs(),
   });
   const upstream = await findUpstreamChildren(instance, context, observeCluster(instance, sights).facts);
+  await catchUpWithPods(instance, context);
   const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });
   const waiting = await pods.look(world, podEyes(context));
   const ending = await lookForEndingPods(world, context);
