@@ -23,8 +23,8 @@ const WINDOW_MS = 30_000;
 const WARM_UP_MS = MINUTES * 60_000 / 4;
 /** Of a program that runs for months. */
 const MIB_PER_HOUR = 1;
-/** In 20 minutes: 3,600 cuts and edits an hour, so that 3 KiB lost with each are certain to be seen. */
-const DOUBT_MIB_PER_HOUR = 10;
+/** In 20 minutes. An hour has 3,600 cuts and edits: 4 KiB lost with each are 14 MiB/h, twice the doubt above the limit. */
+const DOUBT_MIB_PER_HOUR = 6;
 /** A doubt shrinks with the time watched, and with the root of the number of windows. */
 const MOST_DOUBT = DOUBT_MIB_PER_HOUR * (20 / MINUTES) ** 1.5;
 /** A connection that breaks is there beside its successor for a moment. */

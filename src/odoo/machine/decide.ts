@@ -9,6 +9,7 @@ import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
+import { phaseNotification } from "../model/notification.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
@@ -27,6 +28,7 @@ import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
+import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
@@ -71,6 +73,8 @@ export function decide(world: World): Plan {
       ...planRefusals(world),
       ...planWaiting(world),
       { type: "status", status: nextStatus(world, phase) },
+      ...planNotifications(world),
+      ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
     ]),
@@ -195,6 +199,14 @@ function databaseMissed(world: World, phase: Phase): Effect[] {
   const told = conditionOf(world.status.conditions, "Ready")?.reason === reason;
   if (reason !== "DatabaseMissing" || told || phase !== world.phase) return [];
   return [{ type: "event", about: world.instance, warning: true, reason, note: message }];
+}
+
+/** The instance's own webhook; a crash before it is sent loses it, as nothing in the status remembers it. */
+function phaseTold({ instance, phase: from, now }: World, to: Phase): Effect[] {
+  const url = instance.spec.ingress.hosts[0];
+  const change = { from, to, atMs: now, ...(url ? { url: `https://${url}` } : {}) };
+  const notification = phaseNotification(instance, change);
+  return notification ? [{ type: "notify", notification }] : [];
 }
 
 function phaseChanged(world: World, { from, to }: { readonly from: Phase; readonly to: Phase }): Effect {

@@ -3,19 +3,8 @@
  * of, so whoever is told twice can see it. Fields that upstream sends keep their names and formats.
  */
 import type { Stored } from "../../kit/types.ts";
-import type {
-  OdooBackupJob,
-  OdooInitJob,
-  OdooInstance,
-  OdooRestoreJob,
-  OdooStagingRefreshJob,
-  OdooUpgradeJob,
-  Phase,
-} from "../crd/mod.ts";
+import type { JobRequest, OdooInstance, Phase } from "../crd/mod.ts";
 import { jobTime } from "./times.ts";
-
-/** A CR that asks for an operation. */
-export type JobRequest = OdooInitJob | OdooBackupJob | OdooRestoreJob | OdooUpgradeJob | OdooStagingRefreshJob;
 
 /** Where a notification goes; a token, or the Secret that holds it, is in the CR's namespace. */
 export type NotificationTarget = NonNullable<JobRequest["spec"]["webhook"]>;

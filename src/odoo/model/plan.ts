@@ -9,6 +9,7 @@ import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts"
 import type { Job } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
+import type { Notification } from "./notification.ts";
 import type { SecretKeyRef } from "./resolve.ts";
 
 /** One thing to do. */
@@ -108,6 +109,8 @@ export type Effect =
     readonly reason: string;
     readonly note: string;
   }
+  /** Tells a webhook; the sending goes on beside the reconcile. */
+  | { readonly type: "notify"; readonly notification: Notification }
   /** Lets the instance go. */
   | { readonly type: "removeFinalizer"; readonly finalizer: string };
 
@@ -138,6 +141,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   status: 6,
   removeFinalizer: 6,
   event: 7,
+  notify: 8,
 };
 
 /** The effects in the order of the contract; what has the same place keeps the order in which it was planned. */
@@ -153,6 +157,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "deleteChild",
   "releaseJob",
   "event",
+  "notify",
 ]);
 
 /** Effects in order as steps: those of one step may be carried out at the same time. */

@@ -62,6 +62,11 @@ export interface EndingPod {
   readonly node?: string;
 }
 
+/** How a notification ended. */
+export type Delivery =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly message: string };
+
 /** What is there. */
 export interface Observed {
   readonly userSecret?: SecretFacts;
@@ -88,6 +93,8 @@ export interface Observed {
   readonly jobStates: ReadonlyMap<string, JobState>;
   /** Names of the Jobs, existing or not, that still have a pod which has not ended. */
   readonly jobsWithPods: ReadonlySet<string>;
+  /** How notifications ended, by id: those that nobody has recorded yet. */
+  readonly deliveries?: ReadonlyMap<string, Delivery>;
   /** Web and cron pods that have not ended. Absent unless an operation waits for their end and somebody has looked. */
   readonly endingPods?: readonly EndingPod[];
   /** Absent unless somebody has waited for pods long enough to have a look at them. */

@@ -9,6 +9,7 @@ import {
   isNotFound,
   Job,
   type JsonPatchOperation,
+  keyOf,
   type KubeObject,
   PersistentVolumeClaim,
   PodDisruptionBudget,
@@ -25,6 +26,7 @@ import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
+import type { Notifications } from "./notifications.ts";
 import { OdooInstanceKind, requestTypeOf } from "./kinds.ts";
 import type { PullSecrets } from "./pull_secrets.ts";
 import { SecretBodies } from "./secrets.ts";
@@ -36,6 +38,7 @@ const JOB_TTL_SECONDS = 900;
 export interface ExecutionParts {
   readonly postgres: PostgresClusters;
   readonly pullSecrets: PullSecrets;
+  readonly notifications: Notifications;
 }
 
 /**
@@ -193,6 +196,8 @@ class Execution {
           { type: effect.warning ? "Warning" : "Normal", reason: effect.reason, note: effect.note },
           effect.about,
         );
+      case "notify":
+        return this.#parts.notifications.submit(effect.notification, keyOf(this.#instance));
       case "removeFinalizer":
         await context.patch(OdooInstanceKind, this.#instance, removeFinalizerPatch(this.#instance, effect.finalizer));
     }

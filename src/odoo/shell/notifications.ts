@@ -37,7 +37,7 @@ export interface NotificationsOptions {
   /** The Secret with the administrators' passwords: no token is read from it. */
   readonly clustersSecret: { readonly name: string; readonly namespace: string };
   /** Told of each end but one by the program's own. */
-  readonly onResult?: (id: string, result: DeliveryResult) => void;
+  readonly onResult?: (id: string, result: DeliveryResult, key: ObjectKey) => void;
   /** @default {1_000} */
   readonly mostWaiting?: number;
   /** Ids that are remembered. @default {10_000} */
@@ -48,6 +48,7 @@ const MOST_IN_FLIGHT = 8;
 const MOST_PER_NAMESPACE = 2;
 const MOST_WAITING = 1_000;
 const MOST_SEEN = 10_000;
+const MOST_RESULTS = 1_000;
 const TOKEN_ATTEMPTS = 4;
 const TOKEN_BACKOFF = { baseMs: 1_000, maxMs: 10_000 } as const;
 
@@ -78,6 +79,7 @@ export class Notifications implements Part {
   readonly #inFlight = new Map<Entry, Promise<void>>();
   /** In the order of their last mention. */
   readonly #seen = new Set<string>();
+  readonly #results = new Map<string, DeliveryResult>();
   #signal: AbortSignal | undefined;
 
   constructor(tools: PartTools, notifier: Pick<Notifier, "send">, options: NotificationsOptions) {
@@ -89,6 +91,11 @@ export class Notifications implements Part {
       help: "Notifications by result: Delivered, or why not",
       labels: ["result"],
     });
+  }
+
+  /** How the last ones ended, by id. */
+  get results(): ReadonlyMap<string, DeliveryResult> {
+    return this.#results;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -168,7 +175,9 @@ export class Notifications implements Part {
     this.#ends.inc({ result: result.ok ? "Delivered" : result.reason });
     if (result.ok) log.debug("Notification delivered", { key, id });
     else log.warn("Notification not delivered", { key, id, reason: result.reason, error: result.message });
-    this.#options.onResult?.(id, result);
+    if (result.ok || result.reason !== "QueueFull") this.#results.set(id, result); // that one may be submitted again
+    for (const [oldest] of this.#results) if (this.#results.size > MOST_RESULTS) this.#results.delete(oldest);
+    this.#options.onResult?.(id, result, key);
   }
 
   /** The plain token, else the one in the Secret; `undefined` if neither is asked for. */

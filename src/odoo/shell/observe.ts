@@ -26,6 +26,7 @@ import type {
   AdminPasswordFacts,
   AdoptedInstances,
   ChosenCluster,
+  Delivery,
   EndingPod,
   JobState,
   Observed,
@@ -52,6 +53,8 @@ export interface Sights {
   readonly pullSecret: (instance: OdooInstance) => PullSecretFacts | undefined;
   /** Of the Secret that the spec names, if it names one. */
   readonly adminPassword?: AdminPasswordFacts | undefined;
+  /** How notifications ended. */
+  readonly deliveries: ReadonlyMap<string, Delivery>;
   /** What the caches do not show. */
   readonly upstream?: UpstreamChildren;
 }
@@ -118,6 +121,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     readOnlySecret: secret(objectNames.readOnlySecret(name)),
     configSecret: secret(objectNames.config(name)),
     pullSecret: sights.pullSecret(instance),
+    deliveries: sights.deliveries,
     web: child(Deployment, objectNames.web(name)),
     cron: child(Deployment, objectNames.cron(name)),
     configMap: child(ConfigMap, objectNames.config(name)),

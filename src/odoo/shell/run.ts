@@ -9,6 +9,7 @@ import {
   keyFromLabel,
   keyOf,
   type KubeObject,
+  loadAccess,
   nameOfKey,
   type ObjectKey,
   operator,
@@ -30,6 +31,8 @@ import {
   rivalNames,
   roleName,
 } from "../model/names.ts";
+import { readAllowedHosts } from "../model/webhook_target.ts";
+import { Notifier } from "../ports/notify.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
 import { AdminPasswordSecrets } from "./admin_passwords.ts";
@@ -40,6 +43,7 @@ import { CHILD_FAILURES } from "./failures.ts";
 import { OdooInstanceKind, REQUEST_KINDS, slimJob, slimPod } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
+import { Notifications } from "./notifications.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
 import { planWebhook } from "./webhook.ts";
@@ -61,6 +65,12 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;
   let pullSecrets: PullSecrets;
+  let notifications: Notifications;
+  const access = await loadAccess();
+  const notifier = new Notifier({
+    allowedHosts: readAllowedHosts(config.allowedWebhookHosts),
+    apiServerHost: new URL(access.baseUrl).hostname,
+  });
   let enqueue: (key: ObjectKey) => void = () => {};
 
   const program = operator(OdooInstanceKind)
@@ -92,6 +102,11 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       enqueue = tools.enqueue;
       return pullSecrets = new PullSecrets(tools, config);
     })
+    .uses((tools) => {
+      const clustersSecret = { name: config.clustersSecret, namespace: config.operatorNamespace };
+      const onResult = (_id: string, _result: unknown, key: ObjectKey) => tools.enqueue(key);
+      return notifications = new Notifications(tools, notifier, { clustersSecret, onResult });
+    })
     .reportsFailures(CHILD_FAILURES)
     .reconcile((instance, context) => {
       for (const name of sqlNamesOf(instance)) instancesBySqlName.set(name, keyOf(instance));
@@ -101,8 +116,9 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         defaults: config.defaults,
         adoptedInstances: config.adoptedInstances,
         pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
+        deliveries: notifications.results,
       };
-      return reconcile(instance, context, { sights, postgres, pullSecrets, adminPasswords, pods });
+      return reconcile(instance, context, { sights, postgres, pullSecrets, notifications, adminPasswords, pods });
     })
     .gone(async (key, { client, store }) => {
       pullSecrets.forget(key);
@@ -124,6 +140,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   if (webhook) program.uses(webhook);
   await program.run({
     signal,
+    access,
     concurrency: WORKERS,
     name: FIELD_MANAGER,
     instance: config.podName,

@@ -118,6 +118,6 @@ Deno.test("main() prints the six CRDs as YAML when asked for crds", async () => 
 Deno.test("main() prints the table as Mermaid when asked for the diagram", async () => {
   const { code, stdout, stderr } = await odooOperator(["diagram"]);
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /^stateDiagram-v2\n {2}\[\*\] --> Provisioning\n/);
+  assertMatch(stdout, /^stateDiagram-v2\n {2}state settled <<choice>>\n {2}\[\*\] --> Provisioning\n/);
   assertEquals(stdout.trimEnd().split("\n").length, 2 + TRANSITIONS.length);
 });

@@ -21,7 +21,11 @@ Deno.test("histogramIn() counts over all labels", async () => {
 });
 
 Deno.test("histogramNames() names histograms only", async () => {
-  assertEquals(histogramNames(await textAfter({})), ["controller_reconcile_duration_seconds", NAME]);
+  assertEquals(histogramNames(await textAfter({})), [
+    "controller_reconcile_duration_seconds",
+    NAME,
+    "event_loop_lag_seconds",
+  ]);
 });
 
 Deno.test("percentileBetween() is of what came between two readings, on a line through its bucket", async () => {

@@ -1,6 +1,7 @@
 /** Laws that hold in every world there is, checked in one walk through all of them. */
 import { assert, assertEquals } from "@std/assert";
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
+import { childrenObstacle } from "../../../../src/odoo/machine/child_conditions.ts";
 import { decide, nextPhase, transitionOf } from "../../../../src/odoo/machine/decide.ts";
 import { guards } from "../../../../src/odoo/machine/guards.ts";
 import { PHASES, PHASES_WITHOUT_ROWS } from "../../../../src/odoo/machine/phases.ts";
@@ -37,6 +38,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   status: 6,
   removeFinalizer: 6,
   event: 7,
+  notify: 8,
 };
 
 /** A sentence that is true of every plan for a living instance. */
@@ -124,7 +126,7 @@ const LAWS: Readonly<Record<string, Law>> = {
   ) => {
     const applied = statusOf(plan)?.conditions?.find(({ type }) => type === "ChildrenApplied")?.status;
     const applies = plan.effects.some(({ type }) => type === "apply" || type === "applyIfPresent");
-    if (world.problem || world.cluster.problem) return applied === "False" && !applies;
+    if (childrenObstacle(world)) return applied === "False" && !applies;
     return applied === undefined || applied === "True" && applies;
   },
   "says that children are applied when all that Provisioning makes is there": (world, plan) => {
