@@ -15,6 +15,7 @@ import { isNotFound, messageOf } from "../src/kit/errors.ts";
 import { Slots } from "../src/kit/slots.ts";
 import type { ObjectName, Stored } from "../src/kit/types.ts";
 import { type Environment, type Image, initializeDatabase } from "./odoo_init.ts";
+import { pretendBackup } from "./odoo_backup.ts";
 import { upgradeDatabase } from "./odoo_upgrade.ts";
 
 /** Pod annotation with an {@linkcode Outcome} as JSON. */
@@ -55,7 +56,7 @@ export interface OdooJobsOptions {
   readonly delayMs?: number;
   /** How this pod ends; undefined for the default. */
   readonly outcomeOf?: (pod: Stored<Pod>) => Outcome | undefined;
-  /** By name of the container; added to `init` and `upgrade`. */
+  /** By name of the container; added to `init`, `upgrade` and `backup`. */
   readonly work?: Readonly<Record<string, Work>>;
 }
 
@@ -91,7 +92,7 @@ class OdooJobsDouble implements OdooJobs {
 
   constructor(access: ClusterAccess, options: OdooJobsOptions) {
     this.#options = options;
-    this.#work = { init: initializeDatabase, upgrade: upgradeDatabase, ...options.work };
+    this.#work = { init: initializeDatabase, upgrade: upgradeDatabase, backup: pretendBackup, ...options.work };
     this.#client = createClient(access, { fieldManager: "odoo-jobs" });
     this.#pods = new Informer(this.#client, Pod, { labelSelector: INSTANCE_LABEL });
   }

@@ -151,7 +151,7 @@ export async function startOperator(cluster: LocalCluster, options: OperatorOpti
     command: program,
     args: [...first, ...flags],
     cwd: ROOT.pathname,
-    env,
+    env: { OPERATOR_IMAGE: "odoo-operator:dev", ...env },
   });
   const healthUrl = `http://127.0.0.1:${port}`;
   const dispose = async () => {

@@ -6,12 +6,13 @@
  */
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
+import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
 import { resolve } from "../src/odoo/model/resolve.ts";
 import {
+  backupJob,
   cronDeployment,
   filestoreClaim,
   initJob,
@@ -20,6 +21,7 @@ import {
   webDeployment,
 } from "../src/odoo/resources/mod.ts";
 import {
+  aBackupJob,
   anAddress,
   anInitJob,
   anInstance,
@@ -34,6 +36,7 @@ export interface Scenario {
   readonly instance: Stored<OdooInstance>;
   readonly initJob: Stored<OdooInitJob>;
   readonly upgradeJob?: Stored<OdooUpgradeJob>;
+  readonly backupJob?: Stored<OdooBackupJob>;
 }
 
 const MINIMAL: Overrides<OdooInstance["spec"]> = {
@@ -117,17 +120,29 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     instance: anInstance({ spec: PRODUCTION }),
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
     upgradeJob: anUpgradeJob({ spec: { modules: ["base"], modulesInstall: ["crm", "project"] } }),
+    backupJob: aBackupJob(),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
-  optional: { instance: anInstance({ spec: OPTIONAL }), initJob: anInitJob(), upgradeJob: anUpgradeJob() },
+  optional: {
+    instance: anInstance({ spec: OPTIONAL }),
+    initJob: anInitJob(),
+    upgradeJob: anUpgradeJob(),
+    backupJob: aBackupJob({
+      metadata: { name: "hostile" },
+      spec: {
+        destination: { objectKey: "k$(S3_SECRET_KEY)$$.sql", region: "eu-central-1", insecure: true },
+        format: "sql",
+      },
+    }),
+  },
 };
 
 /** Every object that the operator makes for a scenario. */
 export function renderedObjects(
-  { instance, initJob: init, upgradeJob: upgrade }: Scenario,
+  { instance, initJob: init, upgradeJob: upgrade, backupJob: backup }: Scenario,
   cluster: ClusterAddress = anAddress(),
 ): KubeObject[] {
-  const { resolved, problem } = resolve(instance, someDefaults());
+  const { resolved, problem } = resolve(instance, someDefaults({ operatorImage: "odoo-operator:test" }));
   if (!resolved) throw new RangeError(`Cannot render ${instance.metadata.name}: ${problem.message}`);
   const { webReplicas, cronReplicas } = resolved;
   const configHash = "hash-of-odoo-conf";
@@ -138,6 +153,7 @@ export function renderedObjects(
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
     initJob(operationJobName(init, init.metadata.uid), init, resolved, cluster),
     ...(upgrade ? [upgradeJob(`${upgrade.metadata.name}-6d2e3f40`, upgrade, resolved, cluster)] : []),
+    ...(backup ? [backupJob(operationJobName(backup, backup.metadata.uid), backup, resolved, cluster)] : []),
   ];
 }
 

@@ -5,7 +5,14 @@
  */
 import type { Deployment, Job, PersistentVolumeClaim } from "../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus, OdooUpgradeJob, Phase } from "../../src/odoo/crd/mod.ts";
+import type {
+  OdooBackupJob,
+  OdooInitJob,
+  OdooInstance,
+  OdooInstanceStatus,
+  OdooUpgradeJob,
+  Phase,
+} from "../../src/odoo/crd/mod.ts";
 import { configInputsHash, configText } from "../../src/odoo/model/config_text.ts";
 import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/database.ts";
 import {
@@ -28,6 +35,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 /** 2026-11-21T04:00:00Z. */
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
+export const BACKUP_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
 export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000b2";
 
@@ -78,6 +86,7 @@ export function someDefaults(overrides: Overrides<Defaults> = {}): Defaults {
     storageSize: "2Gi",
     ingressClass: "",
     ingressIssuer: "",
+    operatorImage: "odoo-operator:test",
   };
   return merged(base, overrides);
 }
@@ -178,6 +187,25 @@ export function anUpgradeJob(overrides: Overrides<Stored<OdooUpgradeJob>> = {}):
     kind: "OdooUpgradeJob",
     metadata: { name: "monthly", namespace: "blue", uid: UPGRADE_JOB_UID, resourceVersion: "31", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"] },
+  };
+  return merged(base, overrides);
+}
+
+/** An OdooBackupJob for {@linkcode anInstance} that nobody has looked at yet. */
+export function aBackupJob(overrides: Overrides<Stored<OdooBackupJob>> = {}): Stored<OdooBackupJob> {
+  const base: Stored<OdooBackupJob> = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooBackupJob",
+    metadata: { name: "nightly", namespace: "blue", uid: BACKUP_JOB_UID, resourceVersion: "31", generation: 1 },
+    spec: {
+      odooInstanceRef: { name: "shop" },
+      destination: {
+        bucket: "backups",
+        objectKey: "shop/nightly.zip",
+        endpoint: "https://s3.example.com",
+        s3CredentialsSecretRef: { name: "s3-keys" },
+      },
+    },
   };
   return merged(base, overrides);
 }

@@ -13,7 +13,7 @@ import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 import { childConditions, clusterChange } from "./child_conditions.ts";
-import { configurationProblem, isDatabaseMissing } from "./guards.ts";
+import { configurationProblem, guards, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
 import { sideConditions } from "./side_conditions.ts";
 
@@ -33,7 +33,8 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
   const trouble = particular(world, phase);
   const { reason, message } = trouble ?? general(phase);
   const observedGeneration = world.instance.metadata.generation ?? 0;
-  const ready = phase === "Running" && !trouble;
+  const serves = phase === "Running" || (phase === "BackingUp" && guards.allReady(world) && !guards.wantsZero(world));
+  const ready = serves && !trouble;
   return [
     { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
     {
@@ -78,6 +79,7 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
   switch (phase) {
     case "Initializing":
     case "Upgrading":
+    case "BackingUp":
       return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");

@@ -169,8 +169,13 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
+    ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
+}
+
+function hasBackedUp(world: World): boolean {
+  return world.phase === "BackingUp" && operationOutcome(world).state === "succeeded";
 }
 
 /** Whether web and cron pods are to be started anew: modules have changed under the code that they have loaded. */

@@ -19,6 +19,7 @@ export const guards = {
   /** Somebody (perhaps we) asks for an initialisation, and it is its turn. */
   initRequested: (world) => isNext(world, "OdooInitJob"),
   upgradeRequested: (world) => isNext(world, "OdooUpgradeJob"),
+  backupRequested: (world) => isNext(world, "OdooBackupJob"),
   operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
   operationFailed: (world) => operationOutcome(world).state === "failed",
   /** The object that asked for it was deleted before its end, or there never was one. */

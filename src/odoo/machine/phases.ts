@@ -55,7 +55,13 @@ export const PHASES = {
   },
   Restoring: { web: "zero", cron: "zero", progressing: true, message: "Restoring a backup" },
   CloningFromSource: { web: "zero", cron: "zero", progressing: true, message: "Cloning another instance" },
-  BackingUp: { web: "spec", cron: "spec", progressing: true, message: "Backing up" },
+  BackingUp: {
+    web: "spec",
+    cron: "spec",
+    progressing: true,
+    message: "Backing up; nothing else changes",
+    plan: planOperationJob,
+  },
   MigratingFilestore: {
     web: "zero",
     cron: "zero",
@@ -87,7 +93,6 @@ export const PHASES = {
 export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
   "Restoring",
   "CloningFromSource",
-  "BackingUp",
   "MigratingFilestore",
   "FinalizingFilestoreMigration",
   "MigratingDatabase",

@@ -30,28 +30,36 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
+  { from: "Starting", when: "backupRequested", to: "BackingUp" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
   { from: "Running", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Running", when: "upgradeRequested", to: "Upgrading" },
+  { from: "Running", when: "backupRequested", to: "BackingUp" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
 
   { from: "Degraded", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
+  { from: "Degraded", when: "backupRequested", to: "BackingUp" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
 
   { from: "Stopped", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
+  { from: "Stopped", when: "backupRequested", to: "BackingUp" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
   { from: "Upgrading", when: "operationFailed", to: "settled" },
   { from: "Upgrading", when: "operationAbandoned", to: "settled" },
+
+  { from: "BackingUp", when: "operationSucceeded", to: "settled" },
+  { from: "BackingUp", when: "operationFailed", to: "settled" },
+  { from: "BackingUp", when: "operationAbandoned", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

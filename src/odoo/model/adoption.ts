@@ -3,7 +3,6 @@
  * that goes back to that operator and comes again is read right each time.
  */
 import type { ConfigMap, Deployment } from "../../kit/builders/kinds.ts";
-import type { Stored } from "../../kit/types.ts";
 import { databasesOwnedBy } from "./database.ts";
 import {
   databaseName,

@@ -4,6 +4,7 @@
  */
 import { conditionOf } from "../../kit/conditions.ts";
 import type { JobRequest, OperationStatus } from "../crd/mod.ts";
+import { describeBackup } from "./backup_report.ts";
 import { describeInit } from "./init_report.ts";
 import { judge, listed, type Report } from "./report.ts";
 import { jobNameOf, requestOf, SUCCEEDED } from "./requests.ts";
@@ -76,6 +77,8 @@ function describe(cr: JobRequest | undefined, summary: Report["fields"]): string
       return describeInit(summary);
     case "OdooUpgradeJob":
       return summary.odoo === undefined ? undefined : describeUpgrade(summary);
+    case "OdooBackupJob":
+      return describeBackup(summary);
     default:
       return undefined;
   }
@@ -88,6 +91,8 @@ function taskOf(cr: JobRequest | undefined): string {
       return `${listed(orBase(cr.spec.modules))} could be installed`;
     case "OdooUpgradeJob":
       return `${listed([...cr.spec.modules ?? [], ...cr.spec.modulesInstall ?? []])} could be upgraded`;
+    case "OdooBackupJob":
+      return "the backup was complete";
     default:
       return "its work was done";
   }

@@ -6,6 +6,7 @@ import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstanceStatus, OperationStatus, Phase, RequestKind } from "../crd/mod.ts";
 import { describeUnfinished, forbidsInit, unfinishedDatabase } from "./adoption.ts";
 import type { Problem } from "./resolve.ts";
+import { backupProblem } from "./s3_location.ts";
 import { upgradeProblem } from "./upgrade_request.ts";
 import type { World } from "./world.ts";
 
@@ -28,7 +29,7 @@ export const REQUESTS = {
 } as const satisfies Record<RequestKind, RequestTraits>;
 
 /** Kinds that this version carries out; the others wait for the version that does. */
-const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob"];
+const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob", "OdooBackupJob"];
 
 /** Condition of a request: True when it has been carried out, False when it failed, Unknown before that. */
 export const SUCCEEDED = "Succeeded";
@@ -85,9 +86,20 @@ export function refusalOf(world: World, cr: Stored<JobRequest>): Problem | undef
       return initRefusal(world);
     case "OdooUpgradeJob":
       return upgradeProblem(cr).problem;
+    case "OdooBackupJob":
+      return backupProblem(cr) ?? imageProblem(world);
     default:
       return undefined;
   }
+}
+
+/** Jobs that talk to S3 run this very program. */
+function imageProblem({ resolved }: World): Problem | undefined {
+  if (!resolved || resolved.jobs.operatorImage) return undefined;
+  return {
+    reason: "OperatorImageUnknown",
+    message: "The operator was not told which image it runs in: set its flag --operator-image, or OPERATOR_IMAGE",
+  };
 }
 
 function initRefusal(world: World): Problem | undefined {

@@ -1,4 +1,5 @@
 /** The scripts of jobs and probes, embedded as text; `scripts/` says what each needs and does. */
+import backupDump from "../../../scripts/backup_dump.sh" with { type: "text" };
 import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: "text" };
 import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
@@ -7,7 +8,7 @@ import jobDatabase from "../../../scripts/job_database.py" with { type: "text" }
 import upgrade from "../../../scripts/upgrade.sh" with { type: "text" };
 import upgradeRun from "../../../scripts/upgrade_run.py" with { type: "text" };
 
-export const SCRIPTS = { init, initCheck, jobDatabase, upgrade, upgradeRun } as const;
+export const SCRIPTS = { backupDump, init, initCheck, jobDatabase, upgrade, upgradeRun } as const;
 
 /** What the kubelet runs in cron pods, without the comments at the top: every Deployment carries the text. */
 export const PROBES = { cronStartup: codeOf(cronStartup), cronLiveness: codeOf(cronLiveness) } as const;

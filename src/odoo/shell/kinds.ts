@@ -31,7 +31,7 @@ export function requestTypeOf(cr: JobRequest): ResourceType<JobRequest> {
   return type;
 }
 
-function requestType<K extends RequestKind>(kind: K): ResourceType<JobRequest & { readonly kind?: K }> {
+function requestType<K extends RequestKind>(kind: K): ResourceType<Extract<JobRequest, { readonly kind?: K }>> {
   return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
 }
 

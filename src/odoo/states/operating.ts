@@ -26,7 +26,7 @@ import {
 import type { Resolved } from "../model/resolve.ts";
 import { jobTime, rfc3339 } from "../model/times.ts";
 import { jobStateOf, type World } from "../model/world.ts";
-import { initJob, upgradeJob } from "../resources/mod.ts";
+import { backupJob, initJob, upgradeJob } from "../resources/mod.ts";
 
 /** In the phase of an operation: creates its Job, once, and what the Job reads; the request says so as soon as it exists. */
 export function planOperationJob(world: World): Effect[] {
@@ -140,6 +140,8 @@ function jobFor(cr: Stored<JobRequest>, name: string, resolved: Resolved, cluste
       return initJob(name, cr, resolved, cluster);
     case "OdooUpgradeJob":
       return upgradeJob(name, cr, resolved, cluster);
+    case "OdooBackupJob":
+      return backupJob(name, cr, resolved, cluster);
     default:
       return undefined;
   }

@@ -10,7 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { INITS, OPERATION, UPGRADES } from "./worlds.ts";
+import { BACKUPS, INITS, OPERATION, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -24,6 +24,10 @@ function init(name: keyof typeof INITS, operation: boolean): WorldOverrides {
 
 function upgrade(name: keyof typeof UPGRADES): WorldOverrides {
   return { observed: UPGRADES[name]?.observed ?? {} };
+}
+
+function backup(name: keyof typeof BACKUPS): WorldOverrides {
+  return { observed: BACKUPS[name]?.observed ?? {} };
 }
 
 const UNRESOLVED: WorldOverrides = { instance: { spec: { ingress: { hosts: [] } } } };
@@ -109,6 +113,16 @@ const CASES = {
   operationCancelled: {
     holds: [init("its CR is gone", true), init("its CR is gone, its Job works", true), init("somebody asks", false)],
     fails: [init("its Job is not created", true), init("its Job has failed", true)],
+  },
+  backupRequested: {
+    holds: [backup("somebody asks for a backup")],
+    fails: [
+      {},
+      upgrade("somebody asks for an upgrade"),
+      backup("somebody asks for a backup with somebody else's keys"),
+      { ...backup("somebody asks for a backup"), ...UNTOUCHED },
+      { ...backup("somebody asks for a backup"), defaults: { operatorImage: undefined } },
+    ],
   },
   operationAbandoned: {
     holds: [init("its CR is gone", true), init("somebody asks", false)],

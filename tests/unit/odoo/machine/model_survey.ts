@@ -7,7 +7,7 @@ import { type PhaseRow, PHASES } from "../../../../src/odoo/machine/phases.ts";
 import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { explore, type Moment } from "./exploration.ts";
-import { deploymentIn, type ModelState, NEW, UPGRADES_ASKED, WEDGED_BY_UPSTREAM, worldOf } from "./test_model.ts";
+import { deploymentIn, type ModelState, NEW, OPERATIONS_ASKED, WEDGED_BY_UPSTREAM, worldOf } from "./test_model.ts";
 import { ALL_PHASES, SERVING_PHASES } from "./worlds.ts";
 
 /** What a walk has seen. */
@@ -83,7 +83,7 @@ export function surveyModel(troubles: number): ModelSurvey {
   const starts = [
     { state: NEW, troubles: 0 },
     { state: WEDGED_BY_UPSTREAM, troubles: 0 },
-    ...UPGRADES_ASKED.map((state) => ({ state, troubles: Math.min(1, troubles) })), // what came before is walked through
+    ...OPERATIONS_ASKED.map((state) => ({ state, troubles: Math.min(1, troubles) })), // what came before is walked through
   ];
   const moments = explore(starts, {
     troubles,

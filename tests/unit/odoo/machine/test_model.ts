@@ -16,6 +16,7 @@ import {
 import { resolve } from "../../../../src/odoo/model/resolve.ts";
 import type { ChosenCluster, JobState, World } from "../../../../src/odoo/model/world.ts";
 import {
+  aBackupJob,
   aBatchJob,
   aClaim,
   aDeployment,
@@ -45,7 +46,7 @@ export type ModelPostgres = "answers" | "silent" | "refuses" | "unlisted";
 /** A request. */
 export interface ModelRequest {
   /** @default {"OdooInitJob"} */
-  readonly kind?: "OdooUpgradeJob";
+  readonly kind?: "OdooUpgradeJob" | "OdooBackupJob";
   readonly name: string;
   readonly uid: string;
   readonly status?: JobRequest["status"];
@@ -125,16 +126,21 @@ export const WEDGED_BY_UPSTREAM: ModelState = {
   claim: true,
 };
 
-/** Instances with data whose user asks for an upgrade; nobody asks for an initialisation any more. */
-export const UPGRADES_ASKED: readonly ModelState[] = [upgradeAsked("Stopped", 0), upgradeAsked("Degraded", 1)];
+/** Instances with data whose user asks for something; nobody asks for an initialisation any more. */
+export const OPERATIONS_ASKED: readonly ModelState[] = [
+  asked("Stopped", 0, ["OdooUpgradeJob"]),
+  asked("Degraded", 1, ["OdooUpgradeJob"]),
+  asked("Stopped", 0, ["OdooBackupJob"]),
+  asked("Degraded", 1, ["OdooBackupJob"]),
+];
 
-function upgradeAsked(phase: Phase, ready: 0 | 1): ModelState {
+function asked(phase: Phase, ready: 0 | 1, kinds: readonly NonNullable<ModelRequest["kind"]>[]): ModelState {
   return {
     ...WEDGED_BY_UPSTREAM,
     status: { phase, dbInitialized: true, activeCluster: "main" },
     web: { replicas: 2 * ready, ready },
     cron: { replicas: ready },
-    requests: [{ kind: "OdooUpgradeJob", name: "upgrade", uid: "upgrade-uid" }],
+    requests: kinds.map((kind) => ({ kind, name: kind, uid: `${kind}-uid` })),
     spent: ["asked"],
   };
 }
@@ -242,7 +248,9 @@ function observedOf(state: ModelState): World["observed"] {
 }
 
 function requestFor({ kind, name, uid, status }: ModelRequest): Stored<JobRequest> {
-  const made = kind ? anUpgradeJob({ metadata: { name, uid } }) : anInitJob({ metadata: { name, uid } });
+  const make =
+    { OdooInitJob: anInitJob, OdooUpgradeJob: anUpgradeJob, OdooBackupJob: aBackupJob }[kind ?? "OdooInitJob"];
+  const made: Stored<JobRequest> = make({ metadata: { name, uid } });
   return { ...made, ...(status ? { status } : {}) } as Stored<JobRequest>;
 }
 

@@ -5,12 +5,14 @@ import type { ChosenCluster, Observed, World } from "../../../../src/odoo/model/
 import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { operationJobName } from "../../../../src/odoo/model/names.ts";
 import {
+  aBackupJob,
   aBatchJob,
   aDeployment,
   anAddress,
   anInitJob,
   anUpgradeJob,
   aWorld,
+  BACKUP_JOB_UID,
   emptyFacts,
   INIT_JOB_UID,
   oneJob,
@@ -145,6 +147,40 @@ export const UPGRADES: Readonly<Record<string, Init>> = {
   "its upgrade is withdrawn": { operation: UPGRADE_OPERATION, observed: { requests: [] } },
 };
 
+const BACKUP = aBackupJob();
+const BACKUP_JOB_NAME = operationJobName(BACKUP, BACKUP_JOB_UID);
+const BACKUP_OPERATION: OperationStatus = {
+  kind: "OdooBackupJob",
+  name: "nightly",
+  uid: BACKUP_JOB_UID,
+  jobName: BACKUP_JOB_NAME,
+  attempt: 1,
+};
+const BACKING_UP = aBackupJob({ status: { phase: "Running", jobName: BACKUP_JOB_NAME } });
+const BACKUP_JOB = aBatchJob(BACKUP_JOB_NAME, BACKUP);
+
+export const BACKUPS: Readonly<Record<string, Init>> = {
+  "somebody asks for a backup": { observed: { requests: [BACKUP] } },
+  "somebody asks for a backup with somebody else's keys": {
+    observed: {
+      requests: [aBackupJob({ spec: { destination: { s3CredentialsSecretRef: { name: "keys", namespace: "red" } } } })],
+    },
+  },
+  "somebody asks for a backup while an upgrade is begun": {
+    operation: UPGRADE_OPERATION,
+    observed: { requests: [BACKUP, UPGRADING], ...oneJob(UPGRADE_JOB, { state: "active" }) },
+  },
+  "its Job is to save": { operation: BACKUP_OPERATION, observed: { requests: [BACKUP] } },
+  "its Job saves": {
+    operation: BACKUP_OPERATION,
+    observed: { requests: [BACKING_UP], ...oneJob(BACKUP_JOB, { state: "active" }) },
+  },
+  "its Job has saved, an upgrade waits": {
+    operation: BACKUP_OPERATION,
+    observed: { requests: [UPGRADE, BACKING_UP], ...oneJob(BACKUP_JOB, { state: "succeeded", message: "" }) },
+  },
+};
+
 const NOTHING: Partial<Record<keyof Observed, undefined>> = {
   userSecret: undefined,
   configSecret: undefined,
@@ -165,7 +201,13 @@ export function forEachWorld(visit: (world: World) => void): void {
     for (const cluster of Object.values(CLUSTERS)) {
       for (const instance of Object.values(WISHES)) {
         for (const web of Object.values(WEBS)) {
-          for (const { operation, observed } of [...Object.values(INITS), ...Object.values(UPGRADES)]) {
+          for (
+            const { operation, observed } of [
+              ...Object.values(INITS),
+              ...Object.values(UPGRADES),
+              ...Object.values(BACKUPS),
+            ]
+          ) {
             for (const { present, activeCluster } of FOUNDATIONS) {
               for (const dbInitialized of [true, false]) {
                 const status = { dbInitialized, activeCluster, operation };

@@ -84,7 +84,7 @@ for (const [sentence, wish] of Object.entries({ "nothing": BARE, "null everywher
       extraVolumeMounts: [],
       podAnnotations: {},
       topologySpreadConstraints: [],
-      jobs: { tolerations: [], postgresClientImage: "odoo:18.0" },
+      jobs: { tolerations: [], postgresClientImage: "odoo:18.0", operatorImage: "odoo-operator:test" },
     };
     assertEquals(aResolved(wish), want);
   });
@@ -253,15 +253,15 @@ Deno.test("resolve() gives Jobs what the web pods have, but for what spec.jobDef
     nodeSelector: { pool: "odoo" },
     tolerations: [{ key: "odoo" }],
   };
-  const postgresClientImage = aResolved().image;
-  assertEquals(aResolved({ spec: web }).jobs, { ...web, postgresClientImage });
+  const images = { postgresClientImage: aResolved().image, operatorImage: "odoo-operator:test" };
+  assertEquals(aResolved({ spec: web }).jobs, { ...web, ...images });
   const own = {
     resources: { limits: { cpu: "4" } },
     affinity: { podAffinity: {} },
     nodeSelector: {},
     tolerations: [],
   };
-  assertEquals(aResolved({ spec: { ...web, jobDefaults: own } }).jobs, { ...own, postgresClientImage });
+  assertEquals(aResolved({ spec: { ...web, jobDefaults: own } }).jobs, { ...own, ...images });
   assertEquals(aResolved({ spec: { nodeSelector: null } }).nodeSelector, undefined);
 });
 
