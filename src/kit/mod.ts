@@ -24,6 +24,7 @@ export * from "./conditions.ts";
 export * from "./context.ts";
 export * from "./controller.ts";
 export * from "./credentials.ts";
+export * from "./deadline.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./field_ownership.ts";
