@@ -87,7 +87,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "@zip.js/zip.js": ["src/odoo/job/"],
   "node:assert": ["src/std/"],
   "node:buffer": ["src/kit/kubeconfig.ts"],
-  "node:crypto": ["src/kit/hash.ts", "src/odoo/shell/secrets.ts"],
+  "node:crypto": ["src/kit/hash.ts", "src/odoo/job/", "src/odoo/shell/secrets.ts"],
   "node:https": ["src/kit/admission.ts", "src/kit/pki.ts"],
   "node:stream": ["src/odoo/job/", "src/odoo/ports/s3.ts"],
   "node:util": ["src/std/", "src/odoo/shell/secrets.ts"],
@@ -167,6 +167,7 @@ const CLUSTER_VARIABLES = /^(KUBECONFIG|HOME|KUBERNETES_SERVICE_[A-Z_]+)$/;
 /** Who may read which environment variables; everybody else in src is handed a value. */
 const ENVIRONMENT_READERS: Readonly<Record<string, RegExp>> = {
   "src/odoo/shell/config.ts": /^/,
+  "src/cli/job.ts": /^/,
   "src/kit/access.ts": CLUSTER_VARIABLES, // finds the cluster; loads kubeconfig.ts only when there is a kubeconfig
   "src/kit/kubeconfig.ts": CLUSTER_VARIABLES,
 };

@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   run: () => import("./run.ts"),
   crds: () => import("./crds.ts"),
   diagram: () => import("./diagram.ts"),
+  job: () => import("./job.ts"),
 };
 
 /** Runs the command that `args` name, `run` if none; resolves with the exit code. A failure is one line on stderr. */

@@ -145,9 +145,10 @@ export class PlainDumpFilter {
       }
       if (!this.#inStatement) {
         if (at > start) return at;
+        const complete = this.#complete;
         this.#begin();
         if (byte === BACKSLASH) {
-          this.#state = "meta";
+          [this.#state, this.#complete] = ["meta", complete]; // \unrestrict follows the trailer
           return at + 1;
         }
         this.#release(); // what a rule speaks of begins with a word

@@ -10,6 +10,7 @@ const SERVER: ServerFacts = {
   allowedExtensions: ["plpgsql", "trusted"],
 };
 const END = "--\n-- PostgreSQL database dump complete\n--\n\n";
+const UNRESTRICT = "\\unrestrict abc\n";
 
 /** What psql would get, if the dump came in parts of `size` bytes. */
 function filtered(dump: string, { size = Infinity }: { readonly size?: number } = {}) {
@@ -143,6 +144,10 @@ for (const [sentence, dump] of Object.entries(TRUNCATED)) {
     assertEquals(assertThrows(() => filtered(dump), JobFailure).reason, "DumpTruncated");
   });
 }
+
+Deno.test("PlainDumpFilter takes a dump for whole when only the end of its restriction follows the trailer", () => {
+  assertEquals(filtered(`SELECT 1;\n${END}${UNRESTRICT}`).text, `SELECT 1;\n${END}\n`);
+});
 
 Deno.test("PlainDumpFilter holds back no more than a mebibyte when a statement is long", () => {
   const filter = new PlainDumpFilter(SERVER);
