@@ -158,3 +158,273 @@ for (const format of ["zip", "dump", "sql"] as const) {
     assertEquals(await side("select obj_description('res_partner'::regclass)"), "it's; GRANT");
   });
 }
+
+const text = (content: string) => new TextEncoder().encode(content);
+const FILE_NAME = `filestore/ab/ab${"0".repeat(38)}`;
+const NO_DUMP = { name: "dump.sql", content: "--" };
+
+/** What is refused before anything is written. `content` is asked for when the backups are there. */
+const REFUSED: Readonly<
+  Record<string, {
+    readonly format: Attempt["format"];
+    readonly content: () => Promise<Uint8Array> | Uint8Array | undefined;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly metadata?: Readonly<Record<string, string>>;
+    readonly reason: string;
+    readonly says: string;
+  }>
+> = {
+  "there is no object": { format: "zip", content: () => undefined, reason: "ObjectMissing", says: "shop/backup" },
+  "the bucket is missing": {
+    format: "zip",
+    content: () => undefined,
+    env: { S3_BUCKET: "nowhere" },
+    reason: "BucketMissing",
+    says: "nowhere",
+  },
+  "the object is empty": { format: "sql", content: () => text(""), reason: "SourceEmpty", says: "empty" },
+  "a dump is said to be a zip": {
+    format: "zip",
+    content: () => backups.dump,
+    reason: "FormatMismatch",
+    says: "its content is a custom dump of pg_dump",
+  },
+  "a zip is said to be SQL": {
+    format: "sql",
+    content: () => backups.zip,
+    reason: "FormatMismatch",
+    says: "its content is a zip",
+  },
+  "the object is a page": {
+    format: "sql",
+    content: () => text("<!doctype html><p>Not here"),
+    reason: "FormatMismatch",
+    says: "a page of HTML",
+  },
+  "the zip is cut off": {
+    format: "zip",
+    content: () => backups.zip.slice(0, backups.zip.length - 3000),
+    reason: "ZipBroken",
+    says: "make a new backup",
+  },
+  "the zip has a path that leads upwards": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: "filestore/../../etc/passwd", content: "x" }]),
+    reason: "ZipRefused",
+    says: "filestore/../../etc/passwd",
+  },
+  "the zip has an absolute path": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: `/${FILE_NAME}`, content: "x" }]),
+    reason: "ZipRefused",
+    says: `/${FILE_NAME}`,
+  },
+  "the zip has a link": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: FILE_NAME, content: "/etc/passwd", mode: 0o120777 }]),
+    reason: "ZipRefused",
+    says: "is a link",
+  },
+  "the zip has a name twice": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: FILE_NAME, content: "x" }, { name: FILE_NAME, content: "y" }]),
+    reason: "ZipRefused",
+    says: "twice",
+  },
+  "the zip has a file whose folder is another": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: FILE_NAME.replace("/ab/", "/cd/"), content: "x" }]),
+    reason: "ZipRefused",
+    says: "is no file of a backup",
+  },
+  "the zip has no dump": {
+    format: "zip",
+    content: () => zipped([{ name: FILE_NAME, content: "x" }]),
+    reason: "ZipRefused",
+    says: "no dump.sql",
+  },
+  "the zip unpacks to more than the limit": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: FILE_NAME, content: "", zeros: 50_000_000 }]),
+    env: { RESTORE_MAX_BYTES: "40000000" },
+    reason: "ZipBomb",
+    says: "more than 40000000 bytes",
+  },
+  "the zip unpacks to hundreds of times its size": {
+    format: "zip",
+    content: () => zipped([NO_DUMP, { name: FILE_NAME, content: "", zeros: 80 << 20 }]),
+    reason: "ZipBomb",
+    says: "times its size",
+  },
+  "the zip is of another major": {
+    format: "zip",
+    content: () => zipped(backupEntries(text("--"), files, { version: "18.0" })),
+    env: { RESTORE_ODOO_VERSION: "19.0-20260101" },
+    reason: "OdooVersionDiffers",
+    says: "The backup is of Odoo 18.0",
+  },
+  "the zip is not what was backed up": {
+    format: "zip",
+    content: () => backups.zip,
+    metadata: { sha256: "0".repeat(64) },
+    reason: "ChecksumMismatch",
+    says: "SHA-256",
+  },
+};
+
+for (const [sentence, { content, reason, says, ...rest }] of Object.entries(REFUSED)) {
+  Deno.test(`job restore writes nothing and says why when ${sentence}`, async () => {
+    const bytes = await content();
+    const { report, codes, output } = await attempt({
+      ...rest,
+      ...(bytes ? { content: bytes } : {}),
+      look: async (data) => assertEquals(await Array.fromAsync(Deno.readDir(data)), []),
+    });
+    assertEquals([report.ok, report.reason, codes], [false, reason, { restore: 1, load: 1 }], output);
+    assertStringIncludes(String(report.error), says);
+    assertEquals(await side("select count(*)::int from pg_tables where schemaname = 'public'"), 0);
+  });
+}
+
+Deno.test("job restore believes a backup whose checksum is right, in the metadata or beside it", async () => {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(backups.zip)));
+  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const zip = await attempt({ content: backups.zip, format: "zip", metadata: { sha256 } });
+  assertEquals([zip.report.ok, zip.report.checksum], [true, "matched"], zip.output);
+  using sidecar = object("shop/backup.json");
+  await sidecar.put(text(JSON.stringify({ sha256, bytes: backups.zip.length })));
+  const beside = await attempt({ content: backups.zip, format: "zip" });
+  const other = await attempt({ content: backups.dump, format: "dump" }); // of another size: not this object's
+  await sidecar.delete();
+  assertEquals([beside.report.checksum, other.report.checksum], ["matched", "unknown"], beside.output + other.output);
+});
+
+/** SQL as pg_dump frames it. */
+function framed(sql: string): Uint8Array {
+  return text(`SET statement_timeout = 0;\n${sql}\n--\n-- PostgreSQL database dump complete\n--\n\n`);
+}
+
+/** What turns out to be wrong only while it is loaded. */
+const FAILED: Readonly<
+  Record<string, {
+    readonly format: Attempt["format"];
+    readonly content: () => Promise<Uint8Array> | Uint8Array;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly load?: Readonly<Record<string, string>>;
+    readonly metadata?: Readonly<Record<string, string>>;
+    readonly reason: string;
+    readonly says: string;
+  }>
+> = {
+  "plain SQL is cut off": {
+    format: "sql",
+    content: () => backups.sql.slice(0, backups.sql.length / 2),
+    reason: "DumpTruncated",
+    says: "cut off",
+  },
+  "plain SQL is cut off between two statements": {
+    format: "sql",
+    content: () => text("create table ir_module_module (id int);\n"),
+    reason: "DumpTruncated",
+    says: "cut off",
+  },
+  "a custom dump is cut off in its data": {
+    format: "dump",
+    content: () => backups.dump.slice(0, backups.dump.length - 2000),
+    reason: "DumpBroken",
+    says: "make a new backup",
+  },
+  "a custom dump is cut off in its head": {
+    format: "dump",
+    content: () => backups.dump.slice(0, 300),
+    reason: "DumpBroken",
+    says: "make a new backup",
+  },
+  "a custom dump is of a newer pg_dump": {
+    format: "dump",
+    content: () => {
+      const newer = backups.dump.slice();
+      newer[6] = 99; // the minor of the archive's version
+      return newer;
+    },
+    reason: "DumpTooNew",
+    says: "postgres-client-image",
+  },
+  "a statement fails half-way": {
+    format: "sql",
+    content: () => framed("create table a (id int);\ninsert into missing values (1);\ncreate table b (id int);"),
+    reason: "LoadFailed",
+    says: 'relation "missing" does not exist',
+  },
+  "a column needs an extension that the role may not create": {
+    format: "sql",
+    content: () => framed("CREATE EXTENSION IF NOT EXISTS adminpack;\ncreate table a (id adminpack_type);"),
+    reason: "ExtensionUnavailable",
+    says: "adminpack",
+  },
+  "a dump runs commands of psql": {
+    format: "sql",
+    content: () => framed("select 1;\n\\! touch /tmp/odoo-restore-owned"),
+    reason: "DumpRefused",
+    says: "a command of psql",
+  },
+  "the dump is of another major, as its modules tell": {
+    format: "dump",
+    content: () => backups.dump,
+    env: { RESTORE_ODOO_VERSION: "18.0" },
+    reason: "OdooVersionDiffers",
+    says: "The backup is of Odoo 19.0.1.3",
+  },
+  "the dump holds no Odoo": {
+    format: "sql",
+    content: () => framed("create table a (id int);"),
+    reason: "NotOdoo",
+    says: "ir_module_module",
+  },
+  "a stream is not what was backed up": {
+    format: "dump",
+    content: () => backups.dump,
+    metadata: { sha256: "0".repeat(64) },
+    reason: "ChecksumMismatch",
+    says: "SHA-256",
+  },
+  "PostgreSQL refuses the login": {
+    format: "dump",
+    content: () => backups.dump,
+    load: { PGPASSWORD: "wrong-password" },
+    reason: "DatabaseUnreachable",
+    says: "password authentication failed",
+  },
+};
+
+for (const [sentence, { content, reason, says, ...rest }] of Object.entries(FAILED)) {
+  Deno.test(`job restore says why when ${sentence}`, async () => {
+    const { report, output } = await attempt({ ...rest, content: await content() });
+    assertEquals([report.ok, report.reason], [false, reason], output);
+    assertStringIncludes(String(report.error), says);
+  });
+}
+
+Deno.test("job restore does not load into a database that has something in it", async () => {
+  const data = await Deno.makeTempDir();
+  const options = await prepared({ content: backups.zip, format: "zip" }, data);
+  await query(server, { sql: "create table mine (id int)", database: SIDE, user: "tenant", password: PASSWORD });
+  const { report } = await runRestorePod(options);
+  assertEquals(report.reason, "SideDatabaseNotEmpty");
+  assertEquals(await side("select count(*)::int from pg_tables where schemaname = 'public'"), 1);
+  await Deno.remove(data, { recursive: true });
+});
+
+Deno.test("job restore loads what needs no extension though one may not be created, and says which", async () => {
+  const sql = new TextDecoder().decode(backups.sql).replace(
+    "\nSET default_tablespace",
+    () =>
+      "\nCREATE EXTENSION IF NOT EXISTS adminpack WITH SCHEMA pg_catalog;\nCOMMENT ON EXTENSION adminpack IS 'x';\nSET transaction_timeout = 0;\nSET default_tablespace",
+  );
+  const { report, output } = await attempt({ content: text(sql), format: "sql" });
+  assertEquals(report.ok, true, output);
+  assertEquals(
+    (report.leftOut as string[]).filter((kind) => /adminpack|SET/.test(kind)),
+    ["EXTENSION adminpack", "SET transaction_timeout"],
+  );
+});

@@ -49,7 +49,7 @@ const LOCAL_HEADER_BYTES = 30;
 
 /** Text and files do not shrink so much; only a bomb does. */
 const HIGHEST_RATIO = 200;
-const HARMLESS_BYTES = 256 << 20;
+const HARMLESS_BYTES = 64 << 20;
 
 /** A zip to be restored. */
 export class BackupZip implements AsyncDisposable {
@@ -119,7 +119,10 @@ export class BackupZip implements AsyncDisposable {
 
   /** The entries, each one found to be harmless by itself. */
   async *#entries(): AsyncGenerator<Entry> {
-    const reader = new ZipReader(new WindowReader(this.#source.bytes, this.#read), { useWebWorkers: false });
+    const reader = new ZipReader(new WindowReader(this.#source.bytes, this.#read), {
+      useWebWorkers: false,
+      filenameValidation: "tolerant", // what is refused is said in our words
+    });
     try {
       for await (const entry of reader.getEntriesGenerator()) {
         refuseHostile(entry);
