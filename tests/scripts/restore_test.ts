@@ -428,3 +428,131 @@ Deno.test("job restore loads what needs no extension though one may not be creat
     ["EXTENSION adminpack", "SET transaction_timeout"],
   );
 });
+
+interface OdooDouble extends AsyncDisposable {
+  readonly url: string;
+  /** Forms that it was sent. */
+  readonly asked: URLSearchParams[];
+}
+
+/** TEST DOUBLE of another Odoo's database manager: answers as `answer` has it, and lists `databases`. */
+function startOdoo(answer: (form: URLSearchParams) => Response, databases: readonly string[] = ["old"]): OdooDouble {
+  const asked: URLSearchParams[] = [];
+  const listener = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/web/database/list") return Response.json({ jsonrpc: "2.0", id: 1, result: databases });
+    if (pathname !== "/web/database/backup") return new Response("moved here", { status: 404 });
+    const form = new URLSearchParams(await request.text());
+    asked.push(form);
+    return answer(form);
+  });
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    asked,
+    [Symbol.asyncDispose]: () => listener.shutdown(),
+  };
+}
+
+const MASTER_PASSWORD = "master & secret";
+
+function fromOdoo(odoo: OdooDouble, format: Attempt["format"], database = ""): Attempt {
+  return {
+    format,
+    env: { RESTORE_SOURCE: "odoo", SOURCE_URL: odoo.url, SOURCE_DATABASE: database, SOURCE_PASSWORD: MASTER_PASSWORD },
+    look: async (data) => {
+      const left = await Array.fromAsync(Deno.readDir(`${data}/filestore`)).catch(() => []);
+      assertEquals(left.filter(({ name }) => name !== SIDE), [], "the download is still there");
+    },
+  };
+}
+
+for (const format of ["zip", "dump"] as const) {
+  Deno.test(`job restore brings back a ${format} that another Odoo makes, by its only database's name`, async () => {
+    await using odoo = startOdoo(() =>
+      new Response(new Uint8Array(backups[format]), { headers: { "content-type": "application/octet-stream" } })
+    );
+    const { report, output } = await attempt(fromOdoo(odoo, format));
+    assertEquals([report.ok, report.attachments], [true, 30], output);
+    assertEquals(odoo.asked.map((form) => Object.fromEntries(form)), [
+      { master_pwd: MASTER_PASSWORD, name: "old", backup_format: format },
+    ]);
+  });
+}
+
+function page(error: string): Response {
+  return new Response(`<html><body><div class="alert">Database backup error: ${error}</div></body></html>`, {
+    headers: { "content-type": "text/html; charset=utf-8" },
+  });
+}
+
+/** How another Odoo fails. */
+const ODOO_FAILURES: Readonly<
+  Record<string, {
+    readonly answer: () => Response;
+    readonly databases?: readonly string[];
+    readonly reason: string;
+    readonly says: string;
+  }>
+> = {
+  "the master password is wrong": {
+    answer: () => page("Access Denied"),
+    reason: "MasterPasswordWrong",
+    says: "masterPassword",
+  },
+  "it fails otherwise": { answer: () => page("disk full"), reason: "SourceRefuses", says: "disk full" },
+  "it redirects": {
+    answer: () => new Response(null, { status: 303, headers: { location: "http://elsewhere.example.com/web?pwd=1" } }),
+    reason: "SourceRedirects",
+    says: "redirects to http://elsewhere.example.com/web,",
+  },
+  "its database manager is closed": {
+    answer: () => new Response("no", { status: 403 }),
+    reason: "SourceRefuses",
+    says: "answers 403",
+  },
+  "it has two databases": {
+    answer: () => page(""),
+    databases: ["a", "b"],
+    reason: "SourceDatabaseUnknown",
+    says: "2 databases",
+  },
+  "it sends too much": {
+    answer: () => new Response(new Uint8Array(backups.zip)),
+    reason: "SourceTooLarge",
+    says: "more than 5000 bytes",
+  },
+  "it sends a page as if it were a backup": {
+    answer: () => new Response("<html>", { headers: { "content-type": "application/octet-stream" } }),
+    reason: "FormatMismatch",
+    says: "a page of HTML",
+  },
+};
+
+for (const [sentence, { answer, databases, reason, says }] of Object.entries(ODOO_FAILURES)) {
+  Deno.test(`job restore says why when of another Odoo ${sentence}`, async () => {
+    await using odoo = startOdoo(answer, databases);
+    const what = fromOdoo(odoo, "zip");
+    const { report, codes, output } = await attempt({
+      ...what,
+      env: { ...what.env, ...(reason === "SourceTooLarge" ? { RESTORE_MAX_BYTES: "5000" } : {}) },
+    });
+    assertEquals([report.reason, codes], [reason, { restore: 1, load: 1 }], output);
+    assertStringIncludes(String(report.error), says);
+    assert(
+      !output.includes(MASTER_PASSWORD) && !output.includes(encodeURIComponent(MASTER_PASSWORD)),
+      "the master password",
+    );
+  });
+}
+
+Deno.test("job restore says why when another Odoo breaks off", async () => {
+  await using odoo = startOdoo(() => {
+    const pieces = async function* () {
+      yield backups.dump.slice(0, 4000);
+      await Promise.reject(new Error("gone"));
+    };
+    return new Response(ReadableStream.from(pieces()), { headers: { "content-type": "application/octet-stream" } });
+  });
+  const { report, output } = await attempt(fromOdoo(odoo, "dump", "old"));
+  assertEquals([report.ok, report.reason], [false, "SourceUnreachable"], output);
+});
