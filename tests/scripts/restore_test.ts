@@ -15,7 +15,14 @@ import {
   makeOdooDatabase,
   zipped,
 } from "../support/odoo_backup.ts";
-import { type RestoreEnding, type RestorePodOptions, runRestorePod } from "../support/restore_pod.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  type RestoreEnding,
+  type RestorePodOptions,
+  type RunningRestorePod,
+  runRestorePod,
+  startRestorePod,
+} from "../support/restore_pod.ts";
 import { query, valueOf } from "../support/sql.ts";
 
 const PASSWORD = "tenant-password";
@@ -555,4 +562,85 @@ Deno.test("job restore says why when another Odoo breaks off", async () => {
   });
   const { report, output } = await attempt(fromOdoo(odoo, "dump", "old"));
   assertEquals([report.ok, report.reason], [false, "SourceUnreachable"], output);
+});
+
+Deno.test("job restore says that the volume is full, and how to help it", { ignore: Deno.uid() !== 0 }, async () => {
+  const data = await Deno.makeTempDir();
+  const mount = async (...args: string[]) => {
+    const { success, stderr } = await new Deno.Command(args[0] ?? "", { args: args.slice(1) }).output();
+    assert(success, new TextDecoder().decode(stderr));
+  };
+  await mount("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", data);
+  try {
+    const { report, codes, output } = await runRestorePod(
+      await prepared({ content: backups.zip, format: "zip" }, data),
+    );
+    assertEquals([report.reason, codes.restore], ["VolumeFull", 1], output);
+    assertStringIncludes(String(report.error), "storageSize");
+  } finally {
+    await mount("umount", data);
+    await Deno.remove(data);
+  }
+});
+
+/** A restore that stands still in the middle of its load, and what happens to it there. */
+async function interrupted(happens: (pod: RunningRestorePod) => Promise<void>): Promise<RestoreEnding> {
+  const released = Promise.withResolvers<void>();
+  const middle = backups.dump.length - 5000;
+  await using odoo = startOdoo(() => {
+    const pieces = async function* () {
+      yield backups.dump.slice(0, middle);
+      await released.promise;
+      yield backups.dump.slice(middle);
+    };
+    return new Response(ReadableStream.from(pieces()), { headers: { "content-type": "application/octet-stream" } });
+  });
+  const data = await Deno.makeTempDir();
+  try {
+    const pod = await startRestorePod(await prepared(fromOdoo(odoo, "dump", "old"), data));
+    await eventually("the load has begun", async () => {
+      return await side("select count(*)::int from pg_tables where tablename = 'res_partner'") === 1;
+    }, { timeoutMs: 30_000 });
+    await happens(pod);
+    released.resolve();
+    return await pod.ended;
+  } finally {
+    released.resolve();
+    await Deno.remove(data, { recursive: true });
+  }
+}
+
+Deno.test("job restore says that PostgreSQL went away when it is restarted during the load", async () => {
+  const { report, output } = await interrupted(() => server.restart());
+  assertEquals(report.reason, "DatabaseUnreachable", output);
+});
+
+Deno.test("job restore says that the container load was killed when it was", async () => {
+  const { report, output } = await interrupted(({ load }) => Promise.resolve(load.kill("SIGKILL")));
+  assertEquals(report.reason, "LoadKilled", output);
+});
+
+Deno.test("restore_load.sh ends by itself when the container that sends was killed", async () => {
+  const { codes, output } = await interrupted(({ restore }) => Promise.resolve(restore.kill("SIGKILL")));
+  assertEquals([codes.restore, codes.load > 0], [137, true], output);
+});
+
+Deno.test("restore_load.sh ends when it is told to, and so does job restore", async () => {
+  const { report, codes, output } = await interrupted(({ load }) => Promise.resolve(load.kill("SIGTERM")));
+  assertEquals([codes.load, report.ok], [143, false], output);
+});
+
+Deno.test("job restore and restore_load.sh wait no longer than they are told when the other does not come", async () => {
+  const data = await Deno.makeTempDir();
+  const options = await prepared({ content: backups.zip, format: "zip" }, data);
+  const [restore, load] = [{ ...options.restore, RESTORE_PEER_SECONDS: "2" }, {
+    ...options.load,
+    RESTORE_PEER_SECONDS: "2",
+  }];
+  const alone = await runRestorePod({ ...options, restore, script: "exit 0" });
+  assertEquals(alone.report.reason, "LoadContainerAbsent", alone.output);
+  const lonely = await runRestorePod({ ...options, restore: { ...restore, RESTORE_SHARED: data }, load });
+  assertEquals(lonely.codes.load, 1);
+  assertStringIncludes(lonely.output, "The other container gave no order in 2 s");
+  await Deno.remove(data, { recursive: true });
 });

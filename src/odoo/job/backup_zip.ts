@@ -158,6 +158,7 @@ export class BackupZip implements AsyncDisposable {
     } catch (error) {
       throw this.#failure(error, entry);
     }
+    if ("error" in this.#elsewhere) throw this.#elsewhere.error; // the library lets a target fail in silence
     if (left > 0) throw hostile(entry, "is shorter than the directory says");
   }
 

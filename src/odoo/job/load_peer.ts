@@ -92,14 +92,17 @@ export class LoadPeer {
     this.#data = await opened(`${this.#directory}/data`, { write: true });
     await this.#order("custom");
     const head: Uint8Array[] = [];
+    let next = dump.next();
     let bytes = 0;
     try {
+      const listed = appears(this.#listOrEnd, { signal: this.#signal, waitMs: this.#waitMs }).then(() => undefined);
       for (;;) {
-        const { value, done } = await dump.next();
-        if (done) break;
-        head.push(value);
-        bytes += value.length;
-        if (!await written(toc, value)) break; // it has read enough
+        const piece = await Promise.race([listed, next]); // a source may pause when the list is already there
+        if (!piece || piece.done) break;
+        head.push(piece.value);
+        bytes += piece.value.length;
+        next = dump.next();
+        if (!await written(toc, piece.value)) break; // it has read enough
         if (bytes > LONGEST_HEAD_BYTES) {
           throw new JobFailure("DumpRefused", "The table of contents of the dump is longer than 64 MiB");
         }
@@ -110,7 +113,7 @@ export class LoadPeer {
     const leftOut = await this.#chooseEntries();
     this.#leftOut = () => leftOut;
     for (const piece of head.splice(0)) await this.write(piece);
-    for (let next = await dump.next(); !next.done; next = await dump.next()) await this.write(next.value);
+    for (let piece = await next; !piece.done; piece = await dump.next()) await this.write(piece.value);
   }
 
   /** What is left out of the dump, by kind. */
@@ -132,9 +135,13 @@ export class LoadPeer {
     return await json<LoadResult>(`${this.#directory}/result`);
   }
 
+  get #listOrEnd(): readonly string[] {
+    return [`${this.#directory}/list`, `${this.#directory}/load.exit`];
+  }
+
   async #chooseEntries(): Promise<readonly string[]> {
-    const [list, exit] = [`${this.#directory}/list`, `${this.#directory}/load.exit`];
-    await appears([list, exit], { signal: this.#signal, waitMs: this.#waitMs });
+    const [list = ""] = this.#listOrEnd;
+    await appears(this.#listOrEnd, { signal: this.#signal, waitMs: this.#waitMs });
     if (!await exists(list)) {
       await this.#ended;
       throw await failureIn(this.#directory, []);

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import { S3Error } from "../ports/s3.ts";
 import { BackupZip, type ZipContent, type ZipTarget } from "./backup_zip.ts";
+import { fileSink } from "./file_sink.ts";
 import { JobFailure } from "./job_failure.ts";
 import { callOff, LoadPeer, type LoadResult } from "./load_peer.ts";
 import { PlainDumpFilter } from "./plain_dump.ts";
@@ -120,8 +121,7 @@ async function zipTarget(dump: WritableStream<Uint8Array>, settings: RestoreSett
       const folder = path.slice(0, path.lastIndexOf("/"));
       if (!made.has(folder)) await Deno.mkdir(`${directory}/${folder}`, { recursive: true });
       made.add(folder);
-      const file = await Deno.open(`${directory}/${path}`, { write: true, createNew: true });
-      return file.writable;
+      return await fileSink(`${directory}/${path}`);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { BackupFormat } from "../crd/s3_location.ts";
 import { S3Object } from "../ports/s3.ts";
 import { type ByteSource, fileSource } from "./byte_window.ts";
+import { fileSink } from "./file_sink.ts";
 import { JobFailure } from "./job_failure.ts";
 import { fetchOdooBackup } from "./odoo_source.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
@@ -95,7 +96,7 @@ async function openOdoo(settings: RestoreSettings, signal: AbortSignal): Promise
   };
   try {
     await Deno.mkdir(`${settings.dataDirectory}/filestore`, { recursive: true });
-    await Deno.writeFile(path, ReadableStream.from(all), { createNew: true, mode: 0o600 });
+    await ReadableStream.from(all).pipeTo(await fileSink(path, { mode: 0o600 }));
     const zip = await fileSource(path);
     return { zip, stream: () => zip.open(0), [Symbol.asyncDispose]: remove };
   } catch (error) {
