@@ -6,19 +6,34 @@
  */
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance } from "../src/odoo/crd/mod.ts";
+import type { OdooBackupJob, OdooInitJob, OdooInstance } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
 import { resolve } from "../src/odoo/model/resolve.ts";
-import { cronDeployment, filestoreClaim, initJob, steadyChildren, webDeployment } from "../src/odoo/resources/mod.ts";
-import { anAddress, anInitJob, anInstance, type Overrides, someDefaults } from "../tests/support/builders.ts";
+import {
+  backupJob,
+  cronDeployment,
+  filestoreClaim,
+  initJob,
+  steadyChildren,
+  webDeployment,
+} from "../src/odoo/resources/mod.ts";
+import {
+  aBackupJob,
+  anAddress,
+  anInitJob,
+  anInstance,
+  type Overrides,
+  someDefaults,
+} from "../tests/support/builders.ts";
 import { emitGenerated, type GeneratedFile } from "./generated_file.ts";
 
-/** An instance, and the request that initialises it. */
+/** An instance, the request that initialises it, and one that saves it. */
 export interface Scenario {
   readonly instance: Stored<OdooInstance>;
   readonly initJob: Stored<OdooInitJob>;
+  readonly backupJob?: Stored<OdooBackupJob>;
 }
 
 const MINIMAL: Overrides<OdooInstance["spec"]> = {
@@ -101,17 +116,28 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   production: {
     instance: anInstance({ spec: PRODUCTION }),
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
+    backupJob: aBackupJob(),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
-  optional: { instance: anInstance({ spec: OPTIONAL }), initJob: anInitJob() },
+  optional: {
+    instance: anInstance({ spec: OPTIONAL }),
+    initJob: anInitJob(),
+    backupJob: aBackupJob({
+      metadata: { name: "hostile" },
+      spec: {
+        destination: { objectKey: "k$(S3_SECRET_KEY)$$.sql", region: "eu-central-1", insecure: true },
+        format: "sql",
+      },
+    }),
+  },
 };
 
 /** Every object that the operator makes for a scenario. */
 export function renderedObjects(
-  { instance, initJob: cr }: Scenario,
+  { instance, initJob: cr, backupJob: backup }: Scenario,
   cluster: ClusterAddress = anAddress(),
 ): KubeObject[] {
-  const { resolved, problem } = resolve(instance, someDefaults());
+  const { resolved, problem } = resolve(instance, someDefaults({ operatorImage: "odoo-operator:test" }));
   if (!resolved) throw new RangeError(`Cannot render ${instance.metadata.name}: ${problem.message}`);
   const { webReplicas, cronReplicas } = resolved;
   const configHash = "hash-of-odoo-conf";
@@ -121,6 +147,7 @@ export function renderedObjects(
     webDeployment(resolved, { cluster, configHash, replicas: webReplicas }),
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
     initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),
+    ...(backup ? [backupJob(operationJobName(backup, backup.metadata.uid), backup, resolved, cluster)] : []),
   ];
 }
 

@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/odoo/model/",
     "src/odoo/ports/s3.ts",
     "src/odoo/ports/postgres.ts",
+    "src/kit/clock.ts",
     "src/kit/errors.ts",
     "src/kit/log.ts",
   ],
@@ -90,6 +91,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "node:crypto": ["src/kit/hash.ts", "src/odoo/job/", "src/odoo/shell/secrets.ts"],
   "node:https": ["src/kit/admission.ts", "src/kit/pki.ts"],
   "node:stream": ["src/odoo/job/", "src/odoo/ports/s3.ts"],
+  "node:zlib": ["src/odoo/job/"], // crc32
   "node:util": ["src/std/", "src/odoo/shell/secrets.ts"],
   "pg": ["src/odoo/ports/postgres.ts"],
   "prom-client": ["src/kit/"],
@@ -167,7 +169,7 @@ const CLUSTER_VARIABLES = /^(KUBECONFIG|HOME|KUBERNETES_SERVICE_[A-Z_]+)$/;
 /** Who may read which environment variables; everybody else in src is handed a value. */
 const ENVIRONMENT_READERS: Readonly<Record<string, RegExp>> = {
   "src/odoo/shell/config.ts": /^/,
-  "src/cli/job.ts": /^/,
+  "src/cli/job.ts": /^/, // which is no part of the operator, and has no flags: its pod is made by the operator
   "src/kit/access.ts": CLUSTER_VARIABLES, // finds the cluster; loads kubeconfig.ts only when there is a kubeconfig
   "src/kit/kubeconfig.ts": CLUSTER_VARIABLES,
 };

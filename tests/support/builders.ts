@@ -5,7 +5,7 @@
  */
 import type { Deployment, Job, PersistentVolumeClaim } from "../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../src/kit/types.ts";
-import type { OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../../src/odoo/crd/mod.ts";
+import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooInstanceStatus, Phase } from "../../src/odoo/crd/mod.ts";
 import { configInputsHash, configText } from "../../src/odoo/model/config_text.ts";
 import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/database.ts";
 import {
@@ -28,6 +28,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 /** 2026-11-21T04:00:00Z. */
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
+export const BACKUP_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
 
 /** A deep copy of `base` with `overrides` in it. */
@@ -166,6 +167,25 @@ export function anInitJob(overrides: Overrides<Stored<OdooInitJob>> = {}): Store
     kind: "OdooInitJob",
     metadata: { name: "first", namespace: "blue", uid: INIT_JOB_UID, resourceVersion: "30", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"], demo: false },
+  };
+  return merged(base, overrides);
+}
+
+/** An OdooBackupJob for {@linkcode anInstance} that nobody has looked at yet. */
+export function aBackupJob(overrides: Overrides<Stored<OdooBackupJob>> = {}): Stored<OdooBackupJob> {
+  const base: Stored<OdooBackupJob> = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooBackupJob",
+    metadata: { name: "nightly", namespace: "blue", uid: BACKUP_JOB_UID, resourceVersion: "31", generation: 1 },
+    spec: {
+      odooInstanceRef: { name: "shop" },
+      destination: {
+        bucket: "backups",
+        objectKey: "shop/nightly.zip",
+        endpoint: "https://s3.example.com",
+        s3CredentialsSecretRef: { name: "s3-keys" },
+      },
+    },
   };
   return merged(base, overrides);
 }

@@ -1,39 +1,31 @@
-/** PostgreSQL as Debian packages it: the server that its own pg_dump can dump, which the one of dev/postgres_binaries.ts is not. */
+/** Debian's PostgreSQL: the server of which the machine also has pg_dump, pg_restore and psql, which the npm package lacks. */
 import { ensureSystemPackages, thisMachine } from "../../tools/system_packages.ts";
 
-const PACKAGE = "postgresql";
 const FOLDER = "/usr/lib/postgresql";
 
-/** The folder with `bin`, in which server, psql, pg_dump and pg_restore are of one version. */
+/** The folder with `bin` of the newest version; Debian's package is installed if there is none. */
 export async function debianPostgres(): Promise<string> {
-  const machine = thisMachine();
-  await ensureSystemPackages([PACKAGE], {
-    ...machine,
-    has: async (name) => name === PACKAGE ? await newest() !== undefined : await machine.has(name),
-  });
   const found = await newest();
-  if (!found) throw new Error(`Cannot find PostgreSQL below ${FOLDER}, though ${PACKAGE} is installed`);
-  return found;
+  if (found) return found;
+  const machine = thisMachine();
+  // the package's programs are in a folder of their own, not on the PATH
+  const has = async () => await newest() !== undefined;
+  await ensureSystemPackages(["postgresql"], {
+    ...machine,
+    has: (name) => name === "postgresql" ? has() : machine.has(name),
+  });
+  return await newest() ?? "";
 }
 
 async function newest(): Promise<string | undefined> {
-  const majors: string[] = [];
+  let best = 0;
   try {
     for await (const { name } of Deno.readDir(FOLDER)) {
-      if (await hasServer(name)) majors.push(name);
+      const complete = await Deno.stat(`${FOLDER}/${name}/bin/initdb`).then(() => true, () => false);
+      if (complete) best = Math.max(best, Number(name) || 0);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  const major = majors.sort((a, b) => Number(b) - Number(a))[0];
-  return major && `${FOLDER}/${major}`;
-}
-
-async function hasServer(major: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(`${FOLDER}/${major}/bin/postgres`)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return best > 0 ? `${FOLDER}/${best}` : undefined;
 }

@@ -19,6 +19,11 @@ export function env(values: Readonly<Record<string, string>>): EnvVar[] {
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
+/** Plain environment variables whose values Kubernetes leaves as they are: it would take `$(NAME)` for another variable. */
+export function literalEnv(values: Readonly<Record<string, string>>): EnvVar[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll("$", "$$$$") })); // each $ twice
+}
+
 /** An environment variable whose value stays in a Secret. */
 export function envFromSecret(name: string, secret: { readonly name: string; readonly key: string }): EnvVar {
   return { name, valueFrom: { secretKeyRef: { name: secret.name, key: secret.key } } };

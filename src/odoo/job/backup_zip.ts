@@ -6,7 +6,7 @@
  */
 import { type Entry, Reader, ZipReader } from "@zip.js/zip.js";
 import { type ByteSource, ByteWindow } from "./byte_window.ts";
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 
 /** What manifest.json says, as far as it matters here. */
 export interface Manifest {
@@ -68,7 +68,7 @@ export class BackupZip implements AsyncDisposable {
     return this.#window.opened;
   }
 
-  /** Looks at everything before anything is unpacked. @throws {JobFailure} */
+  /** Looks at everything before anything is unpacked. @throws {JobError} */
   async check({ maxBytes }: ZipLimits): Promise<ZipContent> {
     const names = new Set<string>();
     const spans: { readonly from: number; readonly to: number }[] = [];
@@ -80,7 +80,7 @@ export class BackupZip implements AsyncDisposable {
       spans.push({ from: entry.offset, to: entry.offset + LOCAL_HEADER_BYTES + entry.compressedSize });
       bytes += entry.uncompressedSize;
       if (bytes > maxBytes) {
-        throw new JobFailure(
+        throw new JobError(
           "ZipBomb",
           `The zip unpacks to more than ${maxBytes} bytes, which is the limit; nothing was written`,
         );
@@ -90,19 +90,19 @@ export class BackupZip implements AsyncDisposable {
     }
     if (bytes > HARMLESS_BYTES && bytes > HIGHEST_RATIO * this.#source.bytes) {
       const ratio = Math.round(bytes / this.#source.bytes);
-      throw new JobFailure(
+      throw new JobError(
         "ZipBomb",
         `The zip unpacks to ${ratio} times its size, as no backup does; nothing was written`,
       );
     }
     if (!names.has("dump.sql")) {
-      throw new JobFailure("ZipRefused", "The zip has no dump.sql: it is not a backup of Odoo's database manager");
+      throw new JobError("ZipRefused", "The zip has no dump.sql: it is not a backup of Odoo's database manager");
     }
     refuseOverlap(spans);
     return { files, bytes, manifest: manifest && await this.#manifest(manifest) };
   }
 
-  /** Unpacks all of it. @throws {JobFailure} */
+  /** Unpacks all of it. @throws {JobError} */
   async unpack(target: ZipTarget): Promise<void> {
     for await (const entry of this.#entries()) {
       const path = FILE.exec(entry.filename)?.[1];
@@ -135,7 +135,7 @@ export class BackupZip implements AsyncDisposable {
 
   readonly #read = async (offset: number, length: number): Promise<Uint8Array> => {
     if (length > LONGEST_DIRECTORY_BYTES) {
-      throw new JobFailure("ZipRefused", "The directory of the zip is too long: it has too many entries, or is broken");
+      throw new JobError("ZipRefused", "The directory of the zip is too long: it has too many entries, or is broken");
     }
     return await noted(this.#elsewhere, this.#window.read(offset, length));
   };
@@ -164,11 +164,11 @@ export class BackupZip implements AsyncDisposable {
 
   #failure(cause: unknown, entry?: Entry): unknown {
     if ("error" in this.#elsewhere) return this.#elsewhere.error;
-    if (cause instanceof JobFailure) return cause;
+    if (cause instanceof JobError) return cause;
     const where = entry ? ` at ${JSON.stringify(entry.filename)}` : "";
     const said = cause instanceof Error ? cause.message : String(cause);
     const message = `The zip is broken or cut off${where} (${said}): make a new backup, or upload this one again`;
-    return new JobFailure("ZipBroken", message, { cause });
+    return new JobError("ZipBroken", message, { cause });
   }
 
   async #manifest(entry: Entry): Promise<Manifest> {
@@ -191,7 +191,7 @@ export function parseManifest(text: string): Manifest {
     return { odooVersion: versionOf(odoo), postgresVersion: versionOf(postgres) };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new JobFailure(
+    throw new JobError(
       "ZipRefused",
       "manifest.json in the zip is no JSON: the zip is no backup of Odoo's database manager",
     );
@@ -252,14 +252,14 @@ function refuseHostile(entry: Entry): void {
 function refuseOverlap(spans: { readonly from: number; readonly to: number }[]): void {
   spans.sort((a, b) => a.from - b.from);
   if (spans.some(({ from }, index) => from < (spans[index - 1]?.to ?? 0))) {
-    throw new JobFailure(
+    throw new JobError(
       "ZipBomb",
       "Entries of the zip overlap, as in no zip that was made honestly; nothing was written",
     );
   }
 }
 
-function hostile(entry: Entry, what: string): JobFailure {
+function hostile(entry: Entry, what: string): JobError {
   const name = JSON.stringify(entry.filename.slice(0, 100));
-  return new JobFailure("ZipRefused", `The zip is refused: ${name} ${what}`);
+  return new JobError("ZipRefused", `The zip is refused: ${name} ${what}`);
 }

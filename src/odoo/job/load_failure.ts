@@ -1,5 +1,5 @@
 /** What psql and pg_restore said when a load failed → a reason, and a sentence that says what to do. */
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import { missingExtensions } from "./restore_rules.ts";
 
 /** What the container that loads has left behind. */
@@ -8,13 +8,6 @@ export interface LoadEnding {
   readonly code: string | undefined;
   readonly log: string;
   readonly leftOut: readonly string[];
-}
-
-/** A failure of the load, with the log that shows it. */
-export class LoadFailure extends JobFailure {
-  constructor(reason: string, message: string, readonly log: string) {
-    super(reason, message);
-  }
 }
 
 const LONGEST_QUOTE = 300;
@@ -64,12 +57,12 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
 ];
 
 /** The failure that `ending` tells of. */
-export function loadFailure({ code, log, leftOut }: LoadEnding): LoadFailure {
+export function loadFailure({ code, log, leftOut }: LoadEnding): JobError {
   if (code === undefined) {
-    return new LoadFailure(
+    return new JobError(
       "LoadKilled",
       "The container load was killed: the pod's status says why (memory, most often)",
-      log,
+      { log },
     );
   }
   const line = log.split("\n").find((text) => /\b(ERROR|FATAL|error):/.test(text)) ?? log.split("\n").at(-1) ?? "";
@@ -77,13 +70,13 @@ export function loadFailure({ code, log, leftOut }: LoadEnding): LoadFailure {
   const missing = missingExtensions(leftOut);
   if (missing.length > 0 && /does not exist|undefined/.test(line)) {
     const names = missing.join(", ");
-    return new LoadFailure(
+    return new JobError(
       "ExtensionUnavailable",
       `The dump needs extensions that the role of this instance may not create (${names}): have an administrator create them in the server's template, or make the dump without them (${quote})`,
-      log,
+      { log },
     );
   }
   const [, reason, advice] = CAUSES.find(([pattern]) => pattern.test(log)) ??
     [undefined, "LoadFailed", "The dump could not be loaded"];
-  return new LoadFailure(reason, `${advice} (${quote || `exit code ${code}`})`, log);
+  return new JobError(reason, `${advice} (${quote || `exit code ${code}`})`, { log });
 }

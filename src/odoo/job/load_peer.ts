@@ -2,7 +2,7 @@
  * The other side of scripts/restore_load.sh, which runs in the container beside this one: hands it the dump and hears how the
  * load went. Neither side can keep the other waiting: every wait has a deadline, and the end of either is seen by the other.
  */
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import { loadFailure } from "./load_failure.ts";
 import { leftOutEntry, type ServerFacts } from "./restore_rules.ts";
 
@@ -49,12 +49,12 @@ export class LoadPeer {
     this.#waitMs = options.waitMs;
   }
 
-  /** Waits until the other container is ready. @throws {JobFailure} if it has failed, or does not come */
+  /** Waits until the other container is ready. @throws {JobError} if it has failed, or does not come */
   static async meet(directory: string, options: LoadPeerOptions): Promise<LoadPeer> {
     const seen = await appears([`${directory}/server`, `${directory}/load.exit`], options);
     if (!seen) {
       const seconds = Math.round(options.waitMs / 1000);
-      throw new JobFailure(
+      throw new JobError(
         "LoadContainerAbsent",
         `The container load did not start within ${seconds} s: the pod's events say why (its image, most often)`,
       );
@@ -62,7 +62,7 @@ export class LoadPeer {
     if (await exists(`${directory}/load.exit`)) throw await failureIn(directory, []);
     const facts = await json<ServerFacts & { readonly relations: number }>(`${directory}/server`);
     if (facts.relations > 0) {
-      throw new JobFailure(
+      throw new JobError(
         "SideDatabaseNotEmpty",
         "The side database is not empty: another Job has begun to load into it",
       );
@@ -104,7 +104,7 @@ export class LoadPeer {
         next = dump.next();
         if (!await written(toc, piece.value)) break; // it has read enough
         if (bytes > LONGEST_HEAD_BYTES) {
-          throw new JobFailure("DumpRefused", "The table of contents of the dump is longer than 64 MiB");
+          throw new JobError("DumpRefused", "The table of contents of the dump is longer than 64 MiB");
         }
       }
     } finally {
@@ -127,7 +127,7 @@ export class LoadPeer {
     this.#data = undefined;
   }
 
-  /** Waits for the load. @throws {JobFailure} if it failed */
+  /** Waits for the load. @throws {JobError} if it failed */
   async finish(): Promise<LoadResult> {
     this.end();
     await this.#ended;
@@ -173,7 +173,7 @@ export async function callOff(directory: string): Promise<void> {
   await publish(`${directory}/cancel`, "");
 }
 
-async function failureIn(directory: string, leftOut: readonly string[]): Promise<JobFailure> {
+async function failureIn(directory: string, leftOut: readonly string[]): Promise<JobError> {
   const code = await exitCode(directory);
   const log = await text(`${directory}/load.log`) ?? "";
   return loadFailure({ code, log, leftOut });
@@ -221,7 +221,7 @@ async function appears(paths: readonly string[], { waitMs, signal }: LoadPeerOpt
 async function opened(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new JobFailure("LoadKilled", KILLED)), OPEN_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new JobError("LoadKilled", KILLED)), OPEN_TIMEOUT_MS);
   });
   try {
     return await Promise.race([Deno.open(path, options), late]);

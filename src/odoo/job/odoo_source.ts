@@ -4,7 +4,7 @@
  * Its answers are 200 even where it fails, so what comes is told from a page by its content. Redirects are not followed: the
  * master password is for the address that was given, and for no other.
  */
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import type { OdooAddress } from "./restore_settings.ts";
 
 /** Options of {@linkcode fetchOdooBackup}. */
@@ -20,7 +20,7 @@ const IDLE_TIMEOUT_MS = 300_000;
 const LIST_TIMEOUT_MS = 60_000;
 const LONGEST_PAGE_BYTES = 1 << 20;
 
-/** Asks for a backup. @throws {JobFailure} */
+/** Asks for a backup. @throws {JobError} */
 export async function fetchOdooBackup(
   address: OdooAddress,
   options: OdooBackupOptions,
@@ -45,12 +45,12 @@ async function* limited(
       patience.extend(IDLE_TIMEOUT_MS);
       bytes += piece.length;
       if (bytes > maxBytes) {
-        throw new JobFailure("SourceTooLarge", `The other Odoo sends more than ${maxBytes} bytes, which is the limit`);
+        throw new JobError("SourceTooLarge", `The other Odoo sends more than ${maxBytes} bytes, which is the limit`);
       }
       yield piece;
     }
   } catch (error) {
-    if (error instanceof JobFailure) throw error;
+    if (error instanceof JobError) throw error;
     throw unreachable(`it broke off after ${bytes} bytes`, error);
   } finally {
     patience[Symbol.dispose]();
@@ -64,7 +64,7 @@ async function onlyDatabase(address: OdooAddress, signal: AbortSignal): Promise<
   const names = namesIn(await start(response, patience));
   const [name] = names;
   if (name && names.length === 1) return name;
-  throw new JobFailure(
+  throw new JobError(
     "SourceDatabaseUnknown",
     names.length > 1
       ? `The other Odoo has ${names.length} databases: say which one in source.odoo.sourceDatabase`
@@ -102,14 +102,14 @@ async function ask({ url }: OdooAddress, path: string, { body, patience, ms }: Q
     await response.body?.cancel();
     const to = URL.parse(response.headers.get("location") ?? "", target);
     const where = to ? ` to ${to.origin}${to.pathname}` : "";
-    throw new JobFailure(
+    throw new JobError(
       "SourceRedirects",
       `The other Odoo redirects${where}, which is not followed with a master password: set source.odoo.url to the address itself, and make sure that its database manager is open`,
     );
   }
   if (!response.ok) {
     await response.body?.cancel();
-    throw new JobFailure(
+    throw new JobError(
       "SourceRefuses",
       `The other Odoo answers ${response.status}: its database manager (/web/database) must be open to this cluster, with list_db = True`,
     );
@@ -118,15 +118,15 @@ async function ask({ url }: OdooAddress, path: string, { body, patience, ms }: Q
 }
 
 /** What a page of the database manager says went wrong. */
-function pageFailure(page: string, database: string): JobFailure {
+function pageFailure(page: string, database: string): JobError {
   if (/access denied|AccessDenied/i.test(page)) {
-    return new JobFailure(
+    return new JobError(
       "MasterPasswordWrong",
       "The other Odoo refuses the master password: correct source.odoo.masterPassword",
     );
   }
   const said = /Database backup error:\s*([^<\n]{1,200})/.exec(page)?.[1]?.trim();
-  return new JobFailure(
+  return new JobError(
     "SourceRefuses",
     said
       ? `The other Odoo cannot back up its database ${JSON.stringify(database)}: ${said}`
@@ -153,9 +153,9 @@ async function start(response: Response, patience: Patience): Promise<string> {
   return page;
 }
 
-function unreachable(state: string, cause: unknown): JobFailure {
+function unreachable(state: string, cause: unknown): JobError {
   const said = cause instanceof Error ? cause.message.replace(/\s*\(http[^)]*\)/, "") : String(cause);
-  return new JobFailure("SourceUnreachable", `Cannot fetch the backup of the other Odoo: ${state} (${said})`, {
+  return new JobError("SourceUnreachable", `Cannot fetch the backup of the other Odoo: ${state} (${said})`, {
     cause,
   });
 }

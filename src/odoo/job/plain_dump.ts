@@ -5,7 +5,7 @@
  * It reads the text as psql does (psqlscan.l: quotes, dollar quotes, nested comments, parentheses). Where the two could come to
  * disagree, and what a dump of pg_dump never has (commands of psql, BEGIN in a function, COPY of another shape), is refused.
  */
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import { JUDGED_WORDS, judgeStatement, type ServerFacts } from "./restore_rules.ts";
 
 const [NEWLINE, RETURN, QUOTE, DOUBLE, DOLLAR, BACKSLASH, SEMICOLON] = [10, 13, 39, 34, 36, 92, 59] as const;
@@ -65,7 +65,7 @@ export class PlainDumpFilter {
     return [...this.#leftOut].sort();
   }
 
-  /** Takes the next part of the dump; what it returns is to be passed on. @throws {JobFailure} */
+  /** Takes the next part of the dump; what it returns is to be passed on. @throws {JobError} */
   push(part: Uint8Array): Uint8Array {
     const chunk = this.#carry === undefined ? part : joined([Uint8Array.of(this.#carry), part]);
     this.#carry = undefined;
@@ -80,10 +80,10 @@ export class PlainDumpFilter {
     return joined(this.#out);
   }
 
-  /** Says that the dump is over. @throws {JobFailure} if it stops before its end */
+  /** Says that the dump is over. @throws {JobError} if it stops before its end */
   end(): void {
     if (this.#complete && !this.#inStatement && this.#state === "sql") return;
-    throw new JobFailure(
+    throw new JobError(
       "DumpTruncated",
       `The dump is not whole: it does not end with "${TRAILER}", so it was cut off when it was made or sent; make a new one`,
     );
@@ -356,8 +356,8 @@ export class PlainDumpFilter {
   }
 }
 
-function refusal(what: string): JobFailure {
-  return new JobFailure("DumpRefused", `The dump cannot be loaded: ${what}`);
+function refusal(what: string): JobError {
+  return new JobError("DumpRefused", `The dump cannot be loaded: ${what}`);
 }
 
 function isWordByte(byte: number): boolean {

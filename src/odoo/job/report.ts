@@ -1,52 +1,39 @@
-/** The termination message of a Job: one JSON object that is short enough for the kubelet and holds no secret. */
-import { JobFailure } from "./job_failure.ts";
+/** How a job in a pod ends: one JSON object that the kubelet keeps, small enough that it keeps all of it. */
 
-/** What the kubelet keeps, less a little. */
-const LONGEST_MESSAGE_BYTES = 4000;
-const LONGEST_ERROR = 1200;
-const MASK = "***";
+/** The kubelet cuts at 4096. */
+const MOST_BYTES = 4000;
 
-/** Options of {@linkcode failureReport}. */
-export interface FailureReportOptions {
-  /** Texts that must not be in it. */
-  readonly secrets: readonly string[];
-}
+/** Something that a person must be told of; the message says what to do. */
+export class JobError extends Error {
+  override readonly name = "JobError";
+  /** A constant in PascalCase. */
+  readonly reason: string;
+  /** Last lines of the program that failed. */
+  readonly log: string;
 
-/** What a Job says when all is well. */
-export function successReport(summary: object): string {
-  return fitted({ ok: true, ...summary });
-}
-
-/** What a Job says when it failed. */
-export function failureReport(error: unknown, { secrets }: FailureReportOptions): string {
-  const reason = error instanceof JobFailure ? error.reason : "JobFailed";
-  const said = error instanceof Error ? error.message : String(error);
-  const log = error instanceof Error && "log" in error && typeof error.log === "string" ? error.log : "";
-  return fitted({ ok: false, reason, error: masked(said, secrets).slice(0, LONGEST_ERROR), log: masked(log, secrets) });
-}
-
-/** `text` without the secrets. */
-export function masked(text: string, secrets: readonly string[]): string {
-  const longestFirst = secrets.filter(Boolean).toSorted((a, b) => b.length - a.length);
-  return longestFirst.reduce((masking, secret) => masking.replaceAll(secret, MASK), text);
-}
-
-/** As JSON; of the log the end is kept, of lists and other texts the beginning. */
-function fitted(report: Readonly<Record<string, unknown>>): string {
-  for (let log = String(report.log ?? "");;) {
-    const text = JSON.stringify("log" in report ? { ...report, log } : report);
-    const excess = new TextEncoder().encode(text).length - LONGEST_MESSAGE_BYTES;
-    if (excess <= 0) return text;
-    if (log) log = log.slice(Math.max(1, Math.ceil(excess / 6)));
-    else return fitted(shortened(report));
+  constructor(reason: string, message: string, options: ErrorOptions & { readonly log?: string } = {}) {
+    super(message, options);
+    this.reason = reason;
+    this.log = options.log ?? "";
   }
 }
 
-function shortened(report: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(report).map(([name, value]) => [
-      name,
-      typeof value === "string" || Array.isArray(value) ? value.slice(0, Math.floor(value.length / 2)) : value,
-    ]),
-  );
+/** The termination message of a job that did what it was to do. */
+export function successReport(summary: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ ok: true, ...summary });
+}
+
+/** The termination message of a job that failed; `secrets` appear nowhere in it. */
+export function failureReport(error: unknown, secrets: readonly string[]): string {
+  const masked = (text: string) => secrets.filter(Boolean).reduce((all, secret) => all.replaceAll(secret, "***"), text);
+  const { reason, log } = error as { readonly reason?: unknown; readonly log?: unknown };
+  const known = typeof reason === "string" && /^[A-Z][A-Za-z0-9]+$/.test(reason) ? reason : "JobFailed";
+  const message = masked(error instanceof Error ? error.message : String(error)).slice(0, 1000);
+  let tail = masked(typeof log === "string" ? log : "");
+  for (;;) {
+    const report = JSON.stringify({ ok: false, reason: known, error: message, log: tail });
+    const surplus = new TextEncoder().encode(report).length - MOST_BYTES;
+    if (surplus <= 0) return report;
+    tail = tail.slice(Math.max(1, Math.ceil(surplus / 6))); // a character takes six bytes at most, so this never takes too much
+  }
 }

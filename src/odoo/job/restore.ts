@@ -6,10 +6,9 @@
  * order in which it is stored, so a zip in a bucket takes one request and no room but that of the files themselves.
  */
 import { createHash } from "node:crypto";
-import { S3Error } from "../ports/s3.ts";
 import { BackupZip, type ZipContent, type ZipTarget } from "./backup_zip.ts";
 import { fileSink } from "./file_sink.ts";
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import { callOff, LoadPeer, type LoadResult } from "./load_peer.ts";
 import { PlainDumpFilter } from "./plain_dump.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
@@ -28,7 +27,7 @@ export interface RestoreSummary extends LoadResult {
   readonly leftOut: readonly string[];
 }
 
-/** Does all of it. @throws {JobFailure} with what is wrong and what to do */
+/** Does all of it. @throws {JobError} with what is wrong and what to do */
 export async function restore(settings: RestoreSettings, signal: AbortSignal): Promise<RestoreSummary> {
   try {
     await using source = await openSource(settings, signal);
@@ -46,7 +45,7 @@ async function restoreFrom(source: RestoreSource, settings: RestoreSettings, sig
   // a stream is checked while it is loaded; of a zip pieces are read, so it is read once more for its sum
   if (zip && source.sha256) { for await (const _ of checked(source)); // the sum is taken in passing
    }
-  const peer = await LoadPeer.meet(settings.shared, { waitMs: settings.peerMs, signal });
+  const peer = await LoadPeer.meet(settings.shared, { waitMs: settings.peerTimeoutMs, signal });
   const filter = new PlainDumpFilter(peer.server);
   if (settings.format === "dump") await peer.sendCustom(checked(source));
   else {
@@ -88,7 +87,7 @@ async function* checked(source: RestoreSource): AsyncGenerator<Uint8Array> {
     yield piece;
   }
   if (source.sha256 && hash.digest("hex") !== source.sha256) {
-    throw new JobFailure(
+    throw new JobError(
       "ChecksumMismatch",
       "The backup is not what was backed up: its SHA-256 differs from the one that was written down with it; use another backup",
     );
@@ -112,7 +111,7 @@ async function zipTarget(dump: WritableStream<Uint8Array>, settings: RestoreSett
     await Deno.mkdir(directory);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    throw new JobFailure("SideDirectoryExists", "The side directory exists: another Job has begun to fill it");
+    throw new JobError("SideDirectoryExists", "The side directory exists: another Job has begun to fill it");
   }
   const made = new Set<string>();
   return {
@@ -130,7 +129,7 @@ async function zipTarget(dump: WritableStream<Uint8Array>, settings: RestoreSett
 function checkVersion(found: string, { odooVersion }: RestoreSettings): void {
   const [of, image] = [majorOf(found), majorOf(odooVersion)];
   if (!of || !image || of === image) return;
-  throw new JobFailure(
+  throw new JobError(
     "OdooVersionDiffers",
     `The backup is of Odoo ${found}, the instance's image has Odoo ${odooVersion}: set spec.image to one of Odoo ${of}, or restore a backup of Odoo ${image}`,
   );
@@ -140,11 +139,10 @@ function majorOf(version: string): string | undefined {
   return /^(?:saas[~-])?(\d+)/.exec(version)?.[1];
 }
 
-/** Failures of the machine and of S3 in the words of the report. */
+/** A full volume in the words of the report. */
 function asFailure(error: unknown, { side }: RestoreSettings): unknown {
-  if (error instanceof S3Error) return new JobFailure(error.reason, error.message, { cause: error });
   if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) {
-    return new JobFailure(
+    return new JobError(
       "VolumeFull",
       `The volume of the files is full: beside the present files it must have room for those of the backup (${side}); raise spec.filestore.storageSize`,
       { cause: error },

@@ -1,9 +1,10 @@
 /** Where a restore gets its backup from: an object in a bucket, or another Odoo. Looked at before anything is done with it. */
 import type { BackupFormat } from "../crd/s3_location.ts";
-import { S3Object } from "../ports/s3.ts";
+import { DESCRIPTION_SUFFIX } from "../model/s3_location.ts";
+import { type S3Head, S3Object } from "../ports/s3.ts";
 import { type ByteSource, fileSource } from "./byte_window.ts";
 import { fileSink } from "./file_sink.ts";
-import { JobFailure } from "./job_failure.ts";
+import { JobError } from "./report.ts";
 import { fetchOdooBackup } from "./odoo_source.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
 
@@ -19,9 +20,9 @@ export interface RestoreSource extends AsyncDisposable {
 
 const LOOK_BYTES = 1024;
 const SHA256 = /^[0-9a-f]{64}$/;
-const LONGEST_SIDECAR_BYTES = 64 << 10;
+const LONGEST_DESCRIPTION_BYTES = 64 << 10;
 
-/** Opens it. @throws {JobFailure} if it is not there, is empty, or is something else than `settings.format` */
+/** Opens it. @throws {JobError} if it is not there, is empty, or is something else than `settings.format` */
 export function openSource(settings: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
   return settings.s3 ? openObject(settings, signal) : openOdoo(settings, signal);
 }
@@ -32,12 +33,12 @@ async function openObject({ s3, format, maxBytes }: RestoreSettings, signal: Abo
   const head = await object.head();
   const name = `s3://${s3.bucket}/${s3.key} at ${s3.endpoint}`;
   if (!head) {
-    throw new JobFailure("ObjectMissing", `Cannot read ${name}: there is no such object; check source.s3.objectKey`);
+    throw new JobError("ObjectMissing", `Cannot read ${name}: there is no such object; check source.s3.objectKey`);
   }
   const { bytes, etag } = head;
-  if (bytes === 0) throw new JobFailure("SourceEmpty", `Cannot restore ${name}: the object is empty`);
+  if (bytes === 0) throw new JobError("SourceEmpty", `Cannot restore ${name}: the object is empty`);
   if (bytes > maxBytes) {
-    throw new JobFailure(
+    throw new JobError(
       "SourceTooLarge",
       `Cannot restore ${name}: it has ${bytes} bytes, more than the limit of ${maxBytes}`,
     );
@@ -46,7 +47,8 @@ async function openObject({ s3, format, maxBytes }: RestoreSettings, signal: Abo
   const open = (offset: number) => object.read({ offset, ...version });
   const first = await collected(object.read({ offset: 0, length: Math.min(bytes, LOOK_BYTES), ...version }));
   checkFormat(first, format, name);
-  const sha256 = head.metadata.sha256 ?? await sidecarChecksum(object.sibling(`${s3.key}.json`), bytes);
+  const sha256 = head.metadata.sha256 ??
+    await describedChecksum(object.sibling(`${s3.key}${DESCRIPTION_SUFFIX}`), head);
   return {
     ...(format === "zip" ? { zip: { bytes, open } } : {}),
     ...(sha256 && SHA256.test(sha256) ? { sha256 } : {}),
@@ -55,15 +57,16 @@ async function openObject({ s3, format, maxBytes }: RestoreSettings, signal: Abo
   };
 }
 
-/** What a backup of ours wrote beside its object; one that says another size is of another object. */
-async function sidecarChecksum(sidecar: S3Object, bytes: number): Promise<string | undefined> {
-  using object = sidecar;
+/** What a backup of ours wrote beside its object; what it says of another size or version is of another object. */
+async function describedChecksum(description: S3Object, of: S3Head): Promise<string | undefined> {
+  using object = description;
   const head = await object.head();
-  if (!head || head.bytes > LONGEST_SIDECAR_BYTES) return undefined;
+  if (!head || head.bytes > LONGEST_DESCRIPTION_BYTES) return undefined;
   const text = new TextDecoder().decode(await collected(object.read()));
   try {
-    const said = JSON.parse(text) as { readonly sha256?: unknown; readonly bytes?: unknown } | null;
-    return said?.bytes === bytes && typeof said.sha256 === "string" ? said.sha256 : undefined;
+    const said = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
+    const same = said?.bytes === of.bytes && (said.etag === undefined || said.etag === of.etag);
+    return same && typeof said.sha256 === "string" ? said.sha256 : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -78,7 +81,7 @@ async function openOdoo(settings: RestoreSettings, signal: AbortSignal): Promise
   const { odoo, format, maxBytes } = settings;
   if (!odoo) throw new TypeError("Cannot ask another Odoo: no address is given");
   if (format === "sql") {
-    throw new JobFailure("FormatMismatch", "Another Odoo gives no plain SQL: set format to zip or dump");
+    throw new JobError("FormatMismatch", "Another Odoo gives no plain SQL: set format to zip or dump");
   }
   const stream = await fetchOdooBackup(odoo, { format, maxBytes, signal });
   const pieces = stream[Symbol.asyncIterator]();
@@ -123,7 +126,7 @@ async function collected(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array<
 function checkFormat(first: Uint8Array, format: BackupFormat, name: string): void {
   const found = contentOf(first);
   if (found === FORMAT_NAMES[format]) return;
-  throw new JobFailure(
+  throw new JobError(
     "FormatMismatch",
     `Cannot restore ${name} as ${format}: its content is ${found}; set spec.format to what it is, or name another object`,
   );

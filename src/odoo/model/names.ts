@@ -1,6 +1,7 @@
 /** Every name that the operator derives: objects, labels, roles, databases. Nothing else in the program builds a name. */
 import { sha256Hex } from "../../kit/hash.ts";
-import type { OdooInitJob, OdooInstance } from "../crd/mod.ts";
+import type { KubeObject } from "../../kit/types.ts";
+import type { OdooInstance } from "../crd/mod.ts";
 
 /** Label that says to which instance an object belongs; caches select by it. */
 export const INSTANCE_LABEL = "bemade.org/instance";
@@ -116,7 +117,7 @@ export function databaseName(instance: OdooInstance, uid: string): string {
 }
 
 /** The batch/v1 Job of an operation: the same for the same CR, so that it cannot be started twice. */
-export function operationJobName(cr: OdooInitJob, uid: string): string {
+export function operationJobName(cr: KubeObject, uid: string): string {
   return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");
 }
 

@@ -126,8 +126,7 @@ export class S3Object implements Disposable {
       if (!UploadId) throw new TypeError("the answer has no UploadId");
       return UploadId;
     });
-    const { signal } = this.#options;
-    return new S3Writer(this, { uploadId, expectedBytes: options.expectedBytes ?? 0, ...(signal ? { signal } : {}) });
+    return new S3Writer(this, { uploadId, expectedBytes: options.expectedBytes ?? 0, signal: this.#options.signal });
   }
 
   /** Removes the object; one that is not there is no error. */
@@ -228,7 +227,7 @@ export class S3Object implements Disposable {
 interface UploadOptions {
   readonly uploadId: string;
   readonly expectedBytes: number;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** An upload under way. Disposing of it before it is closed takes it back. */
@@ -378,7 +377,7 @@ async function open(location: S3Location): Promise<{ readonly client: S3Client; 
     // all that the SDK would otherwise look for in the environment and in files of a home directory
     ...{ defaultsMode: "standard", retryMode: "standard", userAgentAppId: "", authSchemePreference: [] },
     ...{ useArnRegion: false, useDualstackEndpoint: false, useFipsEndpoint: false, disableS3ExpressSessionAuth: true },
-    sigv4aSigningRegionSet: [],
+    ...{ sigv4aSigningRegionSet: [], disableClockSkewCorrection: true },
     defaultUserAgentProvider: () => Promise.resolve([["odoo-operator"]]),
   });
   const secure = new URL(endpoint).protocol === "https:";

@@ -11,8 +11,8 @@ const ODOO_IDS = { user: 100, group: 101 };
 
 /** Where the containers find what they need. */
 export const CONFIG_FILE = "/etc/odoo/odoo.conf";
-const CONFIG_DIRECTORY = "/etc/odoo";
-const DATA_DIRECTORY = "/var/lib/odoo";
+export const CONFIG_DIRECTORY = "/etc/odoo";
+export const DATA_DIRECTORY = "/var/lib/odoo";
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"; // libpq 15 knows no word for it
 
 /** A container with Odoo's image, configuration, filestore and database; `fields` adds what is particular. */
@@ -65,7 +65,8 @@ export function odooPod(resolved: Resolved, containers: Container[], options: Od
   };
 }
 
-function databaseEnv(resolved: Resolved, cluster: ClusterAddress): EnvVar[] {
+/** How libpq finds the database; the password stays in its Secret. */
+export function databaseEnv(resolved: Resolved, cluster: ClusterAddress): EnvVar[] {
   const password = envFromSecret("PGPASSWORD", { name: objectNames.userSecret(resolved.name), key: "password" });
   return [
     ...env({

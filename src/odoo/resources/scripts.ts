@@ -1,10 +1,11 @@
 /** The scripts of jobs and probes, embedded as text; `scripts/` says what each needs and does. */
+import backupDump from "../../../scripts/backup_dump.sh" with { type: "text" };
 import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: "text" };
 import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
 import initCheck from "../../../scripts/init_check.py" with { type: "text" };
 
-export const SCRIPTS = { init, initCheck } as const;
+export const SCRIPTS = { backupDump, init, initCheck } as const;
 
 /** What the kubelet runs in cron pods, without the comments at the top: every Deployment carries the text. */
 export const PROBES = { cronStartup: codeOf(cronStartup), cronLiveness: codeOf(cronLiveness) } as const;

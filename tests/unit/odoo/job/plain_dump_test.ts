@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { JobFailure } from "../../../../src/odoo/job/job_failure.ts";
+import { JobError } from "../../../../src/odoo/job/report.ts";
 import { PlainDumpFilter } from "../../../../src/odoo/job/plain_dump.ts";
 import type { ServerFacts } from "../../../../src/odoo/job/restore_rules.ts";
 
@@ -112,7 +112,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 for (const [text, says] of Object.entries(REFUSED)) {
   Deno.test(`PlainDumpFilter refuses ${JSON.stringify(text)}`, () => {
     for (const size of [1, 3, Infinity]) {
-      const failure = assertThrows(() => filtered(text + END, { size }), JobFailure);
+      const failure = assertThrows(() => filtered(text + END, { size }), JobError);
       assertEquals(failure.reason, "DumpRefused");
       assertStringIncludes(failure.message, says);
     }
@@ -141,7 +141,7 @@ const TRUNCATED: Readonly<Record<string, string>> = {
 
 for (const [sentence, dump] of Object.entries(TRUNCATED)) {
   Deno.test(`PlainDumpFilter says that the dump is truncated when ${sentence}`, () => {
-    assertEquals(assertThrows(() => filtered(dump), JobFailure).reason, "DumpTruncated");
+    assertEquals(assertThrows(() => filtered(dump), JobError).reason, "DumpTruncated");
   });
 }
 
