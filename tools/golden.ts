@@ -6,17 +6,22 @@
  */
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
-import type { OdooBackupJob, OdooInitJob, OdooInstance } from "../src/odoo/crd/mod.ts";
+import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooRestoreJob } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
-import { resolve } from "../src/odoo/model/resolve.ts";
+import { resolve, type Resolved } from "../src/odoo/model/resolve.ts";
+import { MASTER_PASSWORD_KEY } from "../src/odoo/model/restore_source.ts";
 import {
   backupJob,
   cronDeployment,
   filestoreClaim,
   initJob,
+  prepareCopyJob,
+  removeFilesJob,
+  restoreLoadJob,
   steadyChildren,
+  swapFilesJob,
   webDeployment,
 } from "../src/odoo/resources/mod.ts";
 import {
@@ -24,16 +29,18 @@ import {
   anAddress,
   anInitJob,
   anInstance,
+  aRestoreJob,
   type Overrides,
   someDefaults,
 } from "../tests/support/builders.ts";
 import { emitGenerated, type GeneratedFile } from "./generated_file.ts";
 
-/** An instance, the request that initialises it, and one that saves it. */
+/** An instance, the request that initialises it, one that saves it, and one that brings it back. */
 export interface Scenario {
   readonly instance: Stored<OdooInstance>;
   readonly initJob: Stored<OdooInitJob>;
   readonly backupJob?: Stored<OdooBackupJob>;
+  readonly restoreJob?: Stored<OdooRestoreJob>;
 }
 
 const MINIMAL: Overrides<OdooInstance["spec"]> = {
@@ -117,6 +124,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     instance: anInstance({ spec: PRODUCTION }),
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
     backupJob: aBackupJob(),
+    restoreJob: aRestoreJob(),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
   optional: {
@@ -129,12 +137,24 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         format: "sql",
       },
     }),
+    restoreJob: aRestoreJob({
+      metadata: { name: "copy" },
+      spec: {
+        source: {
+          type: "odoo",
+          s3: undefined,
+          odoo: { url: "https://old.example.com/$(PGPASSWORD)", sourceDatabase: "a$(id)b", masterPassword: "canary" },
+        },
+        format: "dump",
+        neutralize: false,
+      },
+    }),
   },
 };
 
 /** Every object that the operator makes for a scenario. */
 export function renderedObjects(
-  { instance, initJob: cr, backupJob: backup }: Scenario,
+  { instance, initJob: cr, backupJob: backup, restoreJob: restore }: Scenario,
   cluster: ClusterAddress = anAddress(),
 ): KubeObject[] {
   const { resolved, problem } = resolve(instance, someDefaults({ operatorImage: "odoo-operator:test" }));
@@ -148,6 +168,29 @@ export function renderedObjects(
     cronDeployment(resolved, { cluster, configHash, replicas: cronReplicas }),
     initJob(operationJobName(cr, cr.metadata.uid), cr, resolved, cluster),
     ...(backup ? [backupJob(operationJobName(backup, backup.metadata.uid), backup, resolved, cluster)] : []),
+    ...(restore ? restoreJobs(restore, resolved, cluster) : []),
+  ];
+}
+
+/** The Jobs of all stages. */
+function restoreJobs(cr: Stored<OdooRestoreJob>, resolved: Resolved, cluster: ClusterAddress): KubeObject[] {
+  const name = operationJobName(cr, cr.metadata.uid);
+  const [side, old] = ["side_1", "old-1"];
+  const neutralize = cr.spec.neutralize ?? true;
+  return [
+    restoreLoadJob(`${name}-load`, cr, resolved, cluster, {
+      side,
+      odooVersion: "19.0-20260101",
+      ...(cr.spec.source.odoo ? { masterPassword: { name, key: MASTER_PASSWORD_KEY } } : {}),
+    }),
+    prepareCopyJob(`${name}-prepare`, resolved, cluster, {
+      side,
+      data: neutralize ? "neutralized" : "asItIs",
+      update: "none",
+      ...(cr.spec.format === "dump" ? {} : { files: side, filesExpected: 30 }),
+    }),
+    swapFilesJob(`${name}-files`, resolved, cluster, { direction: "forward", side, old }),
+    removeFilesJob(`${name}-remove`, resolved, cluster, { directory: old, pattern: "old-*" }),
   ];
 }
 
