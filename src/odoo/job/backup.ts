@@ -119,8 +119,10 @@ async function writeZip(settings: BackupSettings, { pipes, facts, sink }: ZipPar
   });
   try {
     const zip = new ZipWriter(sink, listed, { now: new Date() });
-    await zip.add("dump.sql", checked(await pipes.dump(), "plain"));
+    const dump = watched(await pipes.dump(), "plain");
+    await zip.add("dump.sql", dump.stream);
     await pipes.reached("dumped");
+    dump.assertWhole();
     const folder = settings.withFilestore ? await realFolder(settings.filestore) : undefined;
     let [files, missingFiles] = [0, 0];
     for await (const line of pipes.files()) {
@@ -145,29 +147,42 @@ async function writeZip(settings: BackupSettings, { pipes, facts, sink }: ZipPar
 
 /** The dump alone. What the script lists is of no use here, but it writes it all the same. */
 async function writeDump(format: "sql" | "dump", { pipes, sink }: Omit<ZipParts, "facts">): Promise<Counts> {
-  for await (const piece of checked(await pipes.dump(), format === "sql" ? "plain" : "custom")) await sink(piece);
+  const dump = watched(await pipes.dump(), format === "sql" ? "plain" : "custom");
+  for await (const piece of dump.stream) await sink(piece);
   await pipes.reached("dumped");
+  dump.assertWhole();
   for await (const _name of pipes.files()) { /* until its end */ }
   await pipes.reached("listed");
   await pipes.say("read");
   return { files: 0, missingFiles: 0 };
 }
 
-/** The same stream, which fails in the end if it is no whole dump. */
-function checked(dump: ReadableStream<Uint8Array>, form: keyof typeof MARKS): ReadableStream<Uint8Array> {
+interface WatchedDump {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Throws if what has gone by is no whole dump. */
+  assertWhole(): void;
+}
+
+/** The same stream, of whose beginning and end something is kept. */
+function watched(dump: ReadableStream<Uint8Array>, form: keyof typeof MARKS): WatchedDump {
   const { begins, ends } = MARKS[form];
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    let [head, tail] = ["", ""];
-    const decoder = new TextDecoder("latin1");
-    for await (const piece of dump) {
+  const decoder = new TextDecoder("latin1");
+  let [head, tail] = ["", ""];
+  const look = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
       if (head.length < begins.length) head += decoder.decode(piece.subarray(0, begins.length));
       tail = (tail + decoder.decode(piece.subarray(-MARGIN_BYTES))).slice(-MARGIN_BYTES);
-      yield piece;
-    }
-    if (tail === "") throw new JobError("DumpEmpty", "The dump is empty");
-    if (!head.startsWith(begins) || !tail.includes(ends)) throw new JobError("DumpFailed", "The dump broke off");
-  }
-  return ReadableStream.from(pieces());
+      controller.enqueue(piece);
+    },
+  });
+  return {
+    stream: dump.pipeThrough(look),
+    assertWhole() {
+      if (tail === "") throw new JobError("DumpEmpty", "pg_dump wrote nothing, and says that all is well");
+      if (head.startsWith(begins) && tail.includes(ends)) return;
+      throw new JobError("DumpFailed", "pg_dump says that all is well, but its dump has no end");
+    },
+  };
 }
 
 /** The folder by its real name, which the names of its files are compared with; `undefined` if there is none. */

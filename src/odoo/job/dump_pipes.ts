@@ -6,6 +6,7 @@ import { JobError } from "./report.ts";
 export type DumpStage = "dumping" | "dumped" | "listed" | "complete";
 
 const LOOK_EVERY_MS = 50;
+const OPEN_TIMEOUT_MS = 10_000;
 const MOST_OF_THE_LOG = 3000;
 
 /** Options of {@linkcode openDumpPipes}. */
@@ -28,10 +29,9 @@ export async function openDumpPipes(directory: string, options: DumpPipesOptions
     }
     await pause(LOOK_EVERY_MS, { signal });
   }
-  // none of these waits: the script holds them open for both directions
-  const status = await Deno.open(`${pipes}/status`, { read: true });
-  const facts = await Deno.open(`${pipes}/facts`, { read: true });
-  return new DumpPipes(directory, { status, facts, peer: await Deno.open(`${pipes}/peer`, { write: true }) });
+  const status = await openPipe(`${pipes}/status`, { read: true });
+  const facts = await openPipe(`${pipes}/facts`, { read: true });
+  return new DumpPipes(directory, { status, facts, peer: await openPipe(`${pipes}/peer`, { write: true }) });
 }
 
 interface Ends {
@@ -72,7 +72,7 @@ export class DumpPipes implements Disposable {
   /** The dump; complete only if the stage `dumped` is reached afterwards. */
   async dump(): Promise<ReadableStream<Uint8Array>> {
     await this.reached("dumping");
-    const { readable } = await Deno.open(`${this.#directory}/pipes/dump`, { read: true }); // which the script holds open now
+    const { readable } = await openPipe(`${this.#directory}/pipes/dump`, { read: true });
     await this.say("dump");
     return readable;
   }
@@ -103,6 +103,18 @@ export class DumpPipes implements Disposable {
 
   [Symbol.dispose](): void {
     this.#peer.close();
+  }
+}
+
+/** Does not wait while the script holds the pipe open, for both directions; and not for ever if it has just died. */
+async function openPipe(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
+  const late = Promise.withResolvers<never>();
+  const error = "The container that dumps the database ended when it had hardly begun";
+  const timer = setTimeout(() => late.reject(new JobError("DumpMissing", error)), OPEN_TIMEOUT_MS);
+  try {
+    return await Promise.race([Deno.open(path, options), late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
