@@ -6,17 +6,22 @@
  */
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
-import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
+import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooRestoreJob, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
 import { operationJobName } from "../src/odoo/model/names.ts";
-import { resolve } from "../src/odoo/model/resolve.ts";
+import { resolve, type Resolved } from "../src/odoo/model/resolve.ts";
+import { MASTER_PASSWORD_KEY } from "../src/odoo/model/restore_source.ts";
 import {
   backupJob,
   cronDeployment,
   filestoreClaim,
   initJob,
+  prepareCopyJob,
+  removeFilesJob,
+  restoreLoadJob,
   steadyChildren,
+  swapFilesJob,
   upgradeJob,
   webDeployment,
 } from "../src/odoo/resources/mod.ts";
@@ -26,6 +31,7 @@ import {
   anInitJob,
   anInstance,
   anUpgradeJob,
+  aRestoreJob,
   type Overrides,
   someDefaults,
 } from "../tests/support/builders.ts";
@@ -37,6 +43,7 @@ export interface Scenario {
   readonly initJob: Stored<OdooInitJob>;
   readonly upgradeJob?: Stored<OdooUpgradeJob>;
   readonly backupJob?: Stored<OdooBackupJob>;
+  readonly restoreJob?: Stored<OdooRestoreJob>;
 }
 
 const MINIMAL: Overrides<OdooInstance["spec"]> = {
@@ -121,6 +128,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     initJob: anInitJob({ spec: { modules: ["sale", "account"], demo: true } }),
     upgradeJob: anUpgradeJob({ spec: { modules: ["base"], modulesInstall: ["crm", "project"] } }),
     backupJob: aBackupJob(),
+    restoreJob: aRestoreJob(),
   },
   gateway: { instance: anInstance({ spec: GATEWAY }), initJob: anInitJob() },
   optional: {
@@ -134,12 +142,24 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         format: "sql",
       },
     }),
+    restoreJob: aRestoreJob({
+      metadata: { name: "copy" },
+      spec: {
+        source: {
+          type: "odoo",
+          s3: undefined,
+          odoo: { url: "https://old.example.com/$(PGPASSWORD)", sourceDatabase: "a$(id)b", masterPassword: "canary" },
+        },
+        format: "dump",
+        neutralize: false,
+      },
+    }),
   },
 };
 
 /** Every object that the operator makes for a scenario. */
 export function renderedObjects(
-  { instance, initJob: init, upgradeJob: upgrade, backupJob: backup }: Scenario,
+  { instance, initJob: init, upgradeJob: upgrade, backupJob: backup, restoreJob: restore }: Scenario,
   cluster: ClusterAddress = anAddress(),
 ): KubeObject[] {
   const { resolved, problem } = resolve(instance, someDefaults({ operatorImage: "odoo-operator:test" }));
@@ -154,6 +174,29 @@ export function renderedObjects(
     initJob(operationJobName(init, init.metadata.uid), init, resolved, cluster),
     ...(upgrade ? [upgradeJob(`${upgrade.metadata.name}-6d2e3f40`, upgrade, resolved, cluster)] : []),
     ...(backup ? [backupJob(operationJobName(backup, backup.metadata.uid), backup, resolved, cluster)] : []),
+    ...(restore ? restoreJobs(restore, resolved, cluster) : []),
+  ];
+}
+
+/** The Jobs of all stages. */
+function restoreJobs(cr: Stored<OdooRestoreJob>, resolved: Resolved, cluster: ClusterAddress): KubeObject[] {
+  const name = operationJobName(cr, cr.metadata.uid);
+  const [side, old] = ["side_1", "old-1"];
+  const neutralize = cr.spec.neutralize ?? true;
+  return [
+    restoreLoadJob(`${name}-load`, cr, resolved, cluster, {
+      side,
+      odooVersion: "19.0-20260101",
+      ...(cr.spec.source.odoo ? { masterPassword: { name, key: MASTER_PASSWORD_KEY } } : {}),
+    }),
+    prepareCopyJob(`${name}-prepare`, resolved, cluster, {
+      side,
+      data: neutralize ? "neutralized" : "asItIs",
+      update: "none",
+      ...(cr.spec.format === "dump" ? {} : { files: side, filesExpected: 30 }),
+    }),
+    swapFilesJob(`${name}-files`, resolved, cluster, { direction: "forward", side, old }),
+    removeFilesJob(`${name}-remove`, resolved, cluster, { directory: old, pattern: "old-*" }),
   ];
 }
 

@@ -2,6 +2,10 @@
  * `odoo-operator job <kind>`: the part of an operation's Job that talks to S3, in a container beside the one that talks to
  * PostgreSQL. It needs no Kubernetes. The result is the termination message (see src/odoo/job/report.ts).
  *
+ * Environment of all jobs:
+ *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
+ *   TERMINATION_LOG        where the result goes; default: where the kubelet looks
+ *
  * Environment of `job backup`; scripts/backup_dump.sh is its counterpart:
  *   BACKUP_DIR             the folder that both containers share
  *   BACKUP_FORMAT          zip, sql or dump
@@ -9,35 +13,67 @@
  *   BACKUP_FILESTORE       the folder of the database's files
  *   BACKUP_PEER_SECONDS    for the other container to come up; default 600
  *   BACKUP_SECONDS         for everything; default 86400
- *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
- *   TERMINATION_LOG        where the result goes; default: where the kubelet looks
+ *
+ * Environment of `job restore`; scripts/restore_load.sh is its counterpart:
+ *   RESTORE_SOURCE         s3 or odoo
+ *   RESTORE_FORMAT         zip, dump or sql
+ *   RESTORE_SIDE           name of the side database, and of the directory beside the instance's files that new ones go to
+ *   RESTORE_DATA           Odoo's data directory; default /var/lib/odoo
+ *   RESTORE_SHARED         the folder that both containers share
+ *   RESTORE_ODOO_VERSION   of the instance's image, if it is known: the backup must be of the same major
+ *   RESTORE_MAX_BYTES      how much a source may hold, unpacked; default 2 TiB
+ *   RESTORE_PEER_SECONDS   for the other container to come up; default 900
+ *   RESTORE_SECONDS        for everything; default 86400
+ *   SOURCE_URL SOURCE_DATABASE SOURCE_PASSWORD   of the other Odoo, and of its database manager
  */
 import { backUp } from "../odoo/job/backup.ts";
 import { backupSettings, type Environment } from "../odoo/job/backup_settings.ts";
 import { failureReport, JobError, successReport } from "../odoo/job/report.ts";
+import { restore } from "../odoo/job/restore.ts";
+import { restoreSettings } from "../odoo/job/restore_settings.ts";
 
 const TERMINATION_LOG = "/dev/termination-log";
 
 /** What no job needs. Files and network it does. */
 const NOT_NEEDED: readonly Deno.PermissionName[] = ["run", "ffi", "sys"];
 
+/** Variables whose values must be in no message. */
+const SECRETS: readonly string[] = ["S3_SECRET_KEY", "S3_ACCESS_KEY", "SOURCE_PASSWORD"];
+
+/** A job whose settings make sense. */
+interface Work {
+  readonly timeoutMs: number;
+  run(signal: AbortSignal): Promise<object>;
+}
+
+const JOBS: Readonly<Record<string, (environment: Environment, ca: string | undefined) => Work>> = {
+  backup: (environment, ca) => {
+    const settings = backupSettings(environment, ca);
+    return { timeoutMs: settings.timeoutMs, run: (signal) => backUp(settings, signal) };
+  },
+  restore: (environment, ca) => {
+    const settings = restoreSettings(environment, ca);
+    return { timeoutMs: settings.timeoutMs, run: (signal) => restore(settings, signal) };
+  },
+};
+
 /** Runs the job that `args` name; the exit code is 0 only if it did what it was to do. */
 export async function command(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const [kind] = args;
-  if (kind !== "backup") throw usage(`Cannot run 'job ${kind ?? ""}': the jobs are backup`);
+  const [kind = ""] = args;
+  const prepare = Object.hasOwn(JOBS, kind) ? JOBS[kind] : undefined;
+  if (!prepare) throw usage(`Cannot run 'job ${kind}': the jobs are ${Object.keys(JOBS).join(" and ")}`);
   const environment: Environment = Deno.env.toObject();
   for (const name of NOT_NEEDED) await Deno.permissions.revoke({ name });
   for (const name of Object.keys(environment)) Deno.env.delete(name); // no library finds a setting, or a secret, by itself
-  const secrets = [environment.S3_SECRET_KEY ?? "", environment.S3_ACCESS_KEY ?? ""];
   let report: string;
   let code = 0;
   try {
     const ca = environment.S3_CA_FILE ? await Deno.readTextFile(environment.S3_CA_FILE) : undefined;
-    const settings = backupSettings(environment, ca);
-    const late = AbortSignal.timeout(settings.timeoutMs);
-    report = successReport({ ...await backUp(settings, AbortSignal.any([signal, late])) });
+    const work = prepare(environment, ca);
+    const late = AbortSignal.timeout(work.timeoutMs);
+    report = successReport({ ...await work.run(AbortSignal.any([signal, late])) });
   } catch (error) {
-    report = failureReport(explained(error, signal), secrets);
+    report = failureReport(explained(error, { kind, signal }), SECRETS.map((name) => environment[name] ?? ""));
     code = 1;
   }
   await Deno.writeTextFile(environment.TERMINATION_LOG ?? TERMINATION_LOG, report);
@@ -45,13 +81,18 @@ export async function command(args: readonly string[], signal: AbortSignal): Pro
   return code;
 }
 
+interface Circumstances {
+  readonly kind: string;
+  readonly signal: AbortSignal;
+}
+
 /** A signal is no reason that a person could make something of. */
-function explained(error: unknown, signal: AbortSignal): unknown {
+function explained(error: unknown, { kind, signal }: Circumstances): unknown {
   if (signal.aborted) {
-    return new JobError("Stopped", "The pod was told to stop before the backup was done", { cause: error });
+    return new JobError("Stopped", `The pod was told to stop before the ${kind} was done`, { cause: error });
   }
   const late = error instanceof DOMException && error.name === "TimeoutError";
-  return late ? new JobError("DeadlineExceeded", "The backup was not done in time", { cause: error }) : error;
+  return late ? new JobError("DeadlineExceeded", `The ${kind} was not done in time`, { cause: error }) : error;
 }
 
 function usage(message: string): Error {

@@ -10,6 +10,7 @@ import type {
   OdooInitJob,
   OdooInstance,
   OdooInstanceStatus,
+  OdooRestoreJob,
   OdooUpgradeJob,
   Phase,
 } from "../../src/odoo/crd/mod.ts";
@@ -36,6 +37,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
 export const BACKUP_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
+export const RESTORE_JOB_UID = "7e3f4051-0000-4000-8000-0000000000c1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
 export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000b2";
 
@@ -204,6 +206,27 @@ export function aBackupJob(overrides: Overrides<Stored<OdooBackupJob>> = {}): St
         objectKey: "shop/nightly.zip",
         endpoint: "https://s3.example.com",
         s3CredentialsSecretRef: { name: "s3-keys" },
+      },
+    },
+  };
+  return merged(base, overrides);
+}
+
+export function aRestoreJob(overrides: Overrides<Stored<OdooRestoreJob>> = {}): Stored<OdooRestoreJob> {
+  const base: Stored<OdooRestoreJob> = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooRestoreJob",
+    metadata: { name: "back", namespace: "blue", uid: RESTORE_JOB_UID, resourceVersion: "32", generation: 1 },
+    spec: {
+      odooInstanceRef: { name: "shop" },
+      source: {
+        type: "s3",
+        s3: {
+          bucket: "backups",
+          objectKey: "shop/nightly.zip",
+          endpoint: "https://s3.example.com",
+          s3CredentialsSecretRef: { name: "s3-keys" },
+        },
       },
     },
   };

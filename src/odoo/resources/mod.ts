@@ -9,6 +9,16 @@ import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
 export { backupJob } from "./backup_job.ts";
 export { initJob } from "./jobs.ts";
+export {
+  type LoadOptions,
+  prepareCopyJob,
+  type PrepareOptions,
+  removeFilesJob,
+  type RemoveOptions,
+  restoreLoadJob,
+  swapFilesJob,
+  type SwapOptions,
+} from "./restore_jobs.ts";
 export { withoutTimeouts } from "./routing.ts";
 export { filestoreClaim } from "./storage.ts";
 export { upgradeJob } from "./upgrade_job.ts";

@@ -5,10 +5,27 @@ import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "t
 import init from "../../../scripts/init.sh" with { type: "text" };
 import initCheck from "../../../scripts/init_check.py" with { type: "text" };
 import jobDatabase from "../../../scripts/job_database.py" with { type: "text" };
+import prepareCopy from "../../../scripts/prepare_copy.sh" with { type: "text" };
+import prepareCopyCheck from "../../../scripts/prepare_copy_check.py" with { type: "text" };
+import removeFiles from "../../../scripts/remove_files.sh" with { type: "text" };
+import restoreLoad from "../../../scripts/restore_load.sh" with { type: "text" };
+import swapFiles from "../../../scripts/swap_files.sh" with { type: "text" };
 import upgrade from "../../../scripts/upgrade.sh" with { type: "text" };
 import upgradeRun from "../../../scripts/upgrade_run.py" with { type: "text" };
 
-export const SCRIPTS = { backupDump, init, initCheck, jobDatabase, upgrade, upgradeRun } as const;
+export const SCRIPTS = {
+  backupDump,
+  init,
+  initCheck,
+  jobDatabase,
+  prepareCopy,
+  prepareCopyCheck,
+  removeFiles,
+  restoreLoad,
+  swapFiles,
+  upgrade,
+  upgradeRun,
+} as const;
 
 /** What the kubelet runs in cron pods, without the comments at the top: every Deployment carries the text. */
 export const PROBES = { cronStartup: codeOf(cronStartup), cronLiveness: codeOf(cronLiveness) } as const;
