@@ -261,6 +261,8 @@ export interface WorldOverrides {
   readonly cluster?: ChosenCluster;
   /** @default "keep" */
   readonly adoptedInstances?: World["adoptedInstances"];
+  /** @default {10} */
+  readonly jobHistoryLimit?: number;
   readonly observed?: { readonly [K in keyof Observed]?: Observed[K] | undefined };
   readonly now?: number;
 }
@@ -283,6 +285,7 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     phase,
     defaults,
     adoptedInstances: overrides.adoptedInstances ?? "keep",
+    jobHistoryLimit: overrides.jobHistoryLimit ?? 10,
     cluster,
     now,
     observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as

@@ -28,6 +28,7 @@ import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
+import { planHistory } from "../states/history.ts";
 import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
@@ -77,6 +78,7 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
+      ...planHistory(world),
     ]),
   };
 }

@@ -64,6 +64,14 @@ export const objectNames = {
   disruptionBudget: (name: string) => name,
 } as const;
 
+/** Which of our requests for an initialisation is called `name`; `undefined` if none would be. */
+export function autoInitRound(instance: string, name: string): number | undefined {
+  const first = objectNames.autoInit(instance);
+  if (name === first) return 1;
+  const round = Number(name.slice(first.length + 1));
+  return Number.isSafeInteger(round) && round > 1 && name === objectNames.autoInit(instance, round) ? round : undefined;
+}
+
 /** Names of the containers: upstream's, cut where a long instance name would make them invalid. */
 export const containerNames = {
   web: (name: string) => fitted(`odoo-${name}`, "-"),

@@ -2,7 +2,7 @@
  * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
  *
  * The order of the steps is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
- * instance status, events): execute() takes one after the other, and a crash between any two effects is harmless,
+ * instance status, events, history): execute() takes one after the other, and a crash between any two effects is harmless,
  * because each is derived again from what is there.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
@@ -111,6 +111,8 @@ export type Effect =
   }
   /** Tells a webhook; the sending goes on beside the reconcile. */
   | { readonly type: "notify"; readonly notification: Notification }
+  /** Deletes a request that nobody needs any more; one that may not be deleted stays. */
+  | { readonly type: "deleteRequest"; readonly cr: Stored<JobRequest> }
   /** Lets the instance go. */
   | { readonly type: "removeFinalizer"; readonly finalizer: string };
 
@@ -142,6 +144,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   removeFinalizer: 6,
   event: 7,
   notify: 8,
+  deleteRequest: 9,
 };
 
 /** The effects in the order of the contract; what has the same place keeps the order in which it was planned. */
@@ -158,6 +161,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "releaseJob",
   "event",
   "notify",
+  "deleteRequest",
 ]);
 
 /** Effects in order as steps: those of one step may be carried out at the same time. */

@@ -117,6 +117,8 @@ export interface World {
   readonly phase: Phase;
   readonly defaults: Defaults;
   readonly adoptedInstances: AdoptedInstances;
+  /** Requests of each kind that are kept after their end; 0 keeps all. */
+  readonly jobHistoryLimit: number;
   /** Absent if `problem` says why nothing can be resolved. */
   readonly resolved?: Resolved;
   readonly problem?: Problem;

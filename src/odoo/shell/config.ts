@@ -14,6 +14,8 @@ export interface Config {
   /** Targets of notifications beyond the public internet: addresses, CIDR ranges, names, `*.domain`. */
   readonly allowedWebhookHosts: readonly string[];
   readonly adoptedInstances: AdoptedInstances;
+  /** Job CRs of each kind that are kept after their end, per instance; 0 keeps all. */
+  readonly jobHistoryLimit: number;
   readonly health: { readonly hostname: string; readonly port: number };
   readonly webhook: WebhookConfig;
   readonly logFormat: "text" | "json";
@@ -76,7 +78,6 @@ const WITHOUT_EFFECT: readonly Flag[] = [
   "default-staging-smtp-host",
   "default-staging-smtp-port",
   "default-staging-smtp-encryption",
-  "job-history-limit",
 ];
 
 /**
@@ -104,7 +105,6 @@ export function readConfig(
   if (adoptedInstances !== "keep" && adoptedInstances !== "switch") {
     throw new UsageError(`Cannot use --adopted-instances ${adoptedInstances}: it must be keep or switch`);
   }
-  integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1);
   const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
   const isSet = (flag: Flag) => isGiven(flag) && value(flag) !== "";
   return {
@@ -114,6 +114,7 @@ export function readConfig(
     allowedPullSecrets: listOf(value("allowed-pull-secrets")),
     allowedWebhookHosts: readWebhookHosts(value("allowed-webhook-hosts")),
     adoptedInstances,
+    jobHistoryLimit: integer("job-history-limit", value("job-history-limit"), 2 ** 31 - 1),
     health: readAddress(value("health-probe-bind-address")),
     webhook: {
       port: integer("webhook-port", value("webhook-port"), 65535),

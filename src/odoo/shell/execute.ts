@@ -19,7 +19,7 @@ import {
   Secret,
   type Stored,
 } from "../../kit/mod.ts";
-import type { OdooInstance } from "../crd/mod.ts";
+import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
 import { readOnlyVersion } from "../model/database.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
@@ -33,6 +33,8 @@ import { SecretBodies } from "./secrets.ts";
 
 /** How long a finished Job stays readable after its outcome is recorded. */
 const JOB_TTL_SECONDS = 900;
+
+const FORBIDDEN = 403;
 
 /** What effects need beside the context. */
 export interface ExecutionParts {
@@ -91,6 +93,17 @@ class Execution {
     const child = this.#child(type, name) ?? await this.#read(type, name); // of operator 2.5.0, without our label
     const operations = child ? disownPatch(child, this.#instance.metadata.uid) : [];
     if (child && operations.length) await this.#context.patch(type, child, operations);
+  }
+
+  /** Somebody's policy may keep requests for ever: that is told, and stands in the way of nothing. */
+  async #tryDelete(cr: Stored<JobRequest>): Promise<void> {
+    try {
+      await this.#context.delete(requestTypeOf(cr), cr);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== FORBIDDEN) throw error;
+      const note = `${cr.kind} ${cr.metadata.name} is kept beyond the job history limit: ${error.message}`;
+      this.#context.event({ type: "Warning", reason: "HistoryKept", note }, this.#instance);
+    }
   }
 
   async #adoptConfigMap({ name, labels }: Effect & { type: "adoptConfigMap" }): Promise<void> {
@@ -198,6 +211,8 @@ class Execution {
         );
       case "notify":
         return this.#parts.notifications.submit(effect.notification, keyOf(this.#instance));
+      case "deleteRequest":
+        return await this.#tryDelete(effect.cr);
       case "removeFinalizer":
         await context.patch(OdooInstanceKind, this.#instance, removeFinalizerPatch(this.#instance, effect.finalizer));
     }

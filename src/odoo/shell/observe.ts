@@ -50,6 +50,7 @@ export interface Sights {
   readonly facts: (cluster: string) => ClusterFacts;
   readonly defaults: Defaults;
   readonly adoptedInstances: AdoptedInstances;
+  readonly jobHistoryLimit: number;
   readonly pullSecret: (instance: OdooInstance) => PullSecretFacts | undefined;
   /** Of the Secret that the spec names, if it names one. */
   readonly adminPassword?: AdminPasswordFacts | undefined;
@@ -72,6 +73,7 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     phase: status.phase ?? "Provisioning",
     defaults: sights.defaults,
     adoptedInstances: sights.adoptedInstances,
+    jobHistoryLimit: sights.jobHistoryLimit,
     ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
     observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },

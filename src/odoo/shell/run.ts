@@ -115,6 +115,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
         facts: (cluster: string) => postgres.facts(cluster),
         defaults: config.defaults,
         adoptedInstances: config.adoptedInstances,
+        jobHistoryLimit: config.jobHistoryLimit,
         pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
         deliveries: notifications.results,
       };

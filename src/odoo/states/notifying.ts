@@ -5,7 +5,7 @@
 import { conditionOf, setCondition } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest } from "../crd/mod.ts";
-import { jobNotification } from "../model/notification.ts";
+import { jobNotification, type Notification } from "../model/notification.ts";
 import type { Effect } from "../model/plan.ts";
 import { isTerminal, SUCCEEDED } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
@@ -18,11 +18,16 @@ export function planNotifications(world: World): Effect[] {
   return world.observed.requests.flatMap((cr) => planNotification(world, cr));
 }
 
-function planNotification({ observed, now }: World, cr: Stored<JobRequest>): Effect[] {
+/** What the webhook of a request has still to be told; `undefined` if there is nothing. */
+export function untold(cr: Stored<JobRequest>): Notification | undefined {
   const end = conditionOf(cr.status?.conditions, SUCCEEDED);
   // One that ended under operator 2.5.0, which told of it, has no such condition.
-  if (!isTerminal(cr) || !end || conditionOf(cr.status?.conditions, NOTIFIED)) return [];
-  const notification = jobNotification(cr, cr.status ?? {}, end.status === "False" ? { reason: end.reason } : {});
+  if (!isTerminal(cr) || !end || conditionOf(cr.status?.conditions, NOTIFIED)) return undefined;
+  return jobNotification(cr, cr.status ?? {}, end.status === "False" ? { reason: end.reason } : {});
+}
+
+function planNotification({ observed, now }: World, cr: Stored<JobRequest>): Effect[] {
+  const notification = untold(cr);
   if (!notification) return [];
   const delivery = observed.deliveries?.get(notification.id);
   if (!delivery) return [{ type: "notify", notification }];

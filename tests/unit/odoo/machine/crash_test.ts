@@ -39,6 +39,7 @@ class ModelCluster {
       phase: this.status.phase ?? "Provisioning",
       defaults,
       adoptedInstances: "keep",
+      jobHistoryLimit: 10,
       resolved,
       cluster: { address: anAddress(), facts: this.facts },
       observed: {

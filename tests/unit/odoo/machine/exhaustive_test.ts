@@ -39,6 +39,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   removeFinalizer: 6,
   event: 7,
   notify: 8,
+  deleteRequest: 9,
 };
 
 /** A sentence that is true of every plan for a living instance. */
@@ -108,6 +109,13 @@ const LAWS: Readonly<Record<string, Law>> = {
     if (!cr || !isOperating(world.phase) || phaseAfter(plan) === world.phase) return true;
     const last = plan.effects.findLast((effect) => effect.type === "jobStatus" && effect.cr === cr);
     return /^(Completed|Failed)$/.test((last?.type === "jobStatus" ? last.status : cr.status)?.phase ?? "");
+  },
+  "deletes no request that has not ended, nor the one that the status names, and keeps one": (world, plan) => {
+    const deleted = plan.effects.flatMap((effect) => effect.type === "deleteRequest" ? [effect.cr] : []);
+    return deleted.length < Math.max(1, world.observed.requests.length) &&
+      deleted.every(({ metadata, status }) =>
+        /^(Completed|Failed)$/.test(status?.phase ?? "") && metadata.uid !== world.status.operation?.uid
+      );
   },
   "never forgets that there is data, unless it is surely gone": (world, plan) =>
     !world.status.dbInitialized || isSurelyMissing(world) || statusOf(plan)?.dbInitialized === true,

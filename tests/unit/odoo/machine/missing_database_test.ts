@@ -77,6 +77,15 @@ const NAMES: Readonly<
     given: [["shop-auto-init", "Completed"], ["shop-auto-init-2", "Completed"]],
     want: ["shop-auto-init-3"],
   },
+  "the third one when of two that were carried out the first is deleted": {
+    given: [["shop-auto-init-2", "Completed"]],
+    want: ["shop-auto-init-3"],
+  },
+  "the eleventh one when ten were carried out, whatever their order": {
+    given: [["shop-auto-init-10", "Completed"], ["shop-auto-init-9", "Completed"]],
+    want: ["shop-auto-init-11"],
+  },
+  "none when the second failed and the first is deleted": { given: [["shop-auto-init-2", "Failed"]], want: [] },
   "none when the second failed": { given: [["shop-auto-init", "Completed"], ["shop-auto-init-2", "Failed"]], want: [] },
   "none when the second is under way": {
     given: [["shop-auto-init", "Completed"], ["shop-auto-init-2", "Running"]],

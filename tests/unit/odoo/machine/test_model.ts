@@ -206,6 +206,7 @@ export function worldOf(state: ModelState): World {
     phase: phase ?? "Provisioning",
     defaults: someDefaults(),
     adoptedInstances: "keep",
+    jobHistoryLimit: 1, // so that there is something to delete
     cluster: clusterOf(state),
     observed: observedOf(state),
     now: NOW,

@@ -84,6 +84,8 @@ function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): 
     }
     case "removeFinalizer":
       return { ...state, gone: true };
+    case "deleteRequest":
+      return { ...state, requests: state.requests.filter(({ uid }) => uid !== effect.cr.metadata.uid) };
     case "event":
       return state;
     default:

@@ -67,6 +67,9 @@ const STARTED = anInitJob({ status: { phase: "Running", jobName: JOB_NAME } });
 const COMPLETED = anInitJob({ status: { phase: "Completed", jobName: JOB_NAME } });
 const FAILED = anInitJob({ status: { phase: "Failed", jobName: JOB_NAME, message: "module sale is broken" } });
 const ANOTHER = anInitJob({ metadata: { name: "second", uid: "another-uid" } });
+const FAILED_LATER = ["third", "fourth"].map((name) =>
+  anInitJob({ metadata: { name, uid: `uid-of-${name}` }, status: { phase: "Failed" } })
+);
 const JOB = aBatchJob(JOB_NAME);
 
 export const INITS: Readonly<Record<string, Init>> = {
@@ -100,6 +103,10 @@ export const INITS: Readonly<Record<string, Init>> = {
   "its Job is gone": { operation: OPERATION, observed: { requests: [STARTED] } },
   "its CR is completed": { operation: OPERATION, observed: { requests: [COMPLETED] } },
   "its CR is failed": { operation: OPERATION, observed: { requests: [FAILED] } },
+  "its CR is completed, others have failed later": {
+    operation: OPERATION,
+    observed: { requests: [COMPLETED, ...FAILED_LATER, ANOTHER] },
+  },
   "its CR is gone": { operation: OPERATION, observed: { requests: [] } },
   "its CR is gone, its Job works": {
     operation: OPERATION,
@@ -195,6 +202,9 @@ const FOUNDATIONS = [
   { present: NOTHING, activeCluster: undefined },
 ];
 
+/** Short, so that there is something to delete. */
+const jobHistoryLimit = 1;
+
 /** Calls `visit` with every world of living instances. */
 export function forEachWorld(visit: (world: World) => void): void {
   for (const phase of ALL_PHASES) {
@@ -211,7 +221,8 @@ export function forEachWorld(visit: (world: World) => void): void {
             for (const { present, activeCluster } of FOUNDATIONS) {
               for (const dbInitialized of [true, false]) {
                 const status = { dbInitialized, activeCluster, operation };
-                visit(aWorld({ phase, cluster, instance, status, observed: { web, ...present, ...observed } }));
+                const seen = { web, ...present, ...observed };
+                visit(aWorld({ phase, cluster, instance, status, jobHistoryLimit, observed: seen }));
               }
             }
           }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
+  autoInitRound,
   containerNames,
   cronSelector,
   databaseName,
@@ -138,3 +139,19 @@ Deno.test("objectNames.blocked() is a Service name however long the instance's n
   const name = objectNames.blocked("s".repeat(LONGEST_INSTANCE_NAME));
   assertEquals([name.length <= 63, /^[a-z][-a-z0-9]*$/.test(name)], [true, true]);
 });
+
+const ROUNDS: Readonly<Record<string, { readonly given: string; readonly want: number | undefined }>> = {
+  "the first, which has no number": { given: "shop-auto-init", want: 1 },
+  "a later one": { given: "shop-auto-init-12", want: 12 },
+  "none, as the first is never numbered": { given: "shop-auto-init-1", want: undefined },
+  "none with a leading zero": { given: "shop-auto-init-02", want: undefined },
+  "none with an exponent": { given: "shop-auto-init-1e3", want: undefined },
+  "none below zero": { given: "shop-auto-init--5", want: undefined },
+  "none beyond what can be counted": { given: "shop-auto-init-99999999999999999", want: undefined },
+  "none of another instance": { given: "shop2-auto-init-2", want: undefined },
+  "none by another name": { given: "monthly", want: undefined },
+};
+
+for (const [sentence, { given, want }] of Object.entries(ROUNDS)) {
+  Deno.test(`autoInitRound() knows ${sentence}`, () => assertEquals(autoInitRound("shop", given), want));
+}

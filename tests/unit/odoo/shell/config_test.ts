@@ -143,7 +143,13 @@ const FLAGS: Readonly<Record<string, FlagFacts>> = {
     want: "switch",
     at: ({ adoptedInstances }) => adoptedInstances,
   },
-  "job-history-limit": withoutEffect("JOB_HISTORY_LIMIT", "5"),
+  "job-history-limit": {
+    env: "JOB_HISTORY_LIMIT",
+    standard: 10,
+    given: "0",
+    want: 0,
+    at: ({ jobHistoryLimit }) => jobHistoryLimit,
+  },
 };
 
 function withoutEffect(env: string, given: string): FlagFacts {
