@@ -44,6 +44,9 @@ export interface PhaseChange {
   readonly url?: string | null;
 }
 
+/** Condition of a request: whether its webhook has been told of its end. */
+export const NOTIFIED = "Notified";
+
 const LONGEST_MESSAGE = 4_096;
 
 /** What a job's webhook is told at its end; `undefined` if it has none, or there is no end in `end`. */

@@ -2,9 +2,12 @@
  * Requests: the job CRs by which people (and this operator) ask for an operation on an instance. What each kind is, which
  * of them may be carried out, and whose turn it is: one at a time, those that have begun first, then by age.
  */
+import { conditionOf } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstanceStatus, OperationStatus, Phase, RequestKind } from "../crd/mod.ts";
 import { describeUnfinished, forbidsInit, unfinishedDatabase } from "./adoption.ts";
+import { autoInitRound } from "./names.ts";
+import { jobNotification, type Notification, NOTIFIED } from "./notification.ts";
 import type { Problem } from "./resolve.ts";
 import { backupProblem } from "./s3_location.ts";
 import { upgradeProblem } from "./upgrade_request.ts";
@@ -162,6 +165,14 @@ export function adoptedOperation(
   return { kind: requestKind(cr), name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
 }
 
+/** What the webhook of a request has still to be told; `undefined` if there is nothing. */
+export function untold(cr: Stored<JobRequest>): Notification | undefined {
+  const end = conditionOf(cr.status?.conditions, SUCCEEDED);
+  // One that ended under operator 2.5.0, which told of it, has no such condition.
+  if (!isTerminal(cr) || !end || conditionOf(cr.status?.conditions, NOTIFIED)) return undefined;
+  return jobNotification(cr, cr.status ?? {}, end.status === "False" ? { reason: end.reason } : {});
+}
+
 /** The Job that a request says it has. */
 export function jobNameOf(cr: JobRequest): string | undefined {
   const { status } = cr;
@@ -181,4 +192,18 @@ function isBegun(cr: JobRequest): boolean {
 function isStray(cr: JobRequest): boolean {
   const { namespace } = cr.spec.odooInstanceRef;
   return !!namespace && namespace !== cr.metadata?.namespace;
+}
+
+/** The latest initialisation that this operator has asked for, as far as one is still there. */
+export function lastAutoInit(
+  instance: string,
+  requests: World["observed"]["requests"],
+): Stored<JobRequest> | undefined {
+  const own = requests.filter((cr) => autoInitRoundOf(instance, cr) > 0);
+  return own.toSorted((a, b) => autoInitRoundOf(instance, a) - autoInitRoundOf(instance, b)).at(-1);
+}
+
+/** Which of our requests for an initialisation it is; 0 if none. */
+export function autoInitRoundOf(instance: string, { kind, metadata }: Stored<JobRequest>): number {
+  return kind === "OdooInitJob" ? autoInitRound(instance, metadata.name) ?? 0 : 0;
 }

@@ -5,10 +5,8 @@
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
-import { isTerminal, REQUESTS } from "../model/requests.ts";
+import { isTerminal, lastAutoInit, REQUESTS, untold } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
-import { lastOwnRequest } from "./initializing.ts";
-import { untold } from "./notifying.ts";
 
 /** More wait for the next time: a limit that was lowered must not keep an instance waiting for the API server. */
 const MOST_AT_ONCE = 20;
@@ -28,5 +26,5 @@ export function planHistory(world: World): Effect[] {
 function isNeeded(world: World, cr: Stored<JobRequest>): boolean {
   const { status, instance, observed } = world;
   if (cr.metadata.uid === status.operation?.uid || untold(cr)) return true;
-  return cr.status?.phase === "Failed" && cr === lastOwnRequest(instance.metadata.name, observed.requests);
+  return cr.status?.phase === "Failed" && cr === lastAutoInit(instance.metadata.name, observed.requests);
 }

@@ -1,10 +1,9 @@
 /** An empty database wants modules: if the spec says so and nobody has asked yet, this operator asks. */
-import type { Stored } from "../../kit/types.ts";
-import type { JobRequest, RequestKind } from "../crd/mod.ts";
+import type { RequestKind } from "../crd/mod.ts";
 import { forbidsInit } from "../model/adoption.ts";
-import { autoInitRound, instanceLabels, objectNames } from "../model/names.ts";
+import { instanceLabels, objectNames } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import { pendingRequests } from "../model/requests.ts";
+import { autoInitRoundOf, lastAutoInit, pendingRequests } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
 
 /** Requests that bring data. */
@@ -35,25 +34,14 @@ export function planInitRequest(world: World): Effect[] {
   return [{ type: "create", object, owner: instance }];
 }
 
-/** The latest of the requests that this operator has made, as far as they are still there. */
-export function lastOwnRequest(
-  instance: string,
-  requests: World["observed"]["requests"],
-): Stored<JobRequest> | undefined {
-  const own = requests.filter((cr) => roundOf(instance, cr) > 0);
-  return own.toSorted((a, b) => roundOf(instance, a) - roundOf(instance, b)).at(-1);
-}
-
 /**
  * The name of our next request: one that was carried out is of a database that is gone, so another one follows it. One
  * that failed is not repeated. Those before it may be deleted: the history goes back only so far.
  */
 function nextName(instance: string, requests: World["observed"]["requests"]): string | undefined {
-  const last = lastOwnRequest(instance, requests);
+  const last = lastAutoInit(instance, requests);
   if (!last) return objectNames.autoInit(instance);
-  return last.status?.phase === "Completed" ? objectNames.autoInit(instance, roundOf(instance, last) + 1) : undefined;
-}
-
-function roundOf(instance: string, { kind, metadata }: Stored<JobRequest>): number {
-  return kind === "OdooInitJob" ? autoInitRound(instance, metadata.name) ?? 0 : 0;
+  return last.status?.phase === "Completed"
+    ? objectNames.autoInit(instance, autoInitRoundOf(instance, last) + 1)
+    : undefined;
 }

@@ -2,28 +2,18 @@
  * Webhooks that requests name are told of their end. Whether that has been done stands in the request (condition Notified),
  * so a restarted operator tells what it had not come to tell; ids repeat, so a receiver knows what it has heard before.
  */
-import { conditionOf, setCondition } from "../../kit/conditions.ts";
+import { setCondition } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest } from "../crd/mod.ts";
-import { jobNotification, type Notification } from "../model/notification.ts";
+import { NOTIFIED } from "../model/notification.ts";
 import type { Effect } from "../model/plan.ts";
-import { isTerminal, SUCCEEDED } from "../model/requests.ts";
+import { untold } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
 import type { World } from "../model/world.ts";
-
-const NOTIFIED = "Notified";
 
 /** In any phase: sends what has not been sent, and records how that ended. */
 export function planNotifications(world: World): Effect[] {
   return world.observed.requests.flatMap((cr) => planNotification(world, cr));
-}
-
-/** What the webhook of a request has still to be told; `undefined` if there is nothing. */
-export function untold(cr: Stored<JobRequest>): Notification | undefined {
-  const end = conditionOf(cr.status?.conditions, SUCCEEDED);
-  // One that ended under operator 2.5.0, which told of it, has no such condition.
-  if (!isTerminal(cr) || !end || conditionOf(cr.status?.conditions, NOTIFIED)) return undefined;
-  return jobNotification(cr, cr.status ?? {}, end.status === "False" ? { reason: end.reason } : {});
 }
 
 function planNotification({ observed, now }: World, cr: Stored<JobRequest>): Effect[] {
