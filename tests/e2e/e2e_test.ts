@@ -16,7 +16,7 @@ import {
 import { addonsConfigMap, BROKEN_MODULE, GOOD_MODULE, WITH_ADDONS } from "./addons.ts";
 import { type Content, makeContent, readContent } from "./content.ts";
 import { OdooSession } from "./odoo_session.ts";
-import { startProbe } from "./probe.ts";
+import { type ProbeCounts, startProbe } from "./probe.ts";
 import { readSettings } from "./settings.ts";
 import { Site } from "./site.ts";
 import { Stages } from "./stages.ts";
@@ -50,10 +50,10 @@ stages.add("install", "the chart brings up the operator", [], async () => {
 
 stages.add("init", "a new instance gets its database and serves", ["install"], async (note) => {
   await site.client.apply(ConfigMap, addonsConfigMap(site.namespace));
-  const startedAt = performance.now();
+  const watching = site.phases(INSTANCE);
   await site.create(INSTANCE, { init: { enabled: true, modules: ["base", "contacts"], demo: false }, ...WITH_ADDONS });
   const { status } = await site.inPhase(INSTANCE, "Running");
-  note({ runningAfterSeconds: Math.round((performance.now() - startedAt) / 1000) });
+  note({ phases: await watching });
   assertEquals([status?.dbInitialized, status?.ready, status?.readyReplicas], [true, true, 2]);
 });
 
@@ -100,29 +100,36 @@ for (const format of ["zip", "dump", "sql"] as const) {
 }
 
 stages.add("upgrade", "modules are installed and updated, and visitors notice nothing", ["content"], async (note) => {
-  const probe = startProbe(await site.web(INSTANCE), "/web/login");
-  let cr;
+  const web = await site.web(INSTANCE);
+  const startedAt = performance.now();
+  const seconds = () => Math.round((performance.now() - startedAt) / 100) / 10;
+  const probe = startProbe(web, "/web/login");
+  let counts: ProbeCounts;
+  let cr: Awaited<ReturnType<Site["ask"]>>;
   try {
     cr = await site.ask(OdooUpgradeJobKind, "monthly", {
       odooInstanceRef: { name: INSTANCE },
       modules: ["contacts"],
       modulesInstall: [GOOD_MODULE],
     });
+    note({ upgradedAfter: seconds() });
     await site.restarted(INSTANCE, cr);
+    note({ restartedAfter: seconds() });
   } finally {
-    const { bad, ...counts } = await probe.stop();
-    note({ ...counts, bad: bad.length, firstBad: bad.slice(0, 5), summary: cr?.status?.summary });
+    counts = await probe.stop();
+    note({ ...counts });
   }
   assertMatch(outcomeOf(cr), /^Completed Completed: /);
   const odoo = await site.login(INSTANCE);
   assertEquals(await odoo.parameter("e2e.note"), "here");
   assertEquals(await readContent(odoo), content);
+  assertEquals(counts.bad, {});
 });
 
 const BROKEN_UPGRADES: Readonly<Record<string, { readonly modulesInstall: readonly string[]; readonly want: RegExp }>> =
   {
     "a module that nobody has": { modulesInstall: ["no_such_module"], want: /^Failed UnknownModule: .*no_such_module/ },
-    "a module whose data is broken": { modulesInstall: [BROKEN_MODULE], want: /^Failed LoadFailed: .*no_such_record/ },
+    "a module whose data is broken": { modulesInstall: [BROKEN_MODULE], want: /^Failed LoadFailed: .*no_such_record/s },
   };
 for (const [n, [what, { modulesInstall, want }]] of Object.entries(BROKEN_UPGRADES).entries()) {
   stages.add(

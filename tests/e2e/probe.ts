@@ -2,13 +2,16 @@
 import type { Fetch } from "./odoo_session.ts";
 
 const EVERY_MS = 100;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
+const SLOW_MS = 2_000;
 
 /** What became of the requests. */
 export interface ProbeCounts {
   readonly requests: number;
-  /** No answer, or one of 500 and more: when (seconds after the start) and what. */
-  readonly bad: readonly string[];
+  /** No answer, or one of 500 and more: what, and when (seconds after the start), for the first and the last. */
+  readonly bad: Readonly<Record<string, string>>;
+  /** More than two seconds, in the same way. */
+  readonly slow: string;
   readonly slowestMs: number;
 }
 
@@ -21,12 +24,14 @@ export interface Probe {
 export function startProbe(fetch: Fetch, path: string): Probe {
   const startedAt = performance.now();
   const running = new Set<Promise<void>>();
-  const bad: string[] = [];
+  const bad = new Map<string, number[]>();
+  const slow: number[] = [];
   let requests = 0;
   let slowestMs = 0;
   const ask = async () => {
     const askedAt = performance.now();
-    const complain = (what: string) => bad.push(`${((askedAt - startedAt) / 1000).toFixed(1)} s: ${what}`);
+    const second = (askedAt - startedAt) / 1000;
+    const complain = (what: string) => bad.set(what, [...bad.get(what) ?? [], second]);
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
       const response = await fetch(path, { signal, redirect: "manual", headers: { connection: "close" } });
@@ -35,7 +40,9 @@ export function startProbe(fetch: Fetch, path: string): Probe {
     } catch (error) {
       complain(error instanceof Error ? error.message : String(error));
     }
-    slowestMs = Math.max(slowestMs, Math.round(performance.now() - askedAt));
+    const tookMs = Math.round(performance.now() - askedAt);
+    slowestMs = Math.max(slowestMs, tookMs);
+    if (tookMs > SLOW_MS) slow.push(second);
   };
   const timer = setInterval(() => {
     requests++;
@@ -46,7 +53,13 @@ export function startProbe(fetch: Fetch, path: string): Probe {
     async stop() {
       clearInterval(timer);
       await Promise.all(running);
-      return { requests, bad, slowestMs };
+      const told = [...bad].map(([what, seconds]) => [what, range(seconds)]);
+      return { requests, bad: Object.fromEntries(told), slow: range(slow), slowestMs };
     },
   };
+}
+
+function range(seconds: readonly number[]): string {
+  if (seconds.length === 0) return "none";
+  return `${seconds.length}, ${Math.min(...seconds).toFixed(1)} to ${Math.max(...seconds).toFixed(1)} s`;
 }

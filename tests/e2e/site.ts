@@ -98,6 +98,20 @@ export class Site implements AsyncDisposable {
     }, { timeoutMs, intervalMs: 200 });
   }
 
+  /** The phases that an instance goes through until it is running, each with the seconds since the call. */
+  async phases(name: string): Promise<Readonly<Record<string, number>>> {
+    const startedAt = performance.now();
+    const seen: Record<string, number> = {};
+    const watch = { namespace: this.namespace, fieldSelector: `metadata.name=${name}`, timeoutSeconds: 600 };
+    const signal = AbortSignal.timeout(600_000);
+    for await (const { object } of this.client.watch<OdooInstance>(OdooInstanceKind, { ...watch, signal })) {
+      const { phase } = object.status ?? {};
+      if (phase) seen[phase] ??= Math.round((performance.now() - startedAt) / 100) / 10;
+      if (phase === "Running") break;
+    }
+    return seen;
+  }
+
   /** Asks for an operation; the CR as soon as it has ended, well or badly. */
   async ask(kind: ResourceType, name: string, spec: object): Promise<Request> {
     const { namespace } = this;

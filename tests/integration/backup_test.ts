@@ -145,3 +145,13 @@ Deno.test("a backup with the keys of another namespace is refused, and no Job is
   const { items } = await rig.client.list(Job, { namespace });
   assertEquals(items.filter(({ metadata }) => metadata.name.startsWith("nightly")).length, 0);
 });
+
+Deno.test("a deleted instance takes the Jobs of its requests along, whose pods would keep its volume; the requests stay", async () => {
+  const namespace = await running("mortal");
+  await ask(namespace, "nightly", "mortal");
+  await request(namespace, "nightly", ["Completed"]);
+  await rig.client.delete(OdooInstanceKind, { namespace, name: "mortal" });
+  await rig.gone(OdooInstanceKind, namespace, "mortal");
+  await eventually("no Job is left", async () => (await rig.client.list(Job, { namespace })).items.length === 0);
+  assertEquals((await request(namespace, "nightly")).status?.phase, "Completed");
+});

@@ -267,7 +267,7 @@ export async function releaseJob(
   }
 }
 
-const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute, PodDisruptionBudget];
+const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute, PodDisruptionBudget, Job];
 
 function kindOf(object: KubeObject): ResourceType {
   const type = DELETABLE.find(({ kind }) => kind === object.kind);
