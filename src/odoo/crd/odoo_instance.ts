@@ -235,7 +235,7 @@ const operation = z.object({
   name: z.string().describe("Name of that object."),
   uid: z.string().describe("uid of that object; the outcome is looked up by it."),
   jobName: z.string().optional().describe("Name of the batch/v1 Job that does the work of this stage."),
-  stage: z.string().optional().describe("Last step that is finished, for operations of several steps."),
+  stage: z.string().optional().describe("Step that is at work, for operations of several steps."),
   attempt: z.int32().optional().describe("Number of the attempt, from 1."),
 });
 

@@ -30,6 +30,13 @@ export type Effect =
     readonly username: string;
     readonly labels: Readonly<Record<string, string>>;
   }
+  /** Makes a Secret of the password that a request has in its spec, for its Jobs; it goes with the request. */
+  | {
+    readonly type: "ensureSourceSecret";
+    readonly name: string;
+    readonly cr: Stored<JobRequest>;
+    readonly labels: Readonly<Record<string, string>>;
+  }
   /** Signs a role that operator 2.5.0 made for this instance. */
   | { readonly type: "adoptRole"; readonly cluster: string; readonly role: string; readonly uid: string }
   /** Takes from the role the right to create databases. */
@@ -66,6 +73,16 @@ export type Effect =
     readonly cluster: string;
     readonly role: string;
     readonly database: string;
+    readonly uid: string;
+  }
+  /** Lets the database of a copy take the place of the live one, or gives that its place back. */
+  | {
+    readonly type: "swapDatabase" | "unswapDatabase";
+    readonly cluster: string;
+    readonly live: string;
+    readonly side: string;
+    readonly old: string;
+    readonly role: string;
     readonly uid: string;
   }
   | { readonly type: "dropDatabase"; readonly cluster: string; readonly database: string; readonly uid: string }
@@ -120,6 +137,7 @@ export type Effect =
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,
   restrictRole: 2,
@@ -127,6 +145,8 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   ensureDatabase: 2,
   ensureReadOnlyRole: 2,
   dropReadOnlyRole: 2,
+  swapDatabase: 2,
+  unswapDatabase: 2,
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
