@@ -158,8 +158,13 @@ class Upgrade:
             return "LoadFailed", "Odoo was ended by %s%s: see the memory limit of the Job" % (signal_name(-code), where)
         if code > 0:
             # The end of a traceback is not the end of the log: Odoo tells how it shuts down.
-            reasons = [line for line in self.lines if re.match(r"[A-Za-z_][\w.]*: \S", line)]
-            why = ": %s" % reasons[-1][:500] if reasons else ""
+            lines = list(self.lines)
+            reasons = [n for n, line in enumerate(lines) if re.match(r"[A-Za-z_][\w.]*: \S", line)]
+            # Of broken data the last one names the file only, and the one that caused it names the fault.
+            between = lines[reasons[-2] : reasons[-1]] if len(reasons) > 1 else []
+            has_cause = any("direct cause of the following exception" in line for line in between)
+            told = [lines[n][:500] for n in reversed(reasons[-2 if has_cause else -1 :])]
+            why = ": %s" % ", because of ".join(told) if told else ""
             return "LoadFailed", "Odoo ended with code %d%s%s" % (code, where, why)
         return None
 

@@ -32,7 +32,7 @@ export const COMPILE_COMMAND: readonly string[] = [
   "--allow-net", // the API server's address is known at run time only
   "--allow-env",
   "--allow-read",
-  "--allow-write=/dev/termination-log,/exchange,/var/lib/odoo", // of Jobs: resources/{backup_job,restore_jobs}.ts
+  "--allow-write=/termination-log,/exchange,/var/lib/odoo", // of Jobs: resources/{backup_job,restore_jobs}.ts
   "--allow-sys=osRelease,hostname",
   V8_FLAGS,
   "--include",

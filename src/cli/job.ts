@@ -4,7 +4,7 @@
  *
  * Environment of all jobs:
  *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
- *   TERMINATION_LOG        where the result goes; default: where the kubelet looks
+ *   TERMINATION_LOG        where the result goes; default: /termination-log, where the kubelet is told to look
  *
  * Environment of `job backup`; scripts/backup_dump.sh is its counterpart:
  *   BACKUP_DIR             the folder that both containers share
@@ -32,7 +32,8 @@ import { failureReport, JobError, successReport } from "../odoo/job/report.ts";
 import { restore } from "../odoo/job/restore.ts";
 import { restoreSettings } from "../odoo/job/restore_settings.ts";
 
-const TERMINATION_LOG = "/dev/termination-log";
+/** As in resources/pod.ts. */
+const TERMINATION_LOG = "/termination-log";
 
 /** What no job needs. Files and network it does. */
 const NOT_NEEDED: readonly Deno.PermissionName[] = ["run", "ffi", "sys"];

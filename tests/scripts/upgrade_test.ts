@@ -190,6 +190,16 @@ Traceback (most recent call last):
 odoo.tools.convert.ParseError: while parsing /mnt/sale/views.xml:4
 INFO shop odoo.service.server: Initiating shutdown`;
 
+const BROKEN_DATA = `INFO shop odoo.modules.loading: Loading module sale (2/3)
+Traceback (most recent call last):
+ValueError: External ID not found in the system: sale.nowhere
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+odoo.tools.convert.ParseError: while parsing /mnt/sale/views.xml:4, somewhere inside
+INFO shop odoo.service.server: Initiating shutdown`;
+
 const FAILURES: Readonly<Record<string, Failing>> = {
   "a module raises": {
     sql: HALF_WAY,
@@ -197,6 +207,13 @@ const FAILURES: Readonly<Record<string, Failing>> = {
     env: { DOUBLE_LOG: TRACEBACK },
     reason: "LoadFailed",
     says: "code 255 while it loaded sale: odoo.tools.convert.ParseError: while parsing /mnt/sale/views.xml:4",
+  },
+  "a module's data are broken": {
+    sql: HALF_WAY,
+    exit: "255",
+    env: { DOUBLE_LOG: BROKEN_DATA },
+    reason: "LoadFailed",
+    says: "views.xml:4, somewhere inside, because of ValueError: External ID not found in the system: sale.nowhere",
   },
   "Odoo is killed": {
     sql: HALF_WAY,

@@ -20,7 +20,7 @@ import { instanceLabels, objectNames, OUTCOME_FINALIZER, ROOT_CERTIFICATE_KEY } 
 import type { Resolved } from "../model/resolve.ts";
 import type { S3Field } from "../model/s3_location.ts";
 import { jobPlacement } from "./placement.ts";
-import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooPod } from "./pod.ts";
+import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooPod, TERMINATION_LOG } from "./pod.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 const DEADLINE_SECONDS = 86_400;
@@ -80,6 +80,7 @@ function backupContainer({ spec }: OdooBackupJob, resolved: Resolved): Container
   return container("backup", operatorImage, {
     args: ["job", "backup"],
     securityContext: restrictedContainer(),
+    terminationMessagePath: TERMINATION_LOG,
     terminationMessagePolicy: "FallbackToLogsOnError",
     env: [
       ...sharedEnv(spec.format),

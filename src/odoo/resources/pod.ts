@@ -13,6 +13,9 @@ const ODOO_IDS = { user: 100, group: 101 };
 export const CONFIG_FILE = "/etc/odoo/odoo.conf";
 export const CONFIG_DIRECTORY = "/etc/odoo";
 export const DATA_DIRECTORY = "/var/lib/odoo";
+
+/** Where our own program leaves its report: Deno lets nobody with less than all permissions write to a file in /dev. */
+export const TERMINATION_LOG = "/termination-log";
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"; // libpq 15 knows no word for it
 
 /** A container with Odoo's image, configuration, filestore and database; `fields` adds what is particular. */

@@ -20,7 +20,7 @@ import { instanceLabels, objectNames, OUTCOME_FINALIZER, ROOT_CERTIFICATE_KEY } 
 import type { Resolved, SecretKeyRef } from "../model/resolve.ts";
 import { s3Env } from "./backup_job.ts";
 import { jobPlacement } from "./placement.ts";
-import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooContainer, odooPod } from "./pod.ts";
+import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooContainer, odooPod, TERMINATION_LOG } from "./pod.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 const LOAD_DEADLINE_SECONDS = 86_400;
@@ -65,6 +65,7 @@ export function restoreLoadJob(
   const restore = container("restore", operatorImage, { // reports, so it is the first
     args: ["job", "restore"],
     securityContext: restrictedContainer(),
+    terminationMessagePath: TERMINATION_LOG,
     terminationMessagePolicy: "FallbackToLogsOnError",
     env: [...shared, ...restoreEnv(cr, options)],
     volumeMounts: [exchange, { name: "filestore", mountPath: DATA_DIRECTORY }],

@@ -1,5 +1,5 @@
 /**
- * The end of an instance: pods first, then database and role, then the Jobs that wait for us, and the finalizer last.
+ * The end of an instance: pods first, then database and role, then the Jobs with their pods, and the finalizer last.
  * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed. With deletionPolicy Retain what
  * holds data is set free instead, and PostgreSQL is not asked at all.
  */
@@ -46,8 +46,13 @@ export function planDeletion(world: World): Effect[] {
   const releases = observed.jobs.filter((job) => job.metadata.finalizers?.includes(OUTCOME_FINALIZER)).map((
     job,
   ): Effect => ({ type: "releaseJob", job }));
+  // Their pods keep the volume from going, however long ago they ended.
+  const ends = observed.jobs.filter(({ metadata }) => !metadata.deletionTimestamp).map((object): Effect => ({
+    type: "deleteChild",
+    object,
+  }));
   const held = DELETION_FINALIZERS.filter((finalizer) => instance.metadata.finalizers?.includes(finalizer));
-  return [...drops, ...releases, ...held.map((finalizer): Effect => ({ type: "removeFinalizer", finalizer }))];
+  return [...drops, ...releases, ...ends, ...held.map((finalizer): Effect => ({ type: "removeFinalizer", finalizer }))];
 }
 
 /** What is going on while nothing stands in the way. */

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { build, type BuildOptions, COMPILE_COMMAND, IMAGE_ENVIRONMENT } from "../../../tools/build.ts";
+import { TERMINATION_LOG } from "../../../src/odoo/resources/pod.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
@@ -33,7 +34,17 @@ Deno.test("COMPILE_COMMAND and IMAGE_ENVIRONMENT are lines of the Dockerfile", a
 Deno.test("COMPILE_COMMAND grants no programs, and no files to write but those of Jobs", () => {
   assert(!COMPILE_COMMAND.some((flag) => /^(-A|--allow-(all|run|ffi|import))/.test(flag)));
   const writes = COMPILE_COMMAND.filter((flag) => flag.startsWith("--allow-write"));
-  assertEquals(writes, ["--allow-write=/dev/termination-log,/exchange,/var/lib/odoo"]);
+  assertEquals(writes, ["--allow-write=/termination-log,/exchange,/var/lib/odoo"]);
+});
+
+Deno.test("COMPILE_COMMAND lets the program write where the kubelet looks for its report", async () => {
+  const program = `Deno.openSync("${TERMINATION_LOG}", { write: true }).close()`;
+  const flags = COMPILE_COMMAND.filter((flag) => flag.startsWith("--allow-") || flag === "--no-prompt");
+  await withProject(program, async (folder) => {
+    const { stderr } = await new Deno.Command(Deno.execPath(), { args: ["run", ...flags, `${folder}/main.ts`] })
+      .output();
+    assertMatch(new TextDecoder().decode(stderr), /NotFound/); // there is none on this machine, but none was refused
+  });
 });
 
 Deno.test("build() leaves a bundle that runs, lazy parts aside, when asked for the bundle only", async () => {

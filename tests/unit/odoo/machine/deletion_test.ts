@@ -64,12 +64,13 @@ Deno.test("decide() deletes no Deployment twice, and goes on when they are going
   );
 });
 
-Deno.test("decide() drops database, then role, releases the Jobs, and lets the instance go last", () => {
+Deno.test("decide() drops database, then role, releases and deletes the Jobs, and lets the instance go last", () => {
   const job = oneJob(aBatchJob("first-5c1d2e3f"), { state: "active" });
   assertEquals(steps(decide(deleting({ observed: { ...GONE, ...job } }))), [
     `drop database odoo_${INSTANCE_UID.replaceAll("-", "_")} of ${INSTANCE_UID}`,
     `drop role ${ROLE} of ${INSTANCE_UID}`,
     "release first-5c1d2e3f",
+    "delete first-5c1d2e3f",
     `let go ${INSTANCE_FINALIZER}`,
   ]);
 });

@@ -70,6 +70,7 @@ function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): 
     case "create":
       return afterCreate(state, effect);
     case "deleteChild":
+      if (effect.object.kind === "Job") return withoutJob(state, effect.object.metadata.name);
       return effect.object.metadata.name === "shop" ? without(state, "web") : without(state, "cron");
     case "releaseJob": {
       const jobs = state.jobs.map((job) => job.name === effect.job.metadata.name ? { ...job, held: false } : job);
@@ -147,4 +148,8 @@ function remembered({ phase, dbInitialized, activeCluster, operation, conditions
 function without(state: ModelState, name: "web" | "cron"): ModelState {
   const { [name]: _, ...rest } = state;
   return rest;
+}
+
+function withoutJob(state: ModelState, name: string): ModelState {
+  return { ...state, jobs: state.jobs.filter((job) => job.name !== name) };
 }

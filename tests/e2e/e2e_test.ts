@@ -1,0 +1,212 @@
+/**
+ * The life of instances with real Odoo in real pods: every operation in turn, each judged by what Odoo itself then shows.
+ * Runs on any cluster; what it is told is in settings.ts, how to run it in docs/development.md.
+ */
+// deno-lint-ignore-file no-console -- the summary is printed
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ConfigMap, PersistentVolumeClaim, Secret } from "../../src/kit/mod.ts";
+import { objectNames } from "../../src/odoo/model/names.ts";
+import {
+  OdooBackupJobKind,
+  OdooInstanceKind,
+  OdooRestoreJobKind,
+  OdooStagingRefreshJobKind,
+  OdooUpgradeJobKind,
+} from "../../src/odoo/shell/kinds.ts";
+import { addonsConfigMap, BROKEN_MODULE, GOOD_MODULE, WITH_ADDONS } from "./addons.ts";
+import { type Content, makeContent, readContent } from "./content.ts";
+import { OdooSession } from "./odoo_session.ts";
+import { startProbe } from "./probe.ts";
+import { readSettings } from "./settings.ts";
+import { Site } from "./site.ts";
+import { Stages } from "./stages.ts";
+
+const INSTANCE = "shop";
+const COPY = "copy";
+const STAGING = "staging";
+
+const settings = readSettings();
+let site: Site;
+/** What the instance holds when the backup is made. */
+let content: Content;
+
+const stages = new Stages(async () => {
+  if (site) console.error(await site.report());
+});
+Deno.test.afterAll(async () => {
+  console.log(stages.summary());
+  await site?.[Symbol.asyncDispose]();
+});
+
+/** The outcome of a request in one line, with the reason of its condition. */
+function outcomeOf({ status }: Awaited<ReturnType<Site["ask"]>>): string {
+  const reason = status?.conditions?.find(({ type }) => type === "Succeeded")?.reason;
+  return `${status?.phase} ${reason}: ${status?.message}`;
+}
+
+stages.add("install", "the chart brings up the operator", [], async () => {
+  site = await Site.open(settings);
+});
+
+stages.add("init", "a new instance gets its database and serves", ["install"], async (note) => {
+  await site.client.apply(ConfigMap, addonsConfigMap(site.namespace));
+  const startedAt = performance.now();
+  await site.create(INSTANCE, { init: { enabled: true, modules: ["base", "contacts"], demo: false }, ...WITH_ADDONS });
+  const { status } = await site.inPhase(INSTANCE, "Running");
+  note({ runningAfterSeconds: Math.round((performance.now() - startedAt) / 1000) });
+  assertEquals([status?.dbInitialized, status?.ready, status?.readyReplicas], [true, true, 2]);
+});
+
+stages.add(
+  "login",
+  "the administrator logs in with the generated password, and nobody with admin/admin",
+  ["init"],
+  async () => {
+    assertEquals(await OdooSession.login(await site.web(INSTANCE), "admin"), undefined);
+    const odoo = await site.login(INSTANCE);
+    assertEquals(await odoo.parameter("web.base.url"), `https://${INSTANCE}.example.com`);
+  },
+);
+
+stages.add("content", "records and attachments are made, and served as they were made", ["login"], async (note) => {
+  const odoo = await site.login(INSTANCE);
+  await makeContent(odoo);
+  content = await readContent(odoo);
+  const counts = { partners: Object.keys(content.partners).length, files: Object.keys(content.files).length };
+  assertEquals(counts, { partners: 60, files: 44 });
+  note(counts);
+});
+
+for (const format of ["zip", "dump", "sql"] as const) {
+  stages.add(
+    `backup ${format}`,
+    `a backup in the format ${format} holds all files, and no pod is touched`,
+    ["content"],
+    async (note) => {
+      const destination = site.location(`nightly.${format}`);
+      const cr = await site.ask(OdooBackupJobKind, `nightly-${format}`, {
+        odooInstanceRef: { name: INSTANCE },
+        destination,
+        format,
+      });
+      assertMatch(outcomeOf(cr), /^Completed Completed: /);
+      const { bytes, files, missingFiles, seconds } = cr.status?.summary ?? {};
+      note({ bytes, files, seconds });
+      assertEquals(missingFiles, 0);
+      if (format === "zip") assert(Number(files) >= 40, `only ${files} files`);
+      assert((await site.inPhase(INSTANCE, "Running")).status?.lastBackup);
+    },
+  );
+}
+
+stages.add("upgrade", "modules are installed and updated, and visitors notice nothing", ["content"], async (note) => {
+  const probe = startProbe(await site.web(INSTANCE), "/web/login");
+  let cr;
+  try {
+    cr = await site.ask(OdooUpgradeJobKind, "monthly", {
+      odooInstanceRef: { name: INSTANCE },
+      modules: ["contacts"],
+      modulesInstall: [GOOD_MODULE],
+    });
+    await site.restarted(INSTANCE, cr);
+  } finally {
+    const { bad, ...counts } = await probe.stop();
+    note({ ...counts, bad: bad.length, firstBad: bad.slice(0, 5), summary: cr?.status?.summary });
+  }
+  assertMatch(outcomeOf(cr), /^Completed Completed: /);
+  const odoo = await site.login(INSTANCE);
+  assertEquals(await odoo.parameter("e2e.note"), "here");
+  assertEquals(await readContent(odoo), content);
+});
+
+const BROKEN_UPGRADES: Readonly<Record<string, { readonly modulesInstall: readonly string[]; readonly want: RegExp }>> =
+  {
+    "a module that nobody has": { modulesInstall: ["no_such_module"], want: /^Failed UnknownModule: .*no_such_module/ },
+    "a module whose data is broken": { modulesInstall: [BROKEN_MODULE], want: /^Failed LoadFailed: .*no_such_record/ },
+  };
+for (const [n, [what, { modulesInstall, want }]] of Object.entries(BROKEN_UPGRADES).entries()) {
+  stages.add(
+    `broken upgrade ${n + 1}`,
+    `${what} fails by its name, and the instance serves as before`,
+    ["upgrade"],
+    async () => {
+      const cr = await site.ask(OdooUpgradeJobKind, `broken-${n}`, {
+        odooInstanceRef: { name: INSTANCE },
+        modulesInstall,
+      });
+      assertMatch(outcomeOf(cr), want);
+      await site.inPhase(INSTANCE, "Running");
+      const odoo = await site.login(INSTANCE);
+      assertEquals(await odoo.parameter("e2e.broken"), undefined);
+      assertEquals(await odoo.search("ir.module.module", [["state", "like", "to "]], ["name"]), []);
+      assertEquals(await readContent(odoo), content);
+    },
+  );
+}
+
+stages.add("restore", "a second instance gets the data of the backup, neutralized", ["backup zip"], async () => {
+  await site.create(COPY, { init: { enabled: false, modules: ["base"], demo: false }, ...WITH_ADDONS });
+  const cr = await site.ask(OdooRestoreJobKind, "from-zip", {
+    odooInstanceRef: { name: COPY },
+    source: { type: "s3", s3: site.location("nightly.zip") },
+    format: "zip",
+  });
+  assertMatch(outcomeOf(cr), /^Completed Completed: /);
+  await site.inPhase(COPY, "Running");
+  const odoo = await site.login(COPY, INSTANCE);
+  assertEquals(await readContent(odoo), content);
+  await assertNeutralized(odoo, COPY);
+});
+
+stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["upgrade"], async () => {
+  await site.create(STAGING, WITH_ADDONS);
+  await site.inPhase(STAGING, "Running");
+  const cr = await site.ask(OdooStagingRefreshJobKind, "weekly", {
+    odooInstanceRef: { name: STAGING },
+    source: { instanceName: INSTANCE },
+  });
+  assertMatch(outcomeOf(cr), /^Completed Completed: /);
+  await site.inPhase(STAGING, "Running");
+  const odoo = await site.login(STAGING, INSTANCE);
+  assertEquals(await readContent(odoo), content);
+  await assertNeutralized(odoo, STAGING);
+});
+
+/** Sends no mail, runs no scheduled action but the clean-up, and is not taken for the instance that it was copied from. */
+async function assertNeutralized(odoo: OdooSession, name: string): Promise<void> {
+  assertEquals(await odoo.parameter("database.is_neutralized"), "True");
+  const mail = await odoo.search("ir.mail_server", [["active", "=", true], ["smtp_host", "!=", "invalid"]], ["name"]);
+  assertEquals(mail, []);
+  const actions = await odoo.search("ir.cron", [["active", "=", true]], ["model_id"]);
+  assert(actions.length <= 1, `scheduled actions are on: ${JSON.stringify(actions)}`);
+  assertEquals(await odoo.parameter("web.base.url"), `https://${name}.example.com`);
+  const original = await site.login(INSTANCE);
+  assert(await odoo.parameter("database.uuid") !== await original.parameter("database.uuid"), "it has the same uuid");
+}
+
+stages.add("filestore migration", "the files move to another storage class", ["upgrade"], async () => {
+  if (!settings.secondStorageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
+  await site.change(INSTANCE, "/spec/filestore/storageClass", settings.secondStorageClass);
+  await site.inPhase(INSTANCE, "MigratingFilestore");
+  await site.inPhase(INSTANCE, "Running", 600_000);
+  const name = objectNames.filestore(INSTANCE);
+  const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
+  assertEquals(spec?.storageClassName, settings.secondStorageClass);
+  assertEquals(await readContent(await site.login(INSTANCE)), content);
+});
+
+stages.add("database migration", "the database moves to another PostgreSQL", ["upgrade"], async () => {
+  if (!settings.secondPostgres) throw new Error("E2E_POSTGRES2_HOST is not set");
+  await site.change(INSTANCE, "/spec/database", { cluster: "second" });
+  await site.inPhase(INSTANCE, "MigratingDatabase");
+  const { status } = await site.inPhase(INSTANCE, "Running", 600_000);
+  assertEquals(status?.activeCluster, "second");
+  assertEquals(await readContent(await site.login(INSTANCE)), content);
+});
+
+stages.add("delete", "an instance goes with all that was its own", ["init"], async () => {
+  await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name: INSTANCE });
+  await site.gone(OdooInstanceKind, INSTANCE);
+  await site.gone(PersistentVolumeClaim, objectNames.filestore(INSTANCE));
+  await site.gone(Secret, objectNames.adminSecret(INSTANCE));
+});
