@@ -1,7 +1,7 @@
 /** The program as its users meet it: a process with arguments, an environment, two streams and an exit code. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseAllDocuments } from "yaml";
-import { TRANSITIONS } from "../../../src/odoo/machine/transitions.ts";
+import { SETTLED, TRANSITIONS } from "../../../src/odoo/machine/transitions.ts";
 
 interface Ending {
   readonly code: number;
@@ -119,5 +119,5 @@ Deno.test("main() prints the table as Mermaid when asked for the diagram", async
   const { code, stdout, stderr } = await odooOperator(["diagram"]);
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /^stateDiagram-v2\n {2}state settled <<choice>>\n {2}\[\*\] --> Provisioning\n/);
-  assertEquals(stdout.trimEnd().split("\n").length, 2 + TRANSITIONS.length);
+  assertEquals(stdout.trimEnd().split("\n").length, 3 + TRANSITIONS.length + SETTLED.length);
 });

@@ -106,9 +106,14 @@ lintCases({
     code: `import { container } from "../../kit/builders/pod.ts";`,
     want: [],
   },
-  "states import the kit": {
+  "states import the kit's pure files": {
     file: "src/odoo/states/steady.ts",
     code: `import type { A } from "../../kit/types.ts";`,
+    want: [],
+  },
+  "states import the rest of the kit": {
+    file: "src/odoo/states/steady.ts",
+    code: `import type { A } from "../../kit/client.ts";`,
     want: [DIRECTION],
   },
   "states import their siblings": {

@@ -142,10 +142,11 @@ const LAWS: Readonly<Record<string, Law>> = {
     const began = world.status.activeCluster !== undefined && phaseAfter(plan) !== "Provisioning";
     return !began || applied !== undefined;
   },
-  "calls an instance Ready only when it runs and nothing is wrong with it": (world, plan) => {
+  "calls an instance Ready only when it serves and nothing is wrong with it": (world, plan) => {
     const ready = statusOf(plan)?.conditions?.find(({ type }) => type === "Ready");
-    return ready?.status !== "True" || (phaseAfter(plan) === "Running" && world.resolved !== undefined &&
-      world.cluster.problem === undefined);
+    return ready?.status !== "True" ||
+      (/^(Running|BackingUp)$/.test(phaseAfter(plan) ?? "") && world.resolved !== undefined &&
+        world.cluster.problem === undefined);
   },
 };
 

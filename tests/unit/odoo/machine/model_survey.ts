@@ -35,8 +35,8 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
     plan.effects.every((effect) => effect.type !== "create" || effect.object.kind !== "OdooInitJob"),
   "does nothing that cannot be undone while PostgreSQL is not seen": (state, plan) =>
     state.postgres === "answers" || plan.effects.every(({ type }) => !/^(drop|disown|deleteSecret)/.test(type)),
-  "deletes nothing of an instance that stays": ({ deleting }, plan) =>
-    deleting || plan.effects.every(({ type }) => !/^(drop|delete|disown|removeFinalizer)/.test(type)),
+  "deletes nothing of an instance that stays, but what is history": ({ deleting }, plan) =>
+    deleting || plan.effects.every(({ type }) => !/^(drop|delete(?!Request)|disown|removeFinalizer)/.test(type)),
   "stops no pod for something that is not seen": (state, plan) => {
     const { web } = state;
     const stops = plan.effects.some((effect) => {

@@ -43,7 +43,9 @@ Deno.test("restoreLoadJob() never carries the master password of the CR", () => 
 });
 
 Deno.test("restoreLoadJob() cannot be made when the operator does not know its own image", () => {
-  assertThrows(() => restoreLoadJob("back-load", aRestoreJob(), aResolved(), anAddress(), { side: "s" }), RangeError);
+  const { operatorImage: _, ...defaults } = DEFAULTS;
+  const resolved = aResolved({}, defaults);
+  assertThrows(() => restoreLoadJob("back-load", aRestoreJob(), resolved, anAddress(), { side: "s" }), RangeError);
 });
 
 Deno.test("swapFilesJob() and removeFilesJob() have the files and nothing else of the instance", () => {
