@@ -33,6 +33,7 @@ import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
+import { retriesMounts } from "../states/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
@@ -172,6 +173,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
 }

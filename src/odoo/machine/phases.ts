@@ -4,6 +4,7 @@ import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 import { planInitRequest } from "../states/initializing.ts";
 import { planOperationJob } from "../states/operating.ts";
+import { planStuckMounts } from "../states/stuck_mounts.ts";
 
 /** How many pods a phase wants: what the spec says, none, as many as there are, or the spec's without any other change. */
 export type Scale = "spec" | "zero" | "keep" | "frozen";
@@ -42,7 +43,13 @@ export const PHASES = {
     progressing: false,
     message: "The initialisation failed: create a new OdooInitJob to try again",
   },
-  Starting: { web: "spec", cron: "spec", progressing: true, message: "Waiting for the web pods" },
+  Starting: {
+    web: "spec",
+    cron: "spec",
+    progressing: true,
+    message: "Waiting for the web pods",
+    plan: planStuckMounts,
+  },
   Running: { web: "spec", cron: "spec", progressing: false, message: "All web pods serve" },
   Degraded: { web: "spec", cron: "spec", progressing: false, message: "Some web pods do not serve" },
   Stopped: { web: "zero", cron: "zero", progressing: false, message: "Stopped: spec.replicas is 0" },
