@@ -14,6 +14,7 @@ import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
+import { odooVersion } from "../model/version_profile.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
   cronDeployment,
@@ -158,6 +159,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const host = instance.spec.ingress.hosts[0];
   const { operation: _, ...kept } = status;
   const operation = nextOperation(world, phase);
+  const version = odooVersion(world);
   return {
     ...kept,
     phase,
@@ -173,6 +175,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
