@@ -264,6 +264,12 @@ const status = z.object({
   ),
   observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
   restartedFor: z.string().nullish().describe("uid of the OdooUpgradeJob after which the pods were started anew."),
+  odooVersion: z.string().nullish().describe(
+    "Version of Odoo, as the code in the image told the last OdooInitJob, OdooUpgradeJob or OdooRestoreJob.",
+  ),
+  lastMountRetryTime: z.string().nullish().describe(
+    "When pods that waited for a volume were last deleted, so that they are placed anew.",
+  ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
 }).describe("What is the case. Written by the operator only.");
 

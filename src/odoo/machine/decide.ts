@@ -16,6 +16,7 @@ import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
+import { odooVersion } from "../model/version_profile.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
   cronDeployment,
@@ -36,6 +37,7 @@ import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
+import { retriesMounts } from "../states/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
@@ -171,6 +173,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const host = instance.spec.ingress.hosts[0];
   const { operation: _, ...kept } = status;
   const operation = nextOperation(world, phase);
+  const version = odooVersion(world);
   return {
     ...kept,
     phase,
@@ -186,6 +189,8 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(version === undefined ? {} : { odooVersion: version }),
+    ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
 }

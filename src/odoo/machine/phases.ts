@@ -5,6 +5,7 @@ import type { World } from "../model/world.ts";
 import { planInitRequest } from "../states/initializing.ts";
 import { planCopying } from "../states/copying.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
+import { planStuckMounts } from "../states/stuck_mounts.ts";
 
 /**
  * How many pods a phase wants: what the spec says, none, as many as there are, the spec's without any other change, or the
@@ -46,7 +47,13 @@ export const PHASES = {
     progressing: false,
     message: "The instance has no data: create a new OdooInitJob or OdooRestoreJob to try again",
   },
-  Starting: { web: "spec", cron: "spec", progressing: true, message: "Waiting for the web pods" },
+  Starting: {
+    web: "spec",
+    cron: "spec",
+    progressing: true,
+    message: "Waiting for the web pods",
+    plan: planStuckMounts,
+  },
   Running: { web: "spec", cron: "spec", progressing: false, message: "All web pods serve" },
   Degraded: { web: "spec", cron: "spec", progressing: false, message: "Some web pods do not serve" },
   Stopped: { web: "zero", cron: "zero", progressing: false, message: "Stopped: spec.replicas is 0" },

@@ -2,11 +2,11 @@
  * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
  *
  * The order of the steps is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
- * instance status, events, history): execute() takes one after the other, and a crash between any two effects is harmless,
+ * instance status, stuck pods and events, history): execute() takes one after the other, and a crash between any two effects is harmless,
  * because each is derived again from what is there.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
-import type { Job } from "../../kit/builders/kinds.ts";
+import type { Job, Pod } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
 import type { Notification } from "./notification.ts";
@@ -128,6 +128,8 @@ export type Effect =
   }
   /** Tells a webhook; the sending goes on beside the reconcile. */
   | { readonly type: "notify"; readonly notification: Notification }
+  /** Deletes a pod that is made again; one that is gone already, or another of that name, is left. */
+  | { readonly type: "deletePod"; readonly pod: Stored<Pod> }
   /** Deletes a request that nobody needs any more; one that may not be deleted stays. */
   | { readonly type: "deleteRequest"; readonly cr: Stored<JobRequest> }
   /** Lets the instance go. */
@@ -162,6 +164,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   jobStatus: 5,
   status: 6,
   removeFinalizer: 6,
+  deletePod: 7,
   event: 7,
   notify: 8,
   deleteRequest: 9,
@@ -179,6 +182,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "create",
   "deleteChild",
   "releaseJob",
+  "deletePod",
   "event",
   "notify",
   "deleteRequest",

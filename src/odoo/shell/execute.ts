@@ -12,6 +12,7 @@ import {
   keyOf,
   type KubeObject,
   PersistentVolumeClaim,
+  Pod,
   PodDisruptionBudget,
   type ReconcileContext,
   removeFinalizerPatch,
@@ -223,6 +224,8 @@ class Execution {
         return await context.setStatus(requestTypeOf(effect.cr), effect.cr, effect.status);
       case "status":
         return await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
+      case "deletePod":
+        return await context.delete(Pod, effect.pod);
       case "event":
         return context.event(
           { type: effect.warning ? "Warning" : "Normal", reason: effect.reason, note: effect.note },

@@ -41,6 +41,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   jobStatus: 5,
   status: 6,
   removeFinalizer: 6,
+  deletePod: 7,
   event: 7,
   notify: 8,
   deleteRequest: 9,
