@@ -1,6 +1,7 @@
 /** The scripts of jobs and probes, embedded as text; `scripts/` says what each needs and does. */
 import backupDump from "../../../scripts/backup_dump.sh" with { type: "text" };
 import copyDatabase from "../../../scripts/copy_database.sh" with { type: "text" };
+import copyFiles from "../../../scripts/copy_files.py" with { type: "text" };
 import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: "text" };
 import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
@@ -18,6 +19,7 @@ import upgradeRun from "../../../scripts/upgrade_run.py" with { type: "text" };
 export const SCRIPTS = {
   backupDump,
   copyDatabase,
+  copyFiles,
   init,
   initCheck,
   jobDatabase,
