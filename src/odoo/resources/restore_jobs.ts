@@ -72,7 +72,7 @@ export function restoreLoadJob(
     resources: resources as NonNullable<Container["resources"]>,
   });
   const load = container("load", resolved.jobs.postgresClientImage, {
-    command: ["/bin/sh", "-c", SCRIPTS.restoreLoad, "restore_load.sh"],
+    command: ["/bin/sh", "-c", SCRIPTS.restoreLoad, "restore_load.sh", SCRIPTS.loadFacts],
     securityContext: restrictedContainer(),
     env: [...shared, ...databaseEnv({ ...resolved, databaseName: options.side }, cluster)],
     volumeMounts: [
