@@ -14,6 +14,7 @@ import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
 import { isNotFound, messageOf } from "../src/kit/errors.ts";
 import { Slots } from "../src/kit/slots.ts";
 import type { ObjectName, Stored } from "../src/kit/types.ts";
+import { CopiesDouble } from "./odoo_copies.ts";
 import { type Environment, type Image, initializeDatabase } from "./odoo_init.ts";
 import { pretendBackup } from "./odoo_backup.ts";
 import { upgradeDatabase } from "./odoo_upgrade.ts";
@@ -48,7 +49,7 @@ interface End {
 }
 
 /** What a container does: the termination message, or an error that becomes one. */
-export type Work = (environment: Environment, image: Image) => Promise<string>;
+export type Work = (environment: Environment, image: Image, pod: Stored<Pod>) => Promise<string>;
 
 /** Options of {@linkcode startOdooJobs}. */
 export interface OdooJobsOptions {
@@ -56,12 +57,14 @@ export interface OdooJobsOptions {
   readonly delayMs?: number;
   /** How this pod ends; undefined for the default. */
   readonly outcomeOf?: (pod: Stored<Pod>) => Outcome | undefined;
-  /** By name of the container; added to `init`, `upgrade` and `backup`. */
+  /** By name of the container; added to those of the doubles. */
   readonly work?: Readonly<Record<string, Work>>;
 }
 
 /** The running double. */
 export interface OdooJobs extends AsyncDisposable {
+  /** What restores and refreshes have done to files. */
+  readonly copies: CopiesDouble;
   /** How many pods it has ended. */
   readonly finished: number;
   /** Leaves the pods that still run as they are. */
@@ -80,6 +83,7 @@ export async function startOdooJobs(
 
 class OdooJobsDouble implements OdooJobs {
   finished = 0;
+  readonly copies = new CopiesDouble();
   readonly #client: ReturnType<typeof createClient>;
   readonly #pods: Informer<Pod>;
   readonly #options: OdooJobsOptions;
@@ -92,7 +96,13 @@ class OdooJobsDouble implements OdooJobs {
 
   constructor(access: ClusterAccess, options: OdooJobsOptions) {
     this.#options = options;
-    this.#work = { init: initializeDatabase, upgrade: upgradeDatabase, backup: pretendBackup, ...options.work };
+    this.#work = {
+      init: initializeDatabase,
+      upgrade: upgradeDatabase,
+      backup: pretendBackup,
+      ...this.copies.work,
+      ...options.work,
+    };
     this.#client = createClient(access, { fieldManager: "odoo-jobs" });
     this.#pods = new Informer(this.#client, Pod, { labelSelector: INSTANCE_LABEL });
   }
@@ -140,14 +150,15 @@ class OdooJobsDouble implements OdooJobs {
     const container = pod.spec?.containers[0];
     const work = this.#work[container?.name ?? ""];
     if (!work) throw new Error(`dev/odoo_jobs.ts has no double for a container named ${container?.name}`);
-    return await work(await this.#environmentOf(pod), image);
+    return await work(await this.#environmentOf(pod), image, pod);
   }
 
-  /** The first container's variables: plain values and those from Secrets, as the kubelet resolves them. */
+  /** The variables of all containers, of the first one before the others: plain values and those from Secrets, as the kubelet resolves them. */
   async #environmentOf(pod: Stored<Pod>): Promise<Environment> {
     const { namespace = "default" } = pod.metadata;
     const environment: Record<string, string> = {};
-    for (const { name, value, valueFrom } of pod.spec?.containers[0]?.env ?? []) {
+    const variables = pod.spec?.containers.toReversed().flatMap(({ env = [] }) => env) ?? [];
+    for (const { name, value, valueFrom } of variables) {
       const ref = valueFrom?.secretKeyRef;
       if (!ref) {
         environment[name] = value ?? "";

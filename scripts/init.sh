@@ -50,7 +50,7 @@ if [ -n "$INIT_LANGUAGES" ]; then
   set -- "$@" "--load-language=$INIT_LANGUAGES"
 fi
 
-python3 -c "$check" prepare
+python3 -c "$check" prepare "$version"
 
 odoo -c /etc/odoo/odoo.conf -d "$PGDATABASE" -i "$INIT_MODULES" --stop-after-init --no-http \
   --limit-memory-hard=0 --limit-time-real=0 --limit-time-cpu=0 "$@"

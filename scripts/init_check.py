@@ -1,6 +1,6 @@
 """What init.sh asks of the database before and after Odoo works on it; continues job_database.py.
 
-prepare: the database must be empty. One that an initialisation of this instance began and never finished is emptied:
+prepare: the server must be new enough for the image's Odoo, and the database empty. One that an initialisation of this instance began and never finished is emptied:
     nobody has ever worked in it, and going on in it would install again what made the last attempt fail (Odoo keeps the
     wish in ir_module_module). Whose it is and how far it came stands in the COMMENT of the database. All else is refused.
 verify: what was asked for must be installed, and nothing left half-way: Odoo ends with 0 without either. Then the
@@ -8,7 +8,7 @@ verify: what was asked for must be installed, and nothing left half-way: Odoo en
 
 Result: the termination message:
     {"ok": true, "odoo": "18.0", "seconds": 42, "installed": 87, "languages": [...], "modules": [{name, state, version}]}
-    {"ok": false, "error": "...", ...}, and exit code 1
+    {"ok": false, "error": "...", ...}, and exit code 1; "reason" only if it is OdooVersionUnsupported or PostgresTooOld
 """
 import base64
 import hashlib
@@ -17,7 +17,8 @@ import hmac
 ROUNDS = 600_000
 
 
-def prepare(connection):
+def prepare(connection, version):
+    check_versions(connection, version)
     mark = read_mark(connection)
     if mark.get(OWNER_KEY) == os.environ["INIT_OWNER"] and mark.get("init") == "started":
         empty(connection)
@@ -65,7 +66,7 @@ def verify(connection, version, started):
         set_parameter(connection, "web.base.url.freeze", "True")
         replace_default_password(connection, os.environ["INIT_ADMIN_PASSWORD"])
         write_mark(connection, "finished")
-    return {"ok": True, **found}
+    return {"ok": True, **found, **newer_than_known(version)}
 
 
 def asked_for(connection):
@@ -138,7 +139,7 @@ def main(step, *arguments):
     try:
         result = {"prepare": prepare, "verify": verify}[step](connection, *arguments)
     except Refused as refusal:
-        result = {"ok": False, "error": str(refusal)}
+        result = {"ok": False, "error": str(refusal), **({"reason": refusal.reason} if refusal.reason else {})}
     finally:
         connection.close()
     if result is None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a copy of a database fit to be served, before it takes the place of the old: updates its modules if they are of another
-# version, neutralizes it, and looks whether all that is true. What looks at the database is prepare_copy_check.py, whose text is
-# the first argument. The instance's own database and files are not touched.
+# version, neutralizes it, and looks whether all that is true. What looks at the database is prepare_copy_check.py, behind
+# job_database.py: their texts are the arguments. The instance's own database and files are not touched.
 #
 # Image: the instance's: odoo, and the python3 with psycopg2 that Odoo itself needs. Neutralizing is code of the modules, and
 #        Odoo silently leaves out modules that it does not find: hence no other image.
@@ -22,8 +22,13 @@
 set -eu
 
 : "${PREPARE_NEUTRALIZE:?}" "${PREPARE_UPDATE:?}" "${PREPARE_REPORT_URL:?}" "${PREPARE_BASE_URL:?}" "${PGDATABASE:?}"
-check=${1:?the text of prepare_copy_check.py}
+check="${1:?the text of job_database.py}
+${2:?the text of prepare_copy_check.py}"
 started=$(date +%s)
+
+# "Odoo Server 18.0-20260101", "Odoo Server saas~17.4+e-20260101"
+version=$(odoo --version)
+python3 -c "$check" check "${version##*Odoo Server }"
 
 if [ "$PREPARE_NEUTRALIZE" = true ]; then
   python3 -c "$check" quieten # an update runs the modules' code, which could send mail

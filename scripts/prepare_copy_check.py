@@ -1,5 +1,6 @@
-"""What prepare_copy.sh does to a copy beside Odoo's own commands, with the tenant's own login.
+"""What prepare_copy.sh does to a copy beside Odoo's own commands, with the tenant's own login; continues job_database.py.
 
+check:   the server must be new enough for the image's Odoo.
 quieten: mail servers are switched off before code of the modules runs.
 run:     runs a command, passes on what it prints, and keeps the last of it for the case that it fails.
 finish:  writes the settings that a copy must not share with its original, then looks: neutralized as asked for, nothing left
@@ -13,31 +14,13 @@ Result: the termination message, one JSON object of at most 4000 bytes:
 """
 import collections
 import datetime
-import json
-import os
-import re
-import subprocess
-import sys
-import time
 import uuid
 
-import psycopg2
-
-LONGEST_MESSAGE = 4000
 LOG_LINES = 40
 NAMED_FILES = 5
 NOWHERE = "invalid"
 SINK_NAME = "Mail sink (odoo-operator)"
 STORE_FNAME = re.compile(r"(checklist/)?[0-9a-f]{2,3}/[0-9a-f]{40}")
-
-
-class Refused(Exception):
-    """The copy cannot be served; the text says why and what to do."""
-
-    def __init__(self, reason, text, log=""):
-        super().__init__(text)
-        self.reason = reason
-        self.log = log
 
 
 def quieten(connection):
@@ -58,14 +41,14 @@ def run(reason, *command):
     code = process.wait()
     if code:
         text = "%s ended with code %d; the log says why" % (" ".join(command[:2]), code)
-        raise Refused(reason, text, "".join(last))
+        raise Refused(text, reason, "".join(last))
 
 
 def finish(connection, started):
     neutralize = os.environ["PREPARE_NEUTRALIZE"] == "true"
     with connection:
         if not exists(connection, "ir_module_module"):
-            raise Refused("NotOdoo", "The copy holds no Odoo: it has no table ir_module_module")
+            raise Refused("The copy holds no Odoo: it has no table ir_module_module", "NotOdoo")
         set_parameter(connection, "report.url", os.environ["PREPARE_REPORT_URL"])
         if neutralize:
             renew(connection)
@@ -121,7 +104,7 @@ def set_sink(connection):
 def verify_neutralized(connection):
     mark = value(connection, "select value from ir_config_parameter where key = 'database.is_neutralized'")
     if str(mark).lower() not in ("true", "t", "1"):
-        raise Refused("NotNeutralized", "odoo neutralize ended well, but database.is_neutralized is not set")
+        raise Refused("odoo neutralize ended well, but database.is_neutralized is not set", "NotNeutralized")
     sinks = [NOWHERE, os.environ.get("PREPARE_MAIL_HOST") or NOWHERE]
     problems = []
     if exists(connection, "ir_mail_server"):
@@ -137,7 +120,7 @@ def verify_neutralized(connection):
         )
         problems += ["scheduled action %d" % cron for (cron,) in rows(connection, crons)]
     if problems:
-        raise Refused("NotNeutralized", "Still active in the neutralized copy: %s" % listed(problems))
+        raise Refused("Still active in the neutralized copy: %s" % listed(problems), "NotNeutralized")
 
 
 def verify_modules(connection):
@@ -145,7 +128,7 @@ def verify_modules(connection):
     left = [text for (text,) in rows(connection, half_way)]
     if left:
         text = "Modules are left half-way, so that no scheduled action would run: %s" % listed(left)
-        raise Refused("ModulesLeftHalfWay", text)
+        raise Refused(text, "ModulesLeftHalfWay")
 
 
 def files(connection):
@@ -166,7 +149,7 @@ def files(connection):
     expected = int(os.environ.get("PREPARE_FILES_EXPECTED") or 0)
     if expected and count and missing == count:
         text = "None of the %d files that attachments name is in the copy, though the backup had %d files" % (count, expected)
-        raise Refused("FilestoreMissing", text)
+        raise Refused(text, "FilestoreMissing")
     return {"attachments": count, "missingFiles": missing, "missing": named}
 
 
@@ -190,44 +173,13 @@ def value(connection, statement, values=None):
     return found[0][0] if found else None
 
 
-def rows(connection, statement, values=None):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
-
-
-def execute(connection, statement, values=None):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-
-
-def listed(names, most=20):
-    more = " and %d more" % (len(names) - most) if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def fitted(result):
-    """The result as JSON that fits and holds no password: the beginning of the log goes first, then of the error the end."""
+def masked(result):
+    """The result without the password."""
     password = os.environ.get("PGPASSWORD")
-    result = {
+    return {
         name: part.replace(password, "***") if password and isinstance(part, str) else part
         for name, part in result.items()
     }
-    while True:
-        text = json.dumps(result)
-        if len(text) <= LONGEST_MESSAGE:
-            return text
-        if result.get("log"):
-            result["log"] = result["log"][len(result["log"]) // 4 + 1 :]
-        else:
-            result["error"] = result["error"][: len(result["error"]) // 2]
-
-
-def report(result):
-    text = fitted(result)
-    with open(os.environ.get("TERMINATION_LOG") or "/dev/termination-log", "w") as file:
-        file.write(text)
-    print(text)
 
 
 def main(step, *arguments):
@@ -237,19 +189,15 @@ def main(step, *arguments):
             return 0
         connection = psycopg2.connect(dbname=os.environ["PGDATABASE"])
         try:
-            result = {"quieten": quieten, "finish": finish}[step](connection, *arguments)
+            result = {"check": check_versions, "quieten": quieten, "finish": finish}[step](connection, *arguments)
         finally:
             connection.close()
     except Refused as refusal:
-        report({"ok": False, "reason": refusal.reason, "error": str(refusal), "log": refusal.log})
-        return 1
+        return leave(masked({"ok": False, "reason": refusal.reason, "error": str(refusal), "log": refusal.log}))
     except psycopg2.OperationalError as error:
         text = "PostgreSQL went away or refused the connection: when it is well again, make a new job"
-        report({"ok": False, "reason": "DatabaseUnreachable", "error": text, "log": str(error)})
-        return 1
-    if result is not None:
-        report(result)
-    return 0
+        return leave(masked({"ok": False, "reason": "DatabaseUnreachable", "error": text, "log": str(error)}))
+    return 0 if result is None else leave(masked(result))
 
 
 if __name__ == "__main__":

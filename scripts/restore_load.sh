@@ -3,6 +3,7 @@
 # dump, checks it, says what is to be left out of it, and sends it through a FIFO; it is also the one that reports.
 #
 # Image: one with psql and pg_restore of the dump's major or a newer one.
+# Arguments: the text of load_facts.sql
 # Environment: RESTORE_SHARED        directory that both containers have
 #              RESTORE_PEER_SECONDS  how long to wait for the other container; default 900
 #              PGHOST PGPORT PGUSER PGPASSWORD
@@ -24,6 +25,7 @@ set -eu
 umask 077
 
 : "${RESTORE_SHARED:?}" "${PGHOST:?}" "${PGUSER:?}" "${PGDATABASE:?}"
+load_facts=${1:?the text of load_facts.sql}
 peer_seconds=${RESTORE_PEER_SECONDS:-900}
 export PGCONNECT_TIMEOUT=15 PGAPPNAME=restore
 export PGOPTIONS='-c client_min_messages=warning'
@@ -84,17 +86,7 @@ case $PGDATABASE in
   ;;
 esac
 
-ask server.part "
-  select json_build_object(
-    'version', current_setting('server_version_num')::int,
-    'settings', (select json_agg(name) from pg_settings),
-    'extensions', (select json_agg(extname) from pg_extension),
-    'allowedExtensions', (select coalesce(json_agg(distinct v.name), '[]') from pg_available_extension_versions v
-      where (to_jsonb(v) ->> 'trusted' = 'true' and has_database_privilege(current_database(), 'CREATE'))
-        or (select rolsuper from pg_roles where rolname = current_user)),
-    'relations', (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname !~ '^(pg_|information_schema)'
-        and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')))"
+ask server.part "$load_facts"
 
 mkfifo toc data alive
 exec 3<>data 5<>toc 9<>alive

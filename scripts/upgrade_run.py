@@ -1,6 +1,6 @@
 """What upgrade.sh does, from beginning to end; continues job_database.py.
 
-Before: the database must be this instance's, and every module that is asked for must be there. Nothing is touched if not.
+Before: the server must be new enough for the image's Odoo, the database must be this instance's, and every module that is asked for must be there. Nothing is touched if not.
 Then Odoo updates and installs. Modules to install that are installed already are left out: up to 18 Odoo would write the
     data anew that users may have changed.
 After: nothing may be left half-way, what was asked for must be installed, and what is installed must be on disk; Odoo ends
@@ -11,19 +11,15 @@ No version needs flags of its own: whether a new module brings demo data follows
 Result: the termination message:
     {"ok": true, "odoo": "18.0", "seconds": 42, "modules": [{name, from, to}]}: versions that changed; empty: not installed
     {"ok": false, "reason": "...", "error": "...", "log": "..."}, and exit code 1
-Reasons: UnknownModule ModuleMissingOnDisk ModuleNotInstalled LoadFailed Interrupted DatabaseUnreachable DatabaseNotReady
+Reasons: OdooVersionUnsupported PostgresTooOld UnknownModule ModuleMissingOnDisk ModuleNotInstalled LoadFailed Interrupted DatabaseUnreachable DatabaseNotReady
 """
 import collections
 import configparser
 import functools
-import re
-import shutil
 import signal
-import subprocess
 import threading
 
 HALF_WAY = ("to install", "to remove", "to upgrade")
-LONGEST_LINE = 1000
 LAST_LINES = 60
 
 # In a process of its own: Odoo changes the one that it is imported into.
@@ -76,9 +72,11 @@ class Upgrade:
         if problem:
             return failure(*problem, self.log())
         seconds = int(time.monotonic() - self.started)
-        return {"ok": True, "odoo": self.version, "seconds": seconds, "modules": self.changes(after)}
+        done = {"ok": True, "odoo": self.version, "seconds": seconds, "modules": self.changes(after)}
+        return {**done, **newer_than_known(self.version)}
 
     def prepare(self, connection):
+        check_versions(connection, self.version)
         if read_mark(connection).get(OWNER_KEY) != os.environ["UPGRADE_OWNER"]:
             text = "Database %s is not marked as this instance's: nothing was touched"
             raise Refused(text % os.environ["PGDATABASE"], "DatabaseNotReady")
@@ -247,13 +245,6 @@ def modules_on_disk(config):
         return set(json.loads(found.stdout.splitlines()[-1]))
     print("What is on the addons path cannot be seen: %s" % found.stderr.strip()[-LONGEST_LINE:], flush=True)
     return None
-
-
-def interpreter():
-    """The Python that Odoo itself is run by: it may live in an environment of its own."""
-    with open(shutil.which("odoo"), "rb") as file:
-        line = file.readline(LONGEST_LINE).decode(errors="replace")
-    return line[2:].split() if line.startswith("#!") and "python" in line else [sys.executable]
 
 
 def unknown_words(names):

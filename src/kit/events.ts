@@ -31,7 +31,9 @@ export interface Event extends KubeObject {
   readonly action?: string;
   readonly note?: string;
   readonly series?: { readonly count: number; readonly lastObservedTime: string };
-  /** When it was last so, in the words of older recorders. */
+  /** How often it was so, in the words of older recorders. */
+  readonly deprecatedCount?: number;
+  /** When it was last so, in their words. */
   readonly deprecatedLastTimestamp?: string;
 }
 

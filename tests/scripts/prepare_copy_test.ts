@@ -14,6 +14,9 @@ const OTHER = `cd/cd${"1".repeat(38)}`;
 
 const ODOO_DOUBLE = `
 import os, sys
+if sys.argv[1:] == ["--version"]:
+    print(os.environ["DOUBLE_VERSION"])
+    sys.exit(0)
 print("odoo says", os.environ["PGPASSWORD"])
 with open(os.environ["DOUBLE_LOG"], "a") as log:
     log.write(" ".join(sys.argv[1:]) + "\\n")
@@ -92,12 +95,17 @@ async function run({ env = {}, sql = "", files = [FILE, OTHER] }: Run = {}): Pro
       await Deno.mkdir(`${folder}/files/${name.slice(0, 2)}`, { recursive: true });
       await Deno.writeTextFile(`${folder}/files/${name}`, "x");
     }
-    const check = await Deno.readTextFile(`${SCRIPTS}prepare_copy_check.py`);
+    const [script = "", ...texts] = await Promise.all(
+      ["prepare_copy.sh", "job_database.py", "prepare_copy_check.py"].map((name) =>
+        Deno.readTextFile(`${SCRIPTS}${name}`)
+      ),
+    );
     const { code, stdout, stderr } = await new Deno.Command("sh", {
-      args: ["-c", await Deno.readTextFile(`${SCRIPTS}prepare_copy.sh`), "prepare_copy.sh", check],
+      args: ["-c", script, "prepare_copy.sh", ...texts],
       clearEnv: true,
       env: {
         PATH: `${folder}:${Deno.env.get("PATH")}`,
+        DOUBLE_VERSION: "Odoo Server 19.0-20260101",
         PREPARE_NEUTRALIZE: "true",
         PREPARE_UPDATE: "false",
         PREPARE_REPORT_URL: "http://shop:8069",

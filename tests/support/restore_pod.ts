@@ -67,7 +67,12 @@ export async function startRestorePod(options: RestorePodOptions): Promise<Runni
     signal: deadline,
   }).spawn();
   const load = new Deno.Command("sh", {
-    args: ["-c", options.script ?? await Deno.readTextFile(`${ROOT}scripts/restore_load.sh`), "restore_load.sh"],
+    args: [
+      "-c",
+      options.script ?? await Deno.readTextFile(`${ROOT}scripts/restore_load.sh`),
+      "restore_load.sh",
+      await Deno.readTextFile(`${ROOT}scripts/load_facts.sql`),
+    ],
     clearEnv: true,
     env: { PATH: path, RESTORE_SHARED: shared, RESTORE_PEER_SECONDS: "30", ...options.load },
     stdout: "piped",

@@ -235,7 +235,7 @@ const operation = z.object({
   name: z.string().describe("Name of that object."),
   uid: z.string().describe("uid of that object; the outcome is looked up by it."),
   jobName: z.string().optional().describe("Name of the batch/v1 Job that does the work of this stage."),
-  stage: z.string().optional().describe("Last step that is finished, for operations of several steps."),
+  stage: z.string().optional().describe("Step that is at work, for operations of several steps."),
   attempt: z.int32().optional().describe("Number of the attempt, from 1."),
 });
 
@@ -264,6 +264,12 @@ const status = z.object({
   ),
   observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
   restartedFor: z.string().nullish().describe("uid of the OdooUpgradeJob after which the pods were started anew."),
+  odooVersion: z.string().nullish().describe(
+    "Version of Odoo, as the code in the image told the last OdooInitJob, OdooUpgradeJob or OdooRestoreJob.",
+  ),
+  lastMountRetryTime: z.string().nullish().describe(
+    "When pods that waited for a volume were last deleted, so that they are placed anew.",
+  ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
 }).describe("What is the case. Written by the operator only.");
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
-import { JOB_STATUS_DESCRIPTION, jobCrd, jobPhase, jobStatusFields, odooInstanceRef } from "./job.ts";
+import { JOB_STATUS_DESCRIPTION, jobCrd, jobNameField, jobPhase, jobStatusFields, odooInstanceRef } from "./job.ts";
 import { webhookConfig } from "./shared.ts";
 
 const spec = z.object({
@@ -31,6 +31,7 @@ function stagePhase(work: string) {
 
 const status = z.object({
   ...jobStatusFields,
+  ...jobNameField,
   dbJobName: stageJob("copies the database"),
   dbJobPhase: stagePhase("copies the database"),
   filestoreJobName: stageJob("copies the files"),

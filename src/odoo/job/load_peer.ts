@@ -92,7 +92,7 @@ export class LoadPeer {
     this.#data = await opened(`${this.#directory}/data`, { write: true });
     await this.#order("custom");
     const head: Uint8Array[] = [];
-    let next = dump.next();
+    let next = ahead(dump);
     let bytes = 0;
     try {
       const listed = appears(this.#listOrEnd, { signal: this.#signal, waitMs: this.#waitMs }).then(() => undefined);
@@ -101,7 +101,7 @@ export class LoadPeer {
         if (!piece || piece.done) break;
         head.push(piece.value);
         bytes += piece.value.length;
-        next = dump.next();
+        next = ahead(dump);
         if (!await written(toc, piece.value)) break; // it has read enough
         if (bytes > LONGEST_HEAD_BYTES) {
           throw new JobError("DumpRefused", "The table of contents of the dump is longer than 64 MiB");
@@ -166,6 +166,13 @@ export class LoadPeer {
     await this.#ended;
     if (await exitCode(this.#directory) !== "0") throw await failureIn(this.#directory, this.#leftOut());
   }
+}
+
+/** The next part, asked for early: that it fails is seen where it is awaited, and must not end the process before. */
+function ahead(dump: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  const next = dump.next();
+  next.catch(() => {}); // awaited later
+  return next;
 }
 
 /** Tells the other container, wherever it is, that nothing will come. */

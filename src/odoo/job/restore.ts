@@ -6,6 +6,7 @@
  * order in which it is stored, so a zip in a bucket takes one request and no room but that of the files themselves.
  */
 import { createHash } from "node:crypto";
+import { majorOf } from "../model/version_profile.ts";
 import { BackupZip, type ZipContent, type ZipTarget } from "./backup_zip.ts";
 import { fileSink } from "./file_sink.ts";
 import { JobError } from "./report.ts";
@@ -133,10 +134,6 @@ function checkVersion(found: string, { odooVersion }: RestoreSettings): void {
     "OdooVersionDiffers",
     `The backup is of Odoo ${found}, the instance's image has Odoo ${odooVersion}: set spec.image to one of Odoo ${of}, or restore a backup of Odoo ${image}`,
   );
-}
-
-function majorOf(version: string): string | undefined {
-  return /^(?:saas[~-])?(\d+)/.exec(version)?.[1];
 }
 
 /** A full volume in the words of the report. */

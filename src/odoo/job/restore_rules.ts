@@ -2,8 +2,9 @@
  * What a dump asks for and a tenant's role may not do, or a copy must not have: owners, grants, publications, extensions that
  * are there already. Statements of plain SQL and entries of a pg_restore list are judged by the same rules; data never is.
  */
+import { LEFT_OUT_ENTRIES } from "../model/dump_entries.ts";
 
-/** What the server says of itself before the load; `scripts/restore_load.sh` asks it. */
+/** What the server says of itself before the load; `scripts/load_facts.sql` asks it. */
 export interface ServerFacts {
   /** server_version_num. */
   readonly version: number;
@@ -129,18 +130,7 @@ export function leftOutEntry(line: string, server: ServerFacts): string | undefi
   return ENTRIES.find(([pattern]) => pattern.test(entry))?.[1];
 }
 
-const ENTRIES: readonly (readonly [RegExp, string])[] = [
-  [/^COMMENT - (EXTENSION|PUBLICATION|SUBSCRIPTION|EVENT TRIGGER|DATABASE) /, "COMMENT"],
-  [/^COMMENT - SCHEMA public /, "COMMENT"],
-  [/^SCHEMA - public /, "SCHEMA"],
-  [/^(ACL|DEFAULT ACL) /, "ACL"],
-  [/^SECURITY LABEL /, "SECURITY LABEL"],
-  [/^PUBLICATION /, "PUBLICATION"],
-  [/^SUBSCRIPTION /, "SUBSCRIPTION"],
-  [/^EVENT TRIGGER /, "EVENT TRIGGER"],
-  [/^(DATABASE|DATABASE PROPERTIES) /, "DATABASE"],
-  [/^PROCEDURAL LANGUAGE - plpgsql /, "PROCEDURAL LANGUAGE"],
-];
+const ENTRIES = LEFT_OUT_ENTRIES.map(([pattern, name]) => [new RegExp(`^${pattern}`), name] as const);
 
 /** Extensions among what was left out because the role may not create them. */
 export function missingExtensions(leftOut: readonly string[]): string[] {

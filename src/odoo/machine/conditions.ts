@@ -5,9 +5,11 @@
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { describeUnfinished, unfinishedDatabase } from "../model/adoption.ts";
+import { servesBesideCopy } from "../model/copy_steps.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { endingProblem } from "../model/ending_pods.ts";
 import { podProblem } from "../model/pods.ts";
+import { bringsData, requestKind } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
 import { filestoreProblem } from "../states/filestore.ts";
@@ -33,7 +35,8 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
   const trouble = particular(world, phase);
   const { reason, message } = trouble ?? general(phase);
   const observedGeneration = world.instance.metadata.generation ?? 0;
-  const serves = phase === "Running" || (phase === "BackingUp" && guards.allReady(world) && !guards.wantsZero(world));
+  const serves = phase === "Running" ||
+    (servesBeside(world, phase) && guards.allReady(world) && !guards.wantsZero(world));
   const ready = serves && !trouble;
   return [
     { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
@@ -50,6 +53,12 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       observedGeneration,
     })),
   ];
+}
+
+/** Operations that leave the pods as they are, for now at least. */
+function servesBeside(world: World, phase: Phase): boolean {
+  if (phase === "BackingUp") return true;
+  return (phase === "Restoring" || phase === "CloningFromSource") && servesBesideCopy(world);
 }
 
 function general(phase: Phase): Explanation {
@@ -80,6 +89,8 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
     case "Initializing":
     case "Upgrading":
     case "BackingUp":
+    case "Restoring":
+    case "CloningFromSource":
       return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");
@@ -99,18 +110,15 @@ function standingProblem(world: World): Explanation | undefined {
 function initFailure(world: World): Explanation | undefined {
   const { operation } = world.status;
   const outcome = operationOutcome(world);
-  if (operation && outcome.state === "failed") return initFailed(operation.name, outcome.message); // not in its CR yet
-  const failed = world.observed.requests.filter(({ kind, status }) =>
-    kind === "OdooInitJob" && status?.phase === "Failed"
-  ).at(-1);
-  return failed && initFailed(failed.metadata.name, failed.status?.message ?? "no reason was recorded");
+  if (operation && outcome.state === "failed") return initFailed(operation.kind, operation.name, outcome.message); // not in its CR yet
+  const failed = world.observed.requests.filter((cr) => bringsData(requestKind(cr)) && cr.status?.phase === "Failed")
+    .at(-1);
+  return failed &&
+    initFailed(requestKind(failed), failed.metadata.name, failed.status?.message ?? "no reason was recorded");
 }
 
-function initFailed(name: string, cause: string): Explanation {
-  return {
-    reason: "InitFailed",
-    message: `OdooInitJob ${name} failed: ${cause}. Create a new OdooInitJob to try again`,
-  };
+function initFailed(kind: string, name: string, cause: string): Explanation {
+  return { reason: "InitFailed", message: `${kind} ${name} failed: ${cause}. Create a new ${kind} to try again` };
 }
 
 function unreachable({ cluster }: World): Explanation | undefined {

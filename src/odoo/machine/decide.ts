@@ -9,11 +9,14 @@ import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
+import { servesBesideCopy } from "../model/copy_steps.ts";
+import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
+import { odooVersion } from "../model/version_profile.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
   cronDeployment,
@@ -27,12 +30,14 @@ import {
 import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
+import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planHistory } from "../states/history.ts";
 import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
+import { retriesMounts } from "../states/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
@@ -78,6 +83,7 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
+      ...(transition ? [] : planLeftovers(world)),
       ...planHistory(world),
     ]),
   };
@@ -106,8 +112,8 @@ function planChildren(world: World, row: PhaseRow): Effect[] {
     ...wanted.map((object): Effect => ({ type: "apply", object })),
     ...obsoleteChildren(resolved, observed).map((object): Effect => ({ type: "deleteChild", object })),
   ];
-  const web = scaled(row.web, resolved.webReplicas, observed.web);
-  const cron = scaled(row.cron, resolved.cronReplicas, observed.cron);
+  const web = scaled(scaleNow(world, row.web), resolved.webReplicas, observed.web);
+  const cron = scaled(scaleNow(world, row.cron), resolved.cronReplicas, observed.cron);
   const frozenWeb = row.web === "frozen" && observed.web !== undefined;
   if (keepsPods(world)) return [...children, ...rescaled(observed.web, web), ...rescaled(observed.cron, cron)];
   const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];
@@ -139,8 +145,18 @@ function rescaled(live: Stored<Deployment> | undefined, replicas: number | undef
   return [{ type: "apply", object: withReplicas(live, replicas) }];
 }
 
+/** A scale that depends on how far the operation is, as what it is now. */
+function scaleNow(world: World, scale: Scale): Exclude<Scale, "untilSwap"> {
+  if (scale !== "untilSwap") return scale;
+  return servesBesideCopy(world) ? "spec" : "zero";
+}
+
 /** How many replicas to apply; `undefined` means that the Deployment is not touched. */
-function scaled(scale: Scale, wanted: number, live: Stored<Deployment> | undefined): number | undefined {
+function scaled(
+  scale: Exclude<Scale, "untilSwap">,
+  wanted: number,
+  live: Stored<Deployment> | undefined,
+): number | undefined {
   switch (scale) {
     case "spec":
     case "frozen":
@@ -157,6 +173,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const host = instance.spec.ingress.hosts[0];
   const { operation: _, ...kept } = status;
   const operation = nextOperation(world, phase);
+  const version = odooVersion(world);
   return {
     ...kept,
     phase,
@@ -172,6 +189,8 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(version === undefined ? {} : { odooVersion: version }),
+    ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
 }
@@ -193,9 +212,12 @@ function hasData(world: World, phase: Phase): boolean {
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
-  if (phase === world.phase) return world.status.operation;
+  if (phase === world.phase) return advanced(world);
   const cr = nextRequest(world);
   if (!cr || REQUESTS[requestKind(cr)].phase !== phase) return undefined;
+  const step = firstCopyStep(cr);
+  const { name, uid } = cr.metadata;
+  if (step && !jobNameOf(cr)) return atStep({ kind: requestKind(cr), name, uid }, step);
   const jobName = jobNameOf(cr) ?? operationJobName(cr, cr.metadata.uid);
   return { kind: requestKind(cr), name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
 }

@@ -20,8 +20,12 @@ export const guards = {
   initRequested: (world) => isNext(world, "OdooInitJob"),
   upgradeRequested: (world) => isNext(world, "OdooUpgradeJob"),
   backupRequested: (world) => isNext(world, "OdooBackupJob"),
+  restoreRequested: (world) => isNext(world, "OdooRestoreJob"),
   operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
   operationFailed: (world) => operationOutcome(world).state === "failed",
+  /** There was nothing before it, and there is nothing now. */
+  failedWithoutData: (world) => operationOutcome(world).state === "failed" && !isInitialized(world),
+  cancelledWithoutData: (world) => isCancelled(world) && !isInitialized(world) && !isJobAtWork(world),
   /** The object that asked for it was deleted before its end, or there never was one. */
   operationCancelled: (world) => isCancelled(world),
   /** The same, and nothing of it is at work any more. */

@@ -3,10 +3,15 @@ import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 import { planInitRequest } from "../states/initializing.ts";
-import { planOperationJob } from "../states/operating.ts";
+import { planCopying } from "../states/copying.ts";
+import { planOperationJob, planStepTold } from "../states/operating.ts";
+import { planStuckMounts } from "../states/stuck_mounts.ts";
 
-/** How many pods a phase wants: what the spec says, none, as many as there are, or the spec's without any other change. */
-export type Scale = "spec" | "zero" | "keep" | "frozen";
+/**
+ * How many pods a phase wants: what the spec says, none, as many as there are, the spec's without any other change, or the
+ * spec's until a copy takes the place of the data.
+ */
+export type Scale = "spec" | "zero" | "keep" | "frozen" | "untilSwap";
 
 /** What a phase is. */
 export interface PhaseRow {
@@ -40,9 +45,15 @@ export const PHASES = {
     web: "zero",
     cron: "zero",
     progressing: false,
-    message: "The initialisation failed: create a new OdooInitJob to try again",
+    message: "The instance has no data: create a new OdooInitJob or OdooRestoreJob to try again",
   },
-  Starting: { web: "spec", cron: "spec", progressing: true, message: "Waiting for the web pods" },
+  Starting: {
+    web: "spec",
+    cron: "spec",
+    progressing: true,
+    message: "Waiting for the web pods",
+    plan: planStuckMounts,
+  },
   Running: { web: "spec", cron: "spec", progressing: false, message: "All web pods serve" },
   Degraded: { web: "spec", cron: "spec", progressing: false, message: "Some web pods do not serve" },
   Stopped: { web: "zero", cron: "zero", progressing: false, message: "Stopped: spec.replicas is 0" },
@@ -53,8 +64,20 @@ export const PHASES = {
     message: "Updating modules; the web pods go on serving the old code",
     plan: planOperationJob,
   },
-  Restoring: { web: "zero", cron: "zero", progressing: true, message: "Restoring a backup" },
-  CloningFromSource: { web: "zero", cron: "zero", progressing: true, message: "Cloning another instance" },
+  Restoring: {
+    web: "untilSwap",
+    cron: "untilSwap",
+    progressing: true,
+    message: "Restoring a backup; what there is goes on until the copy is verified",
+    plan: planCopy,
+  },
+  CloningFromSource: {
+    web: "untilSwap",
+    cron: "untilSwap",
+    progressing: true,
+    message: "Copying another instance; what there is goes on until the copy is verified",
+    plan: planCopy,
+  },
   BackingUp: {
     web: "spec",
     cron: "spec",
@@ -89,9 +112,13 @@ export const PHASES = {
   Error: { web: "keep", cron: "keep", progressing: false, message: "The instance cannot work as it is written" },
 } satisfies Record<Phase, PhaseRow>;
 
+/** Restores and refreshes. */
+function planCopy(world: World): readonly Effect[] {
+  return [...planCopying(world), ...planOperationJob(world), ...planStepTold(world)];
+}
+
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
 export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
-  "Restoring",
   "CloningFromSource",
   "MigratingFilestore",
   "FinalizingFilestoreMigration",

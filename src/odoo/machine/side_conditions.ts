@@ -3,6 +3,7 @@ import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import { objectNames } from "../model/names.ts";
 import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
+import { odooVersion, postgresProblem } from "../model/version_profile.ts";
 import type { World } from "../model/world.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
@@ -11,9 +12,13 @@ type SideCondition = Omit<ConditionState, "observedGeneration">;
 
 /** Those that are to be said of this world. */
 export function sideConditions(world: World): SideCondition[] {
-  return [filestoreShared(world), pullSecretAvailable(world), podsWork(world), adopted(world)].filter((condition) =>
-    condition !== undefined
-  );
+  return [
+    filestoreShared(world),
+    pullSecretAvailable(world),
+    podsWork(world),
+    adopted(world),
+    postgresSupported(world),
+  ].filter((condition) => condition !== undefined);
 }
 
 /** Whether the volume can be on many nodes. */
@@ -69,6 +74,20 @@ function pullSecretAvailable(world: World): SideCondition | undefined {
   if (problem) return { type, status: "False", ...problem };
   if (!conditionOf(world.status.conditions, type)) return undefined;
   return { type, status: "True", reason: "Available", message: "There is a Secret to pull the image with" };
+}
+
+/** Whether the server is new enough for the Odoo that was last seen; what is unknown is neither. */
+function postgresSupported(world: World): SideCondition | undefined {
+  const type = "PostgresSupported";
+  const problem = postgresProblem(world);
+  if (problem) return { type, status: "False", ...problem };
+  if (!conditionOf(world.status.conditions, type) || !world.cluster.facts?.known) return undefined;
+  return {
+    type,
+    status: "True",
+    reason: "Supported",
+    message: `PostgreSQL ${world.cluster.facts.serverMajor} is new enough for Odoo ${odooVersion(world)}`,
+  };
 }
 
 /** Whether a pod is known not to work: also one of cron, or of a roll-out beside which the former pods still serve. */

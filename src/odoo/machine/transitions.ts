@@ -21,22 +21,26 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Uninitialized", when: "configurationInvalid", to: "Error" },
   { from: "Uninitialized", when: "dbInitialized", to: "Starting" },
   { from: "Uninitialized", when: "initRequested", to: "Initializing" },
+  { from: "Uninitialized", when: "restoreRequested", to: "Restoring" },
 
   { from: "Initializing", when: "operationSucceeded", to: "Starting" },
   { from: "Initializing", when: "operationFailed", to: "InitFailed" },
   { from: "Initializing", when: "operationCancelled", to: "Uninitialized" },
 
   { from: "InitFailed", when: "initRequested", to: "Initializing" },
+  { from: "InitFailed", when: "restoreRequested", to: "Restoring" },
 
   { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
   { from: "Starting", when: "backupRequested", to: "BackingUp" },
+  { from: "Starting", when: "restoreRequested", to: "Restoring" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
   { from: "Running", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Running", when: "upgradeRequested", to: "Upgrading" },
   { from: "Running", when: "backupRequested", to: "BackingUp" },
+  { from: "Running", when: "restoreRequested", to: "Restoring" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
@@ -44,6 +48,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
   { from: "Degraded", when: "backupRequested", to: "BackingUp" },
+  { from: "Degraded", when: "restoreRequested", to: "Restoring" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
@@ -51,6 +56,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
   { from: "Stopped", when: "backupRequested", to: "BackingUp" },
+  { from: "Stopped", when: "restoreRequested", to: "Restoring" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
@@ -60,6 +66,12 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "BackingUp", when: "operationSucceeded", to: "settled" },
   { from: "BackingUp", when: "operationFailed", to: "settled" },
   { from: "BackingUp", when: "operationAbandoned", to: "settled" },
+
+  { from: "Restoring", when: "failedWithoutData", to: "InitFailed" },
+  { from: "Restoring", when: "cancelledWithoutData", to: "Uninitialized" },
+  { from: "Restoring", when: "operationSucceeded", to: "settled" },
+  { from: "Restoring", when: "operationFailed", to: "settled" },
+  { from: "Restoring", when: "operationAbandoned", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

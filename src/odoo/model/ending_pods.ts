@@ -5,6 +5,7 @@
 import type { Deployment } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { Phase } from "../crd/mod.ts";
+import { isSwapping } from "./copy_steps.ts";
 import { cronSelector, webSelector } from "./names.ts";
 import type { Problem } from "./resolve.ts";
 import { jobStateOf, type World } from "./world.ts";
@@ -16,8 +17,8 @@ const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = { Initializin
 export function unwantedApps(world: World): string[] {
   const { operation } = world.status;
   const { web, cron } = world.observed;
-  const which = UNWANTED[world.phase];
-  if (!which || !operation?.jobName || jobStateOf(world, operation.jobName).state !== "absent") return [];
+  const which = unwanted(world);
+  if (!which || !operation || jobStateOf(world, operation.jobName).state !== "absent") return [];
   const { name } = world.instance.metadata;
   const apps = [
     ...(which === "all" && web ? Object.values(webSelector(name)) : []),
@@ -29,8 +30,7 @@ export function unwantedApps(world: World): string[] {
 /** Whether it is worth while to ask for pods: before that their Deployments say themselves that there are some. */
 export function mayBeGone(world: World): boolean {
   const { web, cron } = world.observed;
-  const which = UNWANTED[world.phase];
-  return [...(which === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
+  return [...(unwanted(world) === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
 }
 
 /** Whether pods that must be gone are there, or may be. */
@@ -48,6 +48,10 @@ export function endingProblem(world: World): Problem | undefined {
     message:
       `Waiting for pod ${pod.name}${where} to end. It is not forced: if the node is gone for good, delete the pod with --force`,
   };
+}
+
+function unwanted(world: World): "all" | "cron" | undefined {
+  return isSwapping(world) ? "all" : UNWANTED[world.phase];
 }
 
 function isEmpty({ metadata, spec, status }: Stored<Deployment>): boolean {

@@ -45,6 +45,7 @@ export const ROOT_CERTIFICATE_KEY = "root.crt";
 export const LONGEST_INSTANCE_NAME = 58;
 
 const LONGEST_NAME = 63;
+const COPY_END = /_(new|old)_([a-z0-9]{8})$/;
 
 /** Names of the objects of the instance `name`. */
 export const objectNames = {
@@ -130,6 +131,64 @@ export function databaseName(instance: OdooInstance, uid: string): string {
 /** The batch/v1 Job of an operation: the same for the same CR, so that it cannot be started twice. */
 export function operationJobName(cr: KubeObject, uid: string): string {
   return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");
+}
+
+/** The batch/v1 Job of one step of an operation that has several; `attempt` counts from 1. */
+export function stepJobName(
+  { name, uid }: { readonly name: string; readonly uid: string },
+  step: string,
+  attempt = 1,
+): string {
+  const end = attempt > 1 ? `-${step}-${attempt}` : `-${step}`;
+  return fitted(`${name}-${uid.slice(0, 8)}`, "-", { end });
+}
+
+/** The Secret that a request's Jobs read a password from that stands in its spec. */
+export function requestSecretName({ name, uid }: { readonly name: string; readonly uid: string }): string {
+  return fitted(`${name}-${uid.slice(0, 8)}`, "-", { end: "-source" });
+}
+
+/** Names of databases, and of directories of files, beside those that an instance lives in. */
+export interface CopyNames {
+  /** What is to take their place. */
+  readonly side: string;
+  /** What they were before. */
+  readonly old: string;
+}
+
+/** The names that an operation uses, by the uid of its request. */
+export function copyNames(database: string, uid: string): CopyNames {
+  const id = uid.replace(/[^a-z0-9]/g, "").slice(0, 8);
+  return { side: copyName(database, `_new_${id}`), old: copyName(database, `_old_${id}`) };
+}
+
+/** Whether a name is one of {@linkcode copyNames}, and what for. */
+export function copyRole(database: string, name: string): keyof CopyNames | undefined {
+  const [end, kind] = COPY_END.exec(name) ?? [];
+  if (!end || name !== copyName(database, end)) return undefined;
+  return kind === "new" ? "side" : "old";
+}
+
+/** What all {@linkcode copyNames} of a database begin with. */
+export function copyStem(database: string): string {
+  return copyNames(database, "00000000").side.replace(COPY_END, "");
+}
+
+/** The {@linkcode copyStem} of a name that may be one of a copy. */
+export function stemOf(name: string): string | undefined {
+  return COPY_END.test(name) ? name.replace(COPY_END, "") : undefined;
+}
+
+/** The Job that removes the files that a copy has left. */
+export function cleaningJobName(instance: string, copy: string): string {
+  const [, kind, id] = COPY_END.exec(copy) ?? [];
+  return fitted(instance, "-", { end: `-clean-${kind}-${id}` });
+}
+
+/** Of letters that a path, a shell and PostgreSQL all take as they are, whatever the database is called. */
+function copyName(database: string, end: string): string {
+  const plain = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(database) ? database : `odoo_${sha256Hex(database).slice(0, 20)}`;
+  return fitted(plain, "_", { end });
 }
 
 function fitted(name: string, separator: string, { end = "" }: { readonly end?: string } = {}): string {

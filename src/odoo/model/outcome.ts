@@ -5,6 +5,9 @@
 import { conditionOf } from "../../kit/conditions.ts";
 import type { JobRequest, OperationStatus } from "../crd/mod.ts";
 import { describeBackup } from "./backup_report.ts";
+import { describeCopy } from "./copy_report.ts";
+import { copyStep, isSwapping } from "./copy_steps.ts";
+import { copiesFiles, hasReturned, isDone, swapFailure, swapsNow } from "./copying.ts";
 import { describeInit } from "./init_report.ts";
 import { judge, listed, type Report } from "./report.ts";
 import { jobNameOf, requestOf, SUCCEEDED } from "./requests.ts";
@@ -27,6 +30,7 @@ export function operationOutcome(world: World): OperationOutcome {
   const { operation } = world.status;
   if (!operation) return { state: "none" };
   const cr = requestOf(world, operation);
+  if (isSwapping(world)) return swapOutcome(world, cr);
   switch (cr?.status?.phase) {
     case "Completed":
       return { state: "succeeded" };
@@ -41,8 +45,9 @@ export function operationOutcome(world: World): OperationOutcome {
   switch (job.state) {
     case "succeeded":
     case "failed": {
-      const verdict = judge(job, taskOf(cr));
-      return verdict.state === "failed" ? verdict : succeeded(cr, verdict.fields);
+      const verdict = judge(job, taskOf(cr, operation));
+      if (verdict.state === "failed") return verdict;
+      return copyStep(operation) ? { state: cr ? "running" : "cancelled" } : succeeded(cr, verdict.fields);
     }
     case "active":
       return { state: cr ? "running" : "cancelled" };
@@ -54,6 +59,20 @@ export function operationOutcome(world: World): OperationOutcome {
         reason: "JobDeleted",
         message: `Job ${operation.jobName} was deleted before its result could be read`,
       };
+  }
+}
+
+/** The places are being changed: from here there is no giving up, but the way back. */
+function swapOutcome(world: World, cr: JobRequest | undefined): OperationOutcome {
+  const { operation } = world.status;
+  switch (copyStep(operation)) {
+    case "return":
+      if (!hasReturned(world)) return { state: "running" };
+      return cr ? { state: "failed", ...swapFailure(world) } : { state: "cancelled" };
+    case "move":
+      return isDone(world) && cr ? succeeded(cr, cr.status?.summary ?? {}) : { state: "running" };
+    default:
+      return swapsNow(world) && !copiesFiles(cr) ? succeeded(cr, cr?.status?.summary ?? {}) : { state: "running" };
   }
 }
 
@@ -79,13 +98,26 @@ function describe(cr: JobRequest | undefined, summary: Report["fields"]): string
       return summary.odoo === undefined ? undefined : describeUpgrade(summary);
     case "OdooBackupJob":
       return describeBackup(summary);
+    case "OdooRestoreJob":
+    case "OdooStagingRefreshJob":
+      return describeCopy(summary);
     default:
       return undefined;
   }
 }
 
 /** What a Job was to do, to be read behind "The Job ended before". */
-function taskOf(cr: JobRequest | undefined): string {
+function taskOf(cr: JobRequest | undefined, operation: OperationStatus): string {
+  switch (copyStep(operation)) {
+    case "load":
+      return "the backup was loaded";
+    case "database":
+      return "the database was copied";
+    case "files":
+      return "the files were copied";
+    case "prepare":
+      return "the copy was fit to be served";
+  }
   switch (cr?.kind) {
     case "OdooInitJob":
       return `${listed(orBase(cr.spec.modules))} could be installed`;

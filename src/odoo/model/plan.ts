@@ -2,11 +2,11 @@
  * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
  *
  * The order of the steps is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
- * instance status, events, history): execute() takes one after the other, and a crash between any two effects is harmless,
+ * instance status, stuck pods and events, history): execute() takes one after the other, and a crash between any two effects is harmless,
  * because each is derived again from what is there.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
-import type { Job } from "../../kit/builders/kinds.ts";
+import type { Job, Pod } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
 import type { Notification } from "./notification.ts";
@@ -28,6 +28,13 @@ export type Effect =
     readonly type: "ensureUserSecret";
     readonly name: string;
     readonly username: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }
+  /** Makes a Secret of the password that a request has in its spec, for its Jobs; it goes with the request. */
+  | {
+    readonly type: "ensureSourceSecret";
+    readonly name: string;
+    readonly cr: Stored<JobRequest>;
     readonly labels: Readonly<Record<string, string>>;
   }
   /** Signs a role that operator 2.5.0 made for this instance. */
@@ -66,6 +73,16 @@ export type Effect =
     readonly cluster: string;
     readonly role: string;
     readonly database: string;
+    readonly uid: string;
+  }
+  /** Lets the database of a copy take the place of the live one, or gives that its place back. */
+  | {
+    readonly type: "swapDatabase" | "unswapDatabase";
+    readonly cluster: string;
+    readonly live: string;
+    readonly side: string;
+    readonly old: string;
+    readonly role: string;
     readonly uid: string;
   }
   | { readonly type: "dropDatabase"; readonly cluster: string; readonly database: string; readonly uid: string }
@@ -111,6 +128,8 @@ export type Effect =
   }
   /** Tells a webhook; the sending goes on beside the reconcile. */
   | { readonly type: "notify"; readonly notification: Notification }
+  /** Deletes a pod that is made again; one that is gone already, or another of that name, is left. */
+  | { readonly type: "deletePod"; readonly pod: Stored<Pod> }
   /** Deletes a request that nobody needs any more; one that may not be deleted stays. */
   | { readonly type: "deleteRequest"; readonly cr: Stored<JobRequest> }
   /** Lets the instance go. */
@@ -120,6 +139,7 @@ export type Effect =
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,
   restrictRole: 2,
@@ -127,6 +147,8 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   ensureDatabase: 2,
   ensureReadOnlyRole: 2,
   dropReadOnlyRole: 2,
+  swapDatabase: 2,
+  unswapDatabase: 2,
   dropDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
@@ -142,6 +164,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   jobStatus: 5,
   status: 6,
   removeFinalizer: 6,
+  deletePod: 7,
   event: 7,
   notify: 8,
   deleteRequest: 9,
@@ -159,6 +182,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "create",
   "deleteChild",
   "releaseJob",
+  "deletePod",
   "event",
   "notify",
   "deleteRequest",

@@ -63,12 +63,19 @@ export function anyPodProblem(world: World): Problem | undefined {
   return undefined;
 }
 
+/** What else is wrong with pods, beside what they say themselves. */
+type FurtherTroubles = ReadonlyMap<Stored<Pod>, Problem>;
+
 /** The first trouble of each purpose among the pods of the instance `name`. */
-export function troublesOf(pods: readonly Stored<Pod>[], name: string): PodTroubles {
+export function troublesOf(
+  pods: readonly Stored<Pod>[],
+  name: string,
+  further: FurtherTroubles = new Map(),
+): PodTroubles {
   const troubles: { -readonly [purpose in PodPurpose]?: Problem } = {};
   for (const pod of pods) {
     const purpose = purposeOf(pod, name);
-    const trouble = purpose && !troubles[purpose] ? podTrouble(pod) : undefined;
+    const trouble = purpose && !troubles[purpose] ? podTrouble(pod) ?? further.get(pod) : undefined;
     if (purpose && trouble) troubles[purpose] = trouble;
   }
   return troubles;

@@ -10,6 +10,7 @@ import { autoInitRound } from "./names.ts";
 import { jobNotification, type Notification, NOTIFIED } from "./notification.ts";
 import type { Problem } from "./resolve.ts";
 import { backupProblem } from "./s3_location.ts";
+import { restoreProblem } from "./restore_source.ts";
 import { upgradeProblem } from "./upgrade_request.ts";
 import type { World } from "./world.ts";
 
@@ -32,7 +33,10 @@ export const REQUESTS = {
 } as const satisfies Record<RequestKind, RequestTraits>;
 
 /** Kinds that this version carries out; the others wait for the version that does. */
-const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob", "OdooBackupJob"];
+const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob", "OdooBackupJob", "OdooRestoreJob"];
+
+/** Kinds that bring data of their own. */
+const REPLACING: readonly RequestKind[] = ["OdooRestoreJob", "OdooStagingRefreshJob"];
 
 /** Condition of a request: True when it has been carried out, False when it failed, Unknown before that. */
 export const SUCCEEDED = "Succeeded";
@@ -46,6 +50,11 @@ export function requestKind(cr: JobRequest): RequestKind {
 /** The request behind an operation, if it still exists. */
 export function requestOf(world: World, operation: OperationStatus): Stored<JobRequest> | undefined {
   return world.observed.requests.find(({ metadata }) => metadata.uid === operation.uid);
+}
+
+/** Whether an instance has data when a request of this kind has been carried out, whatever it had before. */
+export function bringsData(kind: RequestKind): boolean {
+  return kind === "OdooInitJob" || REPLACING.includes(kind);
 }
 
 /** Whether a request has come to its end. */
@@ -91,6 +100,8 @@ export function refusalOf(world: World, cr: Stored<JobRequest>): Problem | undef
       return upgradeProblem(cr).problem;
     case "OdooBackupJob":
       return backupProblem(cr) ?? imageProblem(world);
+    case "OdooRestoreJob":
+      return restoreProblem(cr) ?? imageProblem(world);
     default:
       return undefined;
   }
@@ -129,18 +140,20 @@ export function obstacleTo(world: World, cr: Stored<JobRequest>): Problem | unde
       ? { reason: "DatabaseUnknown", message: "Waiting until it is known what is in the database" }
       : undefined;
   }
-  if (!world.status.dbInitialized) {
+  if (!world.status.dbInitialized && !REPLACING.includes(kind)) {
     return { reason: "NotInitialized", message: "Waiting until the instance has been initialised" };
   }
-  return databaseObstacle(world);
+  return databaseObstacle(world, kind);
 }
 
-/** Nothing is begun in a database that nobody sees. */
-function databaseObstacle({ resolved, problem, cluster, status, observed }: World): Problem | undefined {
+/** Nothing is begun in a database that nobody sees; what replaces it needs none. */
+function databaseObstacle(world: World, kind: RequestKind): Problem | undefined {
+  const { resolved, problem, cluster, status, observed } = world;
   if (!resolved) return problem;
   if (cluster.problem) return cluster.problem;
   if (!cluster.facts.known) return { reason: cluster.facts.reason, message: `Waiting: ${cluster.facts.message}` };
-  if (status.activeCluster !== cluster.address.name || !cluster.facts.databases.has(resolved.databaseName)) {
+  const isThere = cluster.facts.databases.has(resolved.databaseName) || REPLACING.includes(kind);
+  if (status.activeCluster !== cluster.address.name || !isThere) {
     return { reason: "DatabaseMissing", message: `Waiting until there is a database ${resolved.databaseName}` };
   }
   if (!observed.userSecret || !observed.configSecret || !observed.filestore) {

@@ -9,6 +9,7 @@ import type {
   Ingress,
   Job,
   PersistentVolumeClaim,
+  Pod,
   PodDisruptionBudget,
 } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
@@ -62,6 +63,14 @@ export interface EndingPod {
   readonly node?: string;
 }
 
+/** A pod of a Deployment that waits for a volume. */
+export interface StuckPod {
+  /** Its identity; the rest is not kept. */
+  readonly pod: Stored<Pod>;
+  /** What it waits for, in words. */
+  readonly message: string;
+}
+
 /** How a notification ended. */
 export type Delivery =
   | { readonly ok: true }
@@ -99,6 +108,8 @@ export interface Observed {
   readonly endingPods?: readonly EndingPod[];
   /** Absent unless somebody has waited for pods long enough to have a look at them. */
   readonly podTroubles?: PodTroubles;
+  /** Found by the same look. */
+  readonly stuckPods?: readonly StuckPod[];
 }
 
 /** Where the database is to be. */

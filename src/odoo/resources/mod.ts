@@ -7,6 +7,7 @@ import { configMap } from "./config.ts";
 import { disruptionBudget } from "./disruption_budget.ts";
 import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
+export { operationJob } from "./operation_job.ts";
 export { backupJob } from "./backup_job.ts";
 export { initJob } from "./jobs.ts";
 export {

@@ -72,7 +72,7 @@ export function restoreLoadJob(
     resources: resources as NonNullable<Container["resources"]>,
   });
   const load = container("load", resolved.jobs.postgresClientImage, {
-    command: ["/bin/sh", "-c", SCRIPTS.restoreLoad, "restore_load.sh"],
+    command: ["/bin/sh", "-c", SCRIPTS.restoreLoad, "restore_load.sh", SCRIPTS.loadFacts],
     securityContext: restrictedContainer(),
     env: [...shared, ...databaseEnv({ ...resolved, databaseName: options.side }, cluster)],
     volumeMounts: [
@@ -146,7 +146,7 @@ export function prepareCopyJob(
     PREPARE_FILES_EXPECTED: String(filesExpected),
   });
   const prepare = odooContainer("prepare", resolved, cluster, {
-    command: ["/bin/sh", "-c", SCRIPTS.prepareCopy, "prepare_copy.sh", SCRIPTS.prepareCopyCheck],
+    command: ["/bin/sh", "-c", SCRIPTS.prepareCopy, "prepare_copy.sh", SCRIPTS.jobDatabase, SCRIPTS.prepareCopyCheck],
     terminationMessagePolicy: "FallbackToLogsOnError",
     ...(resources ? { resources: resources as NonNullable<Container["resources"]> } : {}),
   });

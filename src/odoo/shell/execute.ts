@@ -12,6 +12,7 @@ import {
   keyOf,
   type KubeObject,
   PersistentVolumeClaim,
+  Pod,
   PodDisruptionBudget,
   type ReconcileContext,
   removeFinalizerPatch,
@@ -22,6 +23,7 @@ import {
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
 import { readOnlyVersion } from "../model/database.ts";
+import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
@@ -106,6 +108,17 @@ class Execution {
     }
   }
 
+  async #ensureSourceSecret({ name, cr, labels }: Effect & { type: "ensureSourceSecret" }): Promise<void> {
+    const password = cr.kind === "OdooRestoreJob" ? cr.spec.source.odoo?.masterPassword ?? "" : "";
+    await this.#context.createOnce({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name, namespace: this.#instance.metadata.namespace ?? "", labels },
+      type: "Opaque",
+      stringData: { [MASTER_PASSWORD_KEY]: password },
+    }, { owner: cr });
+  }
+
   async #adoptConfigMap({ name, labels }: Effect & { type: "adoptConfigMap" }): Promise<void> {
     const { namespace = "" } = this.#instance.metadata;
     const present = await this.#read(ConfigMap, name);
@@ -134,6 +147,8 @@ class Execution {
         return;
       case "ensureUserSecret":
         return await this.#secrets.ensureUserSecret(effect);
+      case "ensureSourceSecret":
+        return await this.#ensureSourceSecret(effect);
       case "adoptRole":
       case "restrictRole": {
         const { type, role, uid } = effect;
@@ -163,6 +178,11 @@ class Execution {
       case "dropReadOnlyRole": {
         const { role, database, uid } = effect;
         return await this.#cluster(effect.cluster).dropReadOnlyRole({ role, database, ownership: { uid } });
+      }
+      case "swapDatabase":
+      case "unswapDatabase": {
+        const { type, live, side, old, role, uid } = effect;
+        return await this.#cluster(effect.cluster).write({ type, live, side, old, role, ownership: { uid } });
       }
       case "dropDatabase":
         return await this.#cluster(effect.cluster).dropDatabase({
@@ -204,6 +224,8 @@ class Execution {
         return await context.setStatus(requestTypeOf(effect.cr), effect.cr, effect.status);
       case "status":
         return await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
+      case "deletePod":
+        return await context.delete(Pod, effect.pod);
       case "event":
         return context.event(
           { type: effect.warning ? "Warning" : "Normal", reason: effect.reason, note: effect.note },

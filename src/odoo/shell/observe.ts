@@ -33,6 +33,7 @@ import type {
   PodTroubles,
   PullSecretFacts,
   SecretFacts,
+  StuckPod,
   World,
 } from "../model/world.ts";
 import { OdooInstanceKind, REQUEST_KINDS } from "./kinds.ts";
@@ -84,7 +85,11 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
 /** The world, with what was found out about its pods. */
 export function withPods(
   world: World,
-  pods: { readonly podTroubles?: PodTroubles | undefined; readonly endingPods?: readonly EndingPod[] | undefined },
+  pods: {
+    readonly podTroubles?: PodTroubles | undefined;
+    readonly stuckPods?: readonly StuckPod[] | undefined;
+    readonly endingPods?: readonly EndingPod[] | undefined;
+  },
 ): World {
   return { ...world, observed: { ...world.observed, ...given(pods) } };
 }

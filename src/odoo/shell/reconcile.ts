@@ -35,7 +35,8 @@ export async function reconcile(
   const world = observe(instance, context, { ...sights, adminPassword: adminPassword?.facts, upstream });
   const waiting = await pods.look(world, podEyes(context));
   const ending = await lookForEndingPods(world, context);
-  const plan = decide(withPods(world, { podTroubles: waiting?.troubles, endingPods: ending?.pods }));
+  const { troubles: podTroubles, stuckPods } = waiting ?? {};
+  const plan = decide(withPods(world, { podTroubles, stuckPods, endingPods: ending?.pods }));
   await execute(plan, instance, context, parts);
   const afterMs = Math.min(
     plan.requeueAfterMs ?? Infinity,

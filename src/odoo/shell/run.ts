@@ -23,6 +23,7 @@ import {
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
 import {
+  copyStem,
   databaseName,
   INSTANCE_LABEL,
   JOB_LABEL,
@@ -30,6 +31,7 @@ import {
   readOnlyRoleName,
   rivalNames,
   roleName,
+  stemOf,
 } from "../model/names.ts";
 import { readAllowedHosts } from "../model/webhook_target.ts";
 import { Notifier } from "../ports/notify.ts";
@@ -93,7 +95,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       secret = new ClustersSecret(tools, postgres, config, (change) => {
         if (change === "all") return tools.enqueueAll();
         for (const name of change) {
-          const key = instancesBySqlName.get(name);
+          const key = instancesBySqlName.get(name) ?? instancesBySqlName.get(stemOf(name) ?? name);
           if (key) tools.enqueue(key);
         }
       })
@@ -163,5 +165,6 @@ function targetKeys(cr: JobRequest): ObjectKey[] {
 
 function sqlNamesOf(instance: Stored<OdooInstance>): string[] {
   const { name, namespace = "", uid } = instance.metadata;
-  return [roleName({ name, namespace }), readOnlyRoleName({ name, namespace }), databaseName(instance, uid)];
+  const database = databaseName(instance, uid);
+  return [roleName({ name, namespace }), readOnlyRoleName({ name, namespace }), database, copyStem(database)];
 }

@@ -1,13 +1,9 @@
 /** An empty database wants modules: if the spec says so and nobody has asked yet, this operator asks. */
-import type { RequestKind } from "../crd/mod.ts";
 import { forbidsInit } from "../model/adoption.ts";
 import { instanceLabels, objectNames } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import { autoInitRoundOf, lastAutoInit, pendingRequests } from "../model/requests.ts";
+import { autoInitRoundOf, bringsData, lastAutoInit, pendingRequests, requestKind } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
-
-/** Requests that bring data. */
-const FILLING: readonly (RequestKind | undefined)[] = ["OdooInitJob", "OdooRestoreJob", "OdooStagingRefreshJob"];
 
 /** Uninitialized: asks for an initialisation, unless somebody has asked for one, or for data from elsewhere. */
 export function planInitRequest(world: World): Effect[] {
@@ -15,7 +11,7 @@ export function planInitRequest(world: World): Effect[] {
   // With data the next phase is another one; a request would be refused, and stand in the way of a later one.
   if (status.dbInitialized || !resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
   const name = nextName(resolved.name, observed.requests);
-  if (pendingRequests(world).some(({ kind }) => FILLING.includes(kind)) || !name || forbidsInit(world)) return [];
+  if (pendingRequests(world).some((cr) => bringsData(requestKind(cr))) || !name || forbidsInit(world)) return [];
   const { modules, demo } = resolved.init;
   const languages = instance.spec.init?.languages;
   const webhook = instance.spec.init?.webhook;

@@ -2,16 +2,17 @@
  * What all operations have in common: a request that waits is told for what, its Job is made once, and its end is recorded
  * in the request before the Job may go. Which Job it is, and what its words mean, are the only differences between kinds.
  */
-import type { Job } from "../../kit/builders/kinds.ts";
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
-import type { JobRequest, JobRequestStatus } from "../crd/mod.ts";
+import type { JobRequest, JobRequestStatus, OperationStatus } from "../crd/mod.ts";
 import { worksForUpstream } from "../model/adoption.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import { type CopyStep, copyStep } from "../model/copy_steps.ts";
+import { isDone, progressOf, stepAfter } from "../model/copying.ts";
 import { areEnding } from "../model/ending_pods.ts";
 import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
+import { parseReport } from "../model/report.ts";
 import {
   isTerminal,
   jobNameOf,
@@ -26,31 +27,72 @@ import {
 import type { Resolved } from "../model/resolve.ts";
 import { jobTime, rfc3339 } from "../model/times.ts";
 import { jobStateOf, type World } from "../model/world.ts";
-import { backupJob, initJob, upgradeJob } from "../resources/mod.ts";
+import { operationJob } from "../resources/mod.ts";
 
 /** In the phase of an operation: creates its Job, once, and what the Job reads; the request says so as soon as it exists. */
 export function planOperationJob(world: World): Effect[] {
   const { operation } = world.status;
-  const { resolved, cluster } = world;
-  const cr = operation && requestOf(world, operation);
-  if (!cr || !operation?.jobName || isTerminal(cr) || !resolved || !cluster.address) return [];
-  const job = jobStateOf(world, operation.jobName);
-  if (job.state === "succeeded" || job.state === "failed") return []; // planOutcome() closes the request at once
-  if (job.state === "absent" && (wasStarted(cr, operation) || mustWait(world, operation.jobName))) return [];
-  const object = job.state === "absent" ? jobFor(cr, operation.jobName, resolved, cluster.address) : undefined;
+  const { resolved } = world;
+  if (!operation?.jobName || !resolved || !world.cluster.address) return [];
+  const { jobName } = operation;
+  const cr = requestOf(world, operation);
+  const step = copyStep(operation);
+  if (cr ? isTerminal(cr) : step !== "return") return [];
+  const job = jobStateOf(world, jobName);
+  if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
+  const isStarted = cr ? wasStarted(cr, operation) : false;
+  if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world, jobName))) return [];
+  const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
+  if (job.state === "absent" && !object) return []; // what it works on is not there yet
   const create: Effect[] = [
-    ...(cr.kind === "OdooInitJob" && !world.observed.adminSecret ? [adminSecret(resolved)] : []),
-    ...(object ? [{ type: "create", object, owner: cr } as const] : []),
+    ...(cr?.kind === "OdooInitJob" && !world.observed.adminSecret ? [adminSecret(resolved)] : []),
+    ...(object ? [{ type: "create", object, owner: cr ?? world.instance } as const] : []),
   ];
-  if (wasStarted(cr, operation)) return create;
+  if (isStarted || !cr) return create;
+  const note = `Created Job ${jobName}`;
+  const begun = cr.status?.phase !== "Running";
+  return [...create, runningStatus(world, cr, operation), eventOf(cr, begun ? "Started" : "Continued", note)];
+}
+
+/** A step without a Job of its own is told, too. */
+export function planStepTold(world: World): Effect[] {
+  const { operation } = world.status;
+  const cr = operation && requestOf(world, operation);
+  if (!cr || isTerminal(cr) || operation.jobName || cr.status?.progress?.step === operation.stage) return [];
+  return [runningStatus(world, cr, operation)];
+}
+
+/** What a step has found is kept in the request: the next steps need it, and its Job may be gone by then. */
+function planStepEnd(world: World, cr: Stored<JobRequest>): Effect[] {
+  const { operation } = world.status;
+  const step = copyStep(operation);
+  if (!operation || !step || !stepAfter(step, cr) || !isDone(world)) return [];
+  const job = jobStateOf(world, operation.jobName);
+  const report = "message" in job ? parseReport(job.message) : undefined;
+  const summary = { ...cr.status?.summary, ...report?.fields };
+  return [{ type: "jobStatus", cr, status: { ...cr.status, summary } }];
+}
+
+function runningStatus(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect {
+  const { jobName } = operation;
+  const progress = progressOf(cr, operation);
+  const work = jobName
+    ? `Job ${jobName} is at work`
+    : "Waiting for all pods to end, then the copy takes their data's place";
+  const message = progress ? `Step ${(progress.done ?? 0) + 1} of ${progress.total}, ${progress.step}: ${work}` : work;
   const status = nextJobStatus(world, cr, {
     phase: "Running",
-    jobName: operation.jobName,
-    startTime: jobTime(world.now),
+    ...(jobName ? { jobName } : {}),
+    startTime: cr.status?.startTime ?? jobTime(world.now),
     message: null,
-  }, { status: "Unknown", reason: "Running", message: `Job ${operation.jobName} is at work` });
-  const note = `Created Job ${operation.jobName}`;
-  return [...create, { type: "jobStatus", cr, status }, eventOf(cr, "Started", note)];
+  }, { status: "Unknown", reason: "Running", message });
+  const told = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
+  return { type: "jobStatus", cr, status: { ...status, ...told } };
+}
+
+/** Files change places to the same end however often that is begun; other steps are done once or fail. */
+function isRepeatable(step: CopyStep | undefined): boolean {
+  return step === "move" || step === "return";
 }
 
 /** In any phase: an operation that has ended is closed in its request before the instance forgets it. */
@@ -134,19 +176,6 @@ export function planReleases(world: World): Effect[] {
   });
 }
 
-function jobFor(cr: Stored<JobRequest>, name: string, resolved: Resolved, cluster: ClusterAddress): Job | undefined {
-  switch (cr.kind) {
-    case "OdooInitJob":
-      return initJob(name, cr, resolved, cluster);
-    case "OdooUpgradeJob":
-      return upgradeJob(name, cr, resolved, cluster);
-    case "OdooBackupJob":
-      return backupJob(name, cr, resolved, cluster);
-    default:
-      return undefined;
-  }
-}
-
 /** The password that Odoo's first user gets instead of the one that all the world knows. */
 function adminSecret({ name, environment }: Resolved): Effect {
   const labels = instanceLabels(name, environment);
@@ -193,7 +222,7 @@ function nextJobStatus(
   condition: NewCondition,
 ): JobRequestStatus {
   const { generation } = cr.metadata;
-  const { message: _, ...kept } = cr.status ?? {};
+  const { message: _, progress: __, ...kept } = cr.status ?? {};
   const stated = {
     type: SUCCEEDED,
     ...condition,

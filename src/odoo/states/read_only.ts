@@ -2,6 +2,7 @@
  * A role that may only read, for reports: made once the database has something to read, recognised by its comment, gone
  * when nobody wants it or the database is gone. Empty when all is as it should be.
  */
+import { isSwapping } from "../model/copy_steps.ts";
 import { readOnlyVersion } from "../model/database.ts";
 import { instanceLabels, objectNames, readOnlyRoleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
@@ -15,7 +16,8 @@ export function planReadOnlyAccess(world: World): Effect[] {
   const { uid } = instance.metadata;
   const role = readOnlyRoleName({ name, namespace });
   const secret = objectNames.readOnlySecret(name);
-  const wanted = readOnlyAccess && status.dbInitialized ? readOnlyAccess : undefined;
+  // What it was granted does not go over to another database: while that takes the place of this one there is no such role.
+  const wanted = readOnlyAccess && status.dbInitialized && !isSwapping(world) ? readOnlyAccess : undefined;
   const effects: Effect[] = wanted && !observed.readOnlySecret
     ? [{ type: "ensureUserSecret", name: secret, username: role, labels: instanceLabels(name, environment) }]
     : [];

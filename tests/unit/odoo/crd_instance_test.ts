@@ -219,6 +219,8 @@ const INSTANCE_ADDITIONS: Facts = {
   }),
   "status.observedGeneration": "int64",
   "status.restartedFor": "string?",
+  "status.odooVersion": "string?",
+  "status.lastMountRetryTime": "string?",
   ...object("status.operation", "object", {
     kind: "string!",
     name: "string!",

@@ -6,6 +6,7 @@ import { decide, nextPhase, transitionOf } from "../../../../src/odoo/machine/de
 import { guards } from "../../../../src/odoo/machine/guards.ts";
 import { PHASES, PHASES_WITHOUT_ROWS } from "../../../../src/odoo/machine/phases.ts";
 import { SETTLED, type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
+import { isSwapping, servesBesideCopy } from "../../../../src/odoo/model/copy_steps.ts";
 import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/requests.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
@@ -15,6 +16,7 @@ import { ALL_PHASES, forEachWorld, frozen, SERVING_PHASES } from "./worlds.ts";
 const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,
   restrictRole: 2,
@@ -23,6 +25,8 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   ensureReadOnlyRole: 2,
   dropReadOnlyRole: 2,
   dropDatabase: 2,
+  swapDatabase: 2,
+  unswapDatabase: 2,
   dropRole: 2,
   renderConfig: 3,
   adoptConfigMap: 3,
@@ -37,6 +41,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   jobStatus: 5,
   status: 6,
   removeFinalizer: 6,
+  deletePod: 7,
   event: 7,
   notify: 8,
   deleteRequest: 9,
@@ -62,13 +67,13 @@ const LAWS: Readonly<Record<string, Law>> = {
   "gives read access to a database that is there and initialised, and to no other": (world, plan) =>
     !plan.effects.some(({ type }) => type === "ensureReadOnlyRole") ||
     world.status.dbInitialized === true && !isSurelyMissing(world),
-  "never makes an empty database in the place of a lost one": ({ status }, plan) =>
-    !status.dbInitialized || plan.effects.every((effect) => effect.type !== "ensureDatabase"),
+  "never makes an empty database in the place of a lost one": (world, plan) =>
+    !world.status.dbInitialized || !makesLiveDatabase(world, plan),
   "gives up a database only if it is surely missing, and the spec wants a new one": (world, plan) =>
     !isGivenUp(world, plan) || isSurelyMissing(world) && world.resolved?.missingPolicy === "Recreate",
   "gives up a database in the write that begins anew, and makes no new one before": (world, plan) =>
     !isGivenUp(world, plan) ||
-    phaseAfter(plan) === "Uninitialized" && plan.effects.every(({ type }) => type !== "ensureDatabase"),
+    phaseAfter(plan) === "Uninitialized" && !makesLiveDatabase(world, plan),
   "tells of a lost database once": ({ status }, plan) => {
     const told = plan.effects.filter((effect) => effect.type === "event" && effect.reason === "DatabaseMissing").length;
     return told <= 1 && (told === 0 || !status.conditions?.some(({ reason }) => reason === "DatabaseMissing"));
@@ -85,8 +90,30 @@ const LAWS: Readonly<Record<string, Law>> = {
     ),
   "remembers no operation outside the phases of operations": (world, plan) =>
     isOperating(phaseAfter(plan)) || phaseAfter(plan) === world.phase || statusOf(plan)?.operation === undefined,
-  "keeps the operation that it has begun": (world, plan) =>
-    phaseAfter(plan) !== world.phase || statusOf(plan)?.operation === world.status.operation,
+  "keeps the operation that it has begun, until its next step": (world, plan) => {
+    const [before, after] = [world.status.operation, statusOf(plan)?.operation];
+    if (phaseAfter(plan) !== world.phase || before === after) return true;
+    return before?.stage !== undefined && after?.uid === before.uid &&
+      (after?.stage !== before.stage || (after?.attempt ?? 0) > (before.attempt ?? 0));
+  },
+  "lets a copy take the data's place only when it is prepared and all pods are gone": (world, plan) =>
+    !plan.effects.some(({ type }) => type === "swapDatabase") ||
+    world.status.operation?.stage === "swap" && !isEnding(world) &&
+      requestOf(world, world.status.operation) !== undefined,
+  "serves nothing while a copy takes the data's place, or gives it back": (world, plan) =>
+    !isSwapping(world) || !isCopying(world.phase) || plan.effects.every((effect) => !replicasOf(effect)),
+  "completes a restore only with the swap, or behind it": (world, plan) => {
+    const completes = plan.effects.some((effect) =>
+      effect.type === "jobStatus" && effect.status.phase === "Completed" && effect.cr.kind === "OdooRestoreJob"
+    );
+    const { stage } = world.status.operation ?? {};
+    return !completes || stage === "move" ||
+      stage === "swap" && plan.effects.some(({ type }) => type === "swapDatabase");
+  },
+  "leaves a swap that was begun only done, or put back": (world, plan) =>
+    !isSwapping(world) || !isCopying(world.phase) || phaseAfter(plan) === world.phase ||
+    plan.effects.some((effect) => effect.type === "jobStatus" && effect.status.phase === "Completed") ||
+    plan.effects.some(({ type }) => type === "unswapDatabase"),
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
     if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;
     const operation = statusOf(plan)?.operation;
@@ -96,13 +123,18 @@ const LAWS: Readonly<Record<string, Law>> = {
     plan.effects.filter(isJob).every((effect) => {
       const { operation } = world.status;
       const cr = operation && requestOf(world, operation);
-      return isOperating(world.phase) && cr !== undefined && jobNameOf(cr) !== operation?.jobName &&
-        nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0;
+      const again = operation?.stage === "move" || operation?.stage === "return"; // to the same end however often
+      return isOperating(world.phase) && nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0 &&
+        (again || cr !== undefined && jobNameOf(cr) !== operation?.jobName);
     }),
-  "says in the CR which Job it creates, in the same plan": (_world, plan) =>
-    plan.effects.filter(isJob).every((effect) =>
+  "says in the CR, if it is there, which Job it creates, in the same plan or before": (world, plan) => {
+    const { operation } = world.status;
+    const cr = operation && requestOf(world, operation);
+    return !cr || plan.effects.filter(isJob).every((effect) =>
+      jobNameOf(cr) === nameOf(effect) ||
       plan.effects.some((other) => other.type === "jobStatus" && other.status.jobName === nameOf(effect))
-    ),
+    );
+  },
   "closes the CR in the plan that leaves the operation": (world, plan) => {
     const { operation } = world.status;
     const cr = operation && requestOf(world, operation);
@@ -145,10 +177,26 @@ const LAWS: Readonly<Record<string, Law>> = {
   "calls an instance Ready only when it serves and nothing is wrong with it": (world, plan) => {
     const ready = statusOf(plan)?.conditions?.find(({ type }) => type === "Ready");
     return ready?.status !== "True" ||
-      (/^(Running|BackingUp)$/.test(phaseAfter(plan) ?? "") && world.resolved !== undefined &&
+      (servesIn(world, phaseAfter(plan)) && world.resolved !== undefined &&
         world.cluster.problem === undefined);
   },
 };
+
+function servesIn(world: World, phase: Phase | null | undefined): boolean {
+  return phase === "Running" || phase === "BackingUp" || isCopying(phase) && servesBesideCopy(world);
+}
+
+function isCopying(phase: Phase | null | undefined): boolean {
+  return phase === "Restoring" || phase === "CloningFromSource";
+}
+
+function isEnding({ observed }: World): boolean {
+  return (observed.web !== undefined || observed.cron !== undefined) && observed.endingPods?.length !== 0;
+}
+
+function makesLiveDatabase({ resolved }: World, plan: Plan): boolean {
+  return plan.effects.some((effect) => effect.type === "ensureDatabase" && effect.database === resolved?.databaseName);
+}
 
 function isOperating(phase: Phase | null | undefined): boolean {
   return Object.values(REQUESTS).some((traits) => traits.phase === phase);
@@ -265,11 +313,11 @@ function isDrop({ type }: Effect): boolean {
 }
 
 function isSql(effect: Effect): boolean {
-  return isDrop(effect) || /^ensure(Role|Database|ReadOnlyRole)$/.test(effect.type);
+  return isDrop(effect) || /^(ensure(Role|Database|ReadOnlyRole)|(un)?swapDatabase)$/.test(effect.type);
 }
 
 function isJob(effect: Effect): boolean {
-  return (effect.type === "create" || effect.type === "apply") && effect.object.kind === "Job";
+  return effect.type === "create" && effect.object.kind === "Job" && !/-clean-(new|old)-/.test(nameOf(effect) ?? "");
 }
 
 function nameOf(effect: Effect): string | undefined {

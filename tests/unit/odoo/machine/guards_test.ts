@@ -10,7 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { BACKUPS, INITS, OPERATION, UPGRADES } from "./worlds.ts";
+import { BACKUPS, INITS, OPERATION, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -28,6 +28,15 @@ function upgrade(name: keyof typeof UPGRADES): WorldOverrides {
 
 function backup(name: keyof typeof BACKUPS): WorldOverrides {
   return { observed: BACKUPS[name]?.observed ?? {} };
+}
+
+function restore(name: keyof typeof RESTORES): WorldOverrides {
+  const { operation, observed = { requests: [] } } = RESTORES[name] ?? {};
+  return { observed, status: operation ? { operation } : {} };
+}
+
+function untouched(overrides: WorldOverrides): WorldOverrides {
+  return { ...overrides, status: { ...overrides.status, dbInitialized: false } };
 }
 
 const UNRESOLVED: WorldOverrides = { instance: { spec: { ingress: { hosts: [] } } } };
@@ -123,6 +132,27 @@ const CASES = {
       { ...backup("somebody asks for a backup"), ...UNTOUCHED },
       { ...backup("somebody asks for a backup"), defaults: { operatorImage: undefined } },
     ],
+  },
+  restoreRequested: {
+    holds: [
+      restore("somebody asks for a restore"),
+      untouched(restore("somebody asks for a restore")),
+      { ...restore("somebody asks for a restore"), ...EMPTY },
+    ],
+    fails: [
+      {},
+      restore("somebody asks for a restore from nowhere"),
+      { ...restore("somebody asks for a restore"), ...DOWN },
+      { ...restore("somebody asks for a restore"), defaults: { operatorImage: undefined } },
+    ],
+  },
+  failedWithoutData: {
+    holds: [untouched(restore("its backup cannot be loaded"))],
+    fails: [restore("its backup cannot be loaded"), untouched(restore("its backup is loaded"))],
+  },
+  cancelledWithoutData: {
+    holds: [init("its CR is gone", true)],
+    fails: [init("its CR is gone, its Job works", true), restore("its request is gone before the swap")],
   },
   operationAbandoned: {
     holds: [init("its CR is gone", true), init("somebody asks", false)],

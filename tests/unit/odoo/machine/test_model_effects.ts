@@ -87,6 +87,7 @@ function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): 
       return { ...state, gone: true };
     case "deleteRequest":
       return { ...state, requests: state.requests.filter(({ uid }) => uid !== effect.cr.metadata.uid) };
+    case "deletePod": // its ReplicaSet makes another one that is not ready either
     case "event":
       return state;
     default:

@@ -1,22 +1,26 @@
 /** Every world that the machine can tell apart, as the product of what may be so: the ground of the exhaustive tests. */
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { PHASES } from "../../../../src/odoo/machine/phases.ts";
-import type { ChosenCluster, Observed, World } from "../../../../src/odoo/model/world.ts";
+import type { ChosenCluster, JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
 import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
-import { operationJobName } from "../../../../src/odoo/model/names.ts";
+import { copyNames, databaseName, operationJobName, roleName, stepJobName } from "../../../../src/odoo/model/names.ts";
 import {
   aBackupJob,
   aBatchJob,
   aDeployment,
   anAddress,
   anInitJob,
+  anInstance,
   anUpgradeJob,
+  aRestoreJob,
   aWorld,
   BACKUP_JOB_UID,
   emptyFacts,
   INIT_JOB_UID,
+  INSTANCE_UID,
   oneJob,
   ownedFacts,
+  RESTORE_JOB_UID,
   unknownFacts,
   UPGRADE_JOB_UID,
 } from "../../../support/builders.ts";
@@ -27,11 +31,22 @@ export const SERVING_PHASES: readonly Phase[] = ["Starting", "Running", "Degrade
 /** What may be known of PostgreSQL. */
 export const CLUSTERS: Readonly<Record<string, ChosenCluster>> = {
   "role and database are there": { address: anAddress(), facts: ownedFacts() },
+  "a copy is beside them": { address: anAddress(), facts: besideCopy() },
   "the cluster is empty": { address: anAddress(), facts: emptyFacts() },
   "the cluster does not answer": { address: anAddress(), facts: unknownFacts("DatabaseUnreachable") },
   "the cluster refuses the login": { address: anAddress(), facts: unknownFacts("DatabaseLoginFailed") },
   "the cluster is not in the Secret": { problem: { reason: "ClusterNotFound", message: "no such cluster" } },
 };
+
+/** With the database of the copy that {@linkcode RESTORES} are about. */
+function besideCopy() {
+  const { name, namespace = "" } = anInstance().metadata;
+  const { side } = copyNames(databaseName(anInstance(), INSTANCE_UID), RESTORE_JOB_UID);
+  const facts = ownedFacts();
+  const owner = roleName({ name, namespace });
+  const copy = { name: side, owner, ownership: { uid: INSTANCE_UID } };
+  return { ...facts, databases: new Map([...facts.databases, [side, copy] as const]) };
+}
 
 /** What the spec wants; `unresolved` is a spec that is wrong. */
 export const WISHES = {
@@ -188,6 +203,49 @@ export const BACKUPS: Readonly<Record<string, Init>> = {
   },
 };
 
+const RESTORE = aRestoreJob({ spec: { source: { s3: { endpoint: "https://s3.example.com" } } } });
+const restoreJobName = (step: string) => stepJobName(RESTORE.metadata, step);
+
+function restoreAt(stage: string): OperationStatus {
+  const { name, uid } = RESTORE.metadata;
+  const jobName = stage === "swap" ? {} : { jobName: restoreJobName(stage) };
+  return { kind: "OdooRestoreJob", name, uid, stage, attempt: 1, ...jobName };
+}
+
+function restoring(stage: string, state?: JobState): Init {
+  const cr = { ...RESTORE, status: { phase: "Running", jobName: restoreJobName(stage) } } as const;
+  const job = state ? oneJob(aBatchJob(restoreJobName(stage), RESTORE), state) : {};
+  return { operation: restoreAt(stage), observed: { requests: [cr], endingPods: [], ...job } };
+}
+
+export const RESTORES: Readonly<Record<string, Init>> = {
+  "somebody asks for a restore": { observed: { requests: [RESTORE] } },
+  "somebody asks for a restore from nowhere": {
+    observed: { requests: [aRestoreJob({ spec: { source: { type: "odoo", s3: undefined } } })] },
+  },
+  "its backup is to be loaded": { operation: restoreAt("load"), observed: { requests: [RESTORE] } },
+  "its backup is being loaded": restoring("load", { state: "active" }),
+  "its backup is loaded": restoring("load", { state: "succeeded", message: '{"ok": true, "unpackedFiles": 3}' }),
+  "its backup cannot be loaded": restoring("load", { state: "failed", message: "no such object" }),
+  "its loading Job is gone": restoring("load"),
+  "its copy is prepared": restoring("prepare", { state: "succeeded", message: '{"ok": true}' }),
+  "its copy is to take the data's place, pods are ending": {
+    operation: restoreAt("swap"),
+    observed: { requests: [RESTORE], endingPods: [{ name: "shop-1" }] },
+  },
+  "its copy is to take the data's place": {
+    operation: restoreAt("swap"),
+    observed: { requests: [RESTORE], endingPods: [] },
+  },
+  "its request is gone before the swap": { operation: restoreAt("swap"), observed: { requests: [], endingPods: [] } },
+  "its files change places": restoring("move", { state: "active" }),
+  "its files have changed places": restoring("move", { state: "succeeded", message: '{"ok": true}' }),
+  "its files cannot change places": restoring("move", { state: "failed", message: "no such directory" }),
+  "its way back is to begin": restoring("return"),
+  "its way back has failed": restoring("return", { state: "failed", message: "read-only file system" }),
+  "its way back has come to its end": restoring("return", { state: "succeeded", message: '{"ok": true}' }),
+};
+
 const NOTHING: Partial<Record<keyof Observed, undefined>> = {
   userSecret: undefined,
   configSecret: undefined,
@@ -216,6 +274,7 @@ export function forEachWorld(visit: (world: World) => void): void {
               ...Object.values(INITS),
               ...Object.values(UPGRADES),
               ...Object.values(BACKUPS),
+              ...Object.values(RESTORES),
             ]
           ) {
             for (const { present, activeCluster } of FOUNDATIONS) {

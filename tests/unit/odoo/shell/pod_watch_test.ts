@@ -17,11 +17,27 @@ class Namespace implements PodEyes {
     if (this.error) return Promise.reject(this.error);
     const container = { name: "odoo", image: "odoo:18", imageID: "", ready: false, restartCount: 0 };
     const containerStatuses = [{ ...container, state: { waiting: { reason: this.reason } } }];
-    const metadata = { name: "shop-1", namespace: "blue", uid: "uid", resourceVersion: "1", labels: { app: "shop" } };
-    return Promise.resolve([{ metadata, status: { containerStatuses } }]);
+    const controller = {
+      apiVersion: "apps/v1",
+      kind: "ReplicaSet",
+      name: "shop-5d",
+      uid: "uid-of-set",
+      controller: true,
+    };
+    const metadata = {
+      ...{ name: "shop-1", namespace: "blue", uid: "uid", resourceVersion: "1" },
+      labels: { app: "shop", "pod-template-hash": "5d" },
+      ownerReferences: [controller],
+    };
+    const spec = { nodeName: "node-7", containers: [{ name: "odoo" }] };
+    return Promise.resolve([{ metadata, spec, status: { containerStatuses } }]);
   }
 
   refusals(): Promise<Stored<Event>[]> {
+    return Promise.resolve(this.events);
+  }
+
+  news(): Promise<Stored<Event>[]> {
     return Promise.resolve(this.events);
   }
 }
@@ -52,7 +68,7 @@ Deno.test("look() reads nothing for eight seconds, then after ever longer pauses
 
 Deno.test("look() keeps what it has found, and says when it will look again", async () => {
   const [watch, eyes] = [new PodWatch(), new Namespace()];
-  assertEquals(await watch.look(waitingAt(0), eyes), { troubles: {}, againAfterMs: 8_000 });
+  assertEquals(await watch.look(waitingAt(0), eyes), { troubles: {}, stuckPods: [], againAfterMs: 8_000 });
   assertEquals(await reasonAt(watch, waitingAt(8), eyes), "ImagePullFailed");
   assertEquals((await watch.look(waitingAt(10), eyes))?.againAfterMs, 6_000);
   assertEquals(await reasonAt(watch, waitingAt(10), eyes), "ImagePullFailed");
@@ -75,7 +91,7 @@ Deno.test("look() forgets when nobody waits any more, or the instance goes", asy
   for (const over of [aWorld(), waitingAt(9, { instance: { metadata: { deletionTimestamp } } })]) {
     for (const second of [0, 8]) await watch.look(waitingAt(second), eyes);
     assertEquals(await watch.look(over, eyes), undefined);
-    assertEquals(await watch.look(waitingAt(10), eyes), { troubles: {}, againAfterMs: 8_000 });
+    assertEquals(await watch.look(waitingAt(10), eyes), { troubles: {}, stuckPods: [], againAfterMs: 8_000 });
     watch.forget("blue/shop");
   }
 });
@@ -104,4 +120,43 @@ Deno.test("look() tells the latest of the Job controller's words for a Job witho
   await watch.look(waitingAt(0, world), eyes);
   const look = await watch.look(waitingAt(8, world), eyes);
   assertEquals(look?.troubles, { job: { reason: "PodsNotCreated", message: `Job ${JOB_NAME} gets no pod: late` } });
+});
+
+const METADATA = { name: "e", namespace: "blue", uid: "uid-of-event", resourceVersion: "1" };
+const WAITS =
+  "Pod shop-1 waits on node node-7 for a volume: FailedMount, 2 times: no such export. The volume may still " +
+  "be attached to another node: kubectl get volumeattachments";
+
+Deno.test("look() finds a pod that waits for a volume when its events say so twice, in the words of the last", async () => {
+  const [watch, eyes] = [new PodWatch(), new Namespace()];
+  eyes.reason = "ContainerCreating";
+  eyes.events = [
+    {
+      metadata: METADATA,
+      reason: "FailedMount",
+      note: "no such export",
+      series: { count: 2, lastObservedTime: "2026-11-21T04:00:09Z" },
+    },
+    {
+      metadata: METADATA,
+      reason: "FailedAttachVolume",
+      note: "early",
+      deprecatedCount: 9,
+      deprecatedLastTimestamp: "2026-11-21T04:00:01Z",
+    },
+    { metadata: METADATA, reason: "Scheduled", note: "late", eventTime: "2026-11-21T04:00:10Z" },
+  ];
+  await watch.look(waitingAt(0), eyes);
+  const look = await watch.look(waitingAt(8), eyes);
+  assertEquals(look?.troubles, { web: { reason: "VolumeNotMounted", message: WAITS } });
+  assertEquals(look?.stuckPods, [{
+    pod: { metadata: { name: "shop-1", namespace: "blue", uid: "uid", resourceVersion: "1" } },
+    message: WAITS,
+  }]);
+});
+
+Deno.test("look() asks for no events of a pod that has come further", async () => {
+  const [watch, eyes] = [new PodWatch(), new Namespace()];
+  eyes.news = () => Promise.reject(new Error("asked"));
+  for (const second of [0, 8]) await watch.look(waitingAt(second), eyes);
 });

@@ -1,0 +1,89 @@
+/** The batch/v1 Job of the operation in progress, or of its step. */
+import type { Job } from "../../kit/builders/kinds.ts";
+import type { JobRequest, OdooRestoreJob, OperationStatus } from "../crd/mod.ts";
+import { type CopyStep, copyStep } from "../model/copy_steps.ts";
+import { copiesFiles, copyOf } from "../model/copying.ts";
+import type { ClusterAddress } from "../model/database.ts";
+import { type CopyNames, requestSecretName } from "../model/names.ts";
+import { numberOf } from "../model/report.ts";
+import type { Resolved } from "../model/resolve.ts";
+import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
+import type { World } from "../model/world.ts";
+import { backupJob } from "./backup_job.ts";
+import { initJob } from "./jobs.ts";
+import { prepareCopyJob, restoreLoadJob, swapFilesJob } from "./restore_jobs.ts";
+import { upgradeJob } from "./upgrade_job.ts";
+
+/** What a Job is made from. */
+interface Workplace {
+  readonly name: string;
+  readonly resolved: Resolved;
+  readonly cluster: ClusterAddress;
+}
+
+/** The Job that is to work now; `undefined` while it is not known on what. */
+export function operationJob(
+  world: World,
+  cr: JobRequest | undefined,
+  operation: OperationStatus,
+): Job | undefined {
+  const { resolved, cluster: { address: cluster } } = world;
+  const { jobName: name } = operation;
+  if (!resolved || !cluster || !name) return undefined;
+  const copy = copyOf(world, operation);
+  const step = copyStep(operation);
+  const place = { name, resolved, cluster };
+  if (step && copy) return copyJob(world, step, cr, { ...place, operation, copy });
+  switch (cr?.kind) {
+    case "OdooInitJob":
+      return initJob(name, cr, resolved, cluster);
+    case "OdooUpgradeJob":
+      return upgradeJob(name, cr, resolved, cluster);
+    case "OdooBackupJob":
+      return backupJob(name, cr, resolved, cluster);
+    default:
+      return undefined;
+  }
+}
+
+interface CopyPlace extends Workplace {
+  readonly operation: OperationStatus;
+  readonly copy: CopyNames;
+}
+
+function copyJob(world: World, step: CopyStep, cr: JobRequest | undefined, place: CopyPlace): Job | undefined {
+  const { name, resolved, cluster, copy } = place;
+  switch (step) {
+    case "load":
+      return cr?.kind === "OdooRestoreJob" && hasDatabase(world, copy.side) ? loadJob(cr, place) : undefined;
+    case "prepare":
+      return prepareJob(cr, place);
+    case "move":
+    case "return":
+      return swapFilesJob(name, resolved, cluster, { direction: step === "move" ? "forward" : "back", ...copy });
+    default:
+      return undefined;
+  }
+}
+
+function hasDatabase({ cluster }: World, name: string): boolean {
+  return cluster.facts?.known === true && cluster.facts.databases.has(name);
+}
+
+function loadJob(cr: OdooRestoreJob, { name, resolved, cluster, operation, copy }: CopyPlace): Job {
+  const { odoo } = cr.spec.source;
+  return restoreLoadJob(name, cr, resolved, cluster, {
+    side: copy.side,
+    ...(odoo ? { masterPassword: { name: requestSecretName(operation), key: MASTER_PASSWORD_KEY } } : {}),
+  });
+}
+
+function prepareJob(cr: JobRequest | undefined, { name, resolved, cluster, copy }: CopyPlace): Job | undefined {
+  if (cr?.kind !== "OdooRestoreJob" && cr?.kind !== "OdooStagingRefreshJob") return undefined;
+  return prepareCopyJob(name, resolved, cluster, {
+    side: copy.side,
+    data: cr.spec.neutralize ?? true ? "neutralized" : "asItIs",
+    update: "none",
+    ...(copiesFiles(cr) ? { files: copy.side, filesExpected: numberOf(cr.status?.summary?.unpackedFiles) } : {}),
+  });
+}

@@ -1,0 +1,92 @@
+/** scripts/copy_database.sh as a container would run it, without the container: its environment, its directory, its message. */
+import { assert } from "@std/assert";
+import { LEFT_OUT_ENTRIES } from "../../src/odoo/model/dump_entries.ts";
+import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
+
+const LONGEST_MS = 60_000;
+
+/** A login that the script is given. */
+export interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+/** From where, to where, and by which programs. */
+export interface DatabaseCopy {
+  /** The folder with psql, pg_dump and pg_restore in `bin`. */
+  readonly programs: string;
+  readonly source: Login;
+  readonly target: Login;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Programs that come before the real ones, by name. */
+  readonly doubles?: Readonly<Record<string, string>>;
+}
+
+/** How it ended. */
+export interface CopyEnding {
+  readonly code: number;
+  readonly report: Readonly<Record<string, unknown>>;
+  readonly output: string;
+}
+
+/** A script that runs. */
+export interface RunningCopy {
+  readonly directory: string;
+  readonly script: Deno.ChildProcess;
+  readonly ended: Promise<CopyEnding>;
+}
+
+/** Runs it to its end. */
+export async function copyDatabase(copy: DatabaseCopy): Promise<CopyEnding> {
+  return await (await startDatabaseCopy(copy)).ended;
+}
+
+/** Starts it. */
+export async function startDatabaseCopy(copy: DatabaseCopy): Promise<RunningCopy> {
+  const { programs, source, target, env, doubles = {} } = copy;
+  const directory = await Deno.makeTempDir({ prefix: "copy-" });
+  await Deno.mkdir(`${directory}/bin`);
+  for (const [name, text] of Object.entries(doubles)) {
+    await Deno.writeTextFile(`${directory}/bin/${name}`, text, { mode: 0o755 });
+  }
+  await Deno.mkdir(`${directory}/work`);
+  const script = new Deno.Command("sh", {
+    args: ["-c", SCRIPTS.copyDatabase, "copy_database.sh", SCRIPTS.loadFacts],
+    clearEnv: true,
+    env: {
+      PATH: `${directory}/bin:${programs}/bin:${Deno.env.get("PATH")}`,
+      REAL: `${programs}/bin`,
+      COPY_DIR: `${directory}/work`,
+      COPY_LEAVE_OUT: LEFT_OUT_ENTRIES.map(([pattern]) => pattern).join("\n"),
+      TERMINATION_LOG: `${directory}/message`,
+      ...loginEnv(source, "SOURCE_"),
+      ...loginEnv(target, ""),
+      ...env,
+    },
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(LONGEST_MS),
+  }).spawn();
+  return { directory, script, ended: ending(directory, script) };
+}
+
+function loginEnv({ host, port, user, password, database }: Login, prefix: string): Record<string, string> {
+  const variables = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: database };
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
+async function ending(directory: string, script: Deno.ChildProcess): Promise<CopyEnding> {
+  try {
+    const { code, stdout, stderr } = await script.output();
+    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    const message = await Deno.readFile(`${directory}/message`).catch(() => new Uint8Array());
+    assert(message.length <= 4000, "the kubelet would cut it");
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(message);
+    return { code, report: JSON.parse(text || "{}"), output };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
