@@ -46,6 +46,7 @@ export function webDeployment(resolved: Resolved, input: WorkloadInput): Deploym
     ],
     ...(resolved.readOnlyAccess ? { env: readOnlyEnv(resolved) } : {}),
     ...webProbes(resolved),
+    ...webDrain(resolved),
     ...(webResources ? { resources: webResources as NonNullable<Container["resources"]> } : {}),
   });
   return odooDeployment(resolved, input, {
@@ -161,6 +162,18 @@ function cronProbes(): Pick<Container, "startupProbe" | "livenessProbe"> {
     startupProbe: { ...run(PROBES.cronStartup), initialDelaySeconds: 5, periodSeconds: 10, failureThreshold: 30 },
     livenessProbe: { ...run(PROBES.cronLiveness), initialDelaySeconds: 300, periodSeconds: 30, failureThreshold: 3 },
   };
+}
+
+/** How long every node may take to learn that a pod is leaving; less than the margin of its grace. */
+const DRAIN_SECONDS = 5;
+
+/**
+ * A pod that others take over from still answers for a while: told to end, Odoo refuses connections at once, and those
+ * come until all nodes know. Where pods end before new ones start there is nobody to take over.
+ */
+function webDrain(resolved: Resolved): Pick<Container, "lifecycle"> {
+  if (strategyOf(resolved).type !== "RollingUpdate") return {};
+  return { lifecycle: { preStop: { exec: { command: ["sleep", String(DRAIN_SECONDS)] } } } };
 }
 
 function webProbes({ probes }: Resolved): Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe"> {

@@ -98,6 +98,8 @@ for (const [sentence, { accessModes, shared }] of Object.entries(NODES)) {
     }
     const web = webDeployment(aResolved({ spec }), { cluster: anAddress(), configHash: "", replicas: 1 });
     assertEquals(web.spec?.strategy?.type, shared ? "Recreate" : "RollingUpdate");
+    const [container] = web.spec?.template.spec?.containers ?? [];
+    assertEquals(container?.lifecycle?.preStop?.exec?.command, shared ? undefined : ["sleep", "5"]);
     assertEquals(filestoreClaim(aResolved({ spec }), undefined).spec?.accessModes, accessModes ?? ["ReadWriteMany"]);
   });
 }
