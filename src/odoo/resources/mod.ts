@@ -8,6 +8,14 @@ import { disruptionBudget } from "./disruption_budget.ts";
 import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
 export { backupJob } from "./backup_job.ts";
+export {
+  copyDatabaseJob,
+  type CopyDatabaseOptions,
+  copyFilesJob,
+  type CopyFilesOptions,
+  type DatabaseSource,
+  type FilesPlace,
+} from "./copy_jobs.ts";
 export { initJob } from "./jobs.ts";
 export {
   type LoadOptions,
