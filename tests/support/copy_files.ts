@@ -1,6 +1,9 @@
 /** scripts/copy_files.py as a container would run it, and directories that are hard to copy. */
 import { assert } from "@std/assert";
 import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
+import { pythonWithPsycopg2 } from "./python.ts";
+
+const PYTHON = await pythonWithPsycopg2();
 
 /** A filestore, sessions, and names that a shell, a terminal or UTF-8 would stumble over. */
 const PLANT = `
@@ -71,7 +74,7 @@ export async function place({ planted = PLANT } = {}): Promise<Place> {
 
 /** Runs Python. */
 export async function python(text: string, args: readonly string[]): Promise<void> {
-  await run("python3", "-c", text, ...args);
+  await run(PYTHON, "-c", text, ...args);
 }
 
 /** Runs a program; it must end well. */
@@ -105,7 +108,7 @@ export async function copyFiles(
     const text = prelude
       ? `${prelude}\nexec(compile(__import__("os").environ["SCRIPT"], "copy_files.py", "exec"))`
       : SCRIPTS.copyFiles;
-    const { code, stdout, stderr } = await new Deno.Command("python3", {
+    const { code, stdout, stderr } = await new Deno.Command(PYTHON, {
       args: ["-c", text],
       env: {
         SCRIPT: SCRIPTS.copyFiles,
