@@ -94,6 +94,7 @@ function told(ending: CopyEnding): CopyEnding {
   for (const secret of [PASSWORD, SOURCE_PASSWORD]) {
     assert(!JSON.stringify(ending).includes(secret), "a password is in the report or the log");
   }
+  assert(!JSON.stringify(ending).includes("a customer"), "data are in the report or the log");
   return ending;
 }
 
@@ -197,6 +198,14 @@ case "$*" in *--section=data*) kill -9 $$ ;; esac
 exec "$REAL/pg_dump" "$@"
 `;
 
+/** TEST DOUBLE of pg_restore: says all that it should not. */
+const TALKATIVE = `#!/bin/sh
+case "$*" in *--section=data*) ;; *) exec "$REAL/pg_restore" "$@" ;; esac
+cat >/dev/null
+printf '%s\\n' "ERROR: $PGPASSWORD, $SOURCE_PGPASSWORD" 'CONTEXT:  COPY res_partner, line 1: "a customer"' >&2
+exit 1
+`;
+
 /** What goes wrong by itself. */
 const FAILED: Readonly<
   Record<string, {
@@ -254,6 +263,11 @@ const FAILED: Readonly<
     says:
       "in 2 places: sequence public.res_partner_id_seq: 2001, in the copy 4; rows public.res_partner: 2000, in the copy 1999",
   },
+  "what is said has passwords and data in it": {
+    change: { doubles: { pg_restore: TALKATIVE } },
+    reason: "LoadFailed",
+    says: "(ERROR: ***, ***)",
+  },
   "pg_dump is killed": { change: { doubles: { pg_dump: DEADLY } }, reason: "DumpKilled", says: "memory" },
 };
 
@@ -306,9 +320,9 @@ async function interrupted(change: Change, happens: (script: Deno.ChildProcess) 
   const gate = `${directory}/work/gate`;
   const { success } = await new Deno.Command("mkfifo", { args: [gate] }).output();
   assert(success);
+  using held = await Deno.open(gate, { read: true, write: true }); // so it waits for nobody
   await eventually("the data are on the way", () => Deno.stat(`${directory}/work/loading`), { timeoutMs: 30_000 });
   await happens(script);
-  using held = await Deno.open(gate, { read: true, write: true }); // so it waits for nobody
   await held.write(new TextEncoder().encode("\n"));
   return told(await ended);
 }
@@ -355,16 +369,18 @@ Deno.test("copy_database.sh ends by its deadline when the source falls silent, a
 Deno.test("copy_database.sh ends when it is told to, and leaves no program behind", async () => {
   const { code, report, output } = await interrupted(
     { doubles: { pg_dump: GATE_IN_DUMP } },
-    (script) => Promise.resolve(script.kill("SIGTERM")),
+    async (script) => {
+      script.kill("SIGTERM");
+      await noSessions();
+    },
   );
   assertEquals([code, report.reason], [1, "Stopped"], output);
-  await noSessions();
 });
 
 async function noSessions(): Promise<void> {
   await eventually("nobody is connected", async () => {
     const sql = "select application_name from pg_stat_activity where usename in ('tenant', 'production')";
-    assertEquals(await query(fresh, { sql }), []);
+    for (const server of [old, fresh]) assertEquals(await query(server, { sql }), []);
     return true;
   });
 }
