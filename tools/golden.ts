@@ -9,11 +9,13 @@ import type { KubeObject, Stored } from "../src/kit/types.ts";
 import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooRestoreJob, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../src/odoo/model/database.ts";
 import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
-import { operationJobName } from "../src/odoo/model/names.ts";
+import { objectNames, operationJobName } from "../src/odoo/model/names.ts";
 import { resolve, type Resolved } from "../src/odoo/model/resolve.ts";
 import { MASTER_PASSWORD_KEY } from "../src/odoo/model/restore_source.ts";
 import {
   backupJob,
+  copyDatabaseJob,
+  copyFilesJob,
   cronDeployment,
   filestoreClaim,
   initJob,
@@ -174,7 +176,28 @@ export function renderedObjects(
     initJob(operationJobName(init, init.metadata.uid), init, resolved, cluster),
     ...(upgrade ? [upgradeJob(`${upgrade.metadata.name}-6d2e3f40`, upgrade, resolved, cluster)] : []),
     ...(backup ? [backupJob(operationJobName(backup, backup.metadata.uid), backup, resolved, cluster)] : []),
-    ...(restore ? restoreJobs(restore, resolved, cluster) : []),
+    ...(restore ? [...restoreJobs(restore, resolved, cluster), ...copyJobs(resolved, cluster)] : []),
+  ];
+}
+
+/** Those of a refresh from another instance, and the last round of a migration to another class of volumes. */
+function copyJobs(resolved: Resolved, cluster: ClusterAddress): KubeObject[] {
+  const own = { claim: objectNames.filestore(resolved.name), directory: "side_1" };
+  const password = { name: objectNames.userSecret("main"), key: "password" };
+  const source = { cluster: anAddress({ host: "main.pg.example.com" }), role: "odoo_main", database: "main", password };
+  return [
+    copyDatabaseJob("refresh-database", resolved, cluster, { source, target: "side_1" }),
+    copyFilesJob("refresh-files", resolved, cluster, {
+      source: { claim: objectNames.filestore("main"), directory: "main" },
+      target: own,
+      state: "inUse",
+      beside: { instance: "main" },
+    }),
+    copyFilesJob("migrate-files", resolved, cluster, {
+      source: { claim: own.claim },
+      target: { claim: "new" },
+      state: "atRest",
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** An upgrade: cron stops, web goes on, the Job is judged by what it did, and pods are started anew only if it went well. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Deployment, Job } from "../../src/kit/mod.ts";
-import type { OdooUpgradeJob, OdooUpgradeJobSpec } from "../../src/odoo/crd/mod.ts";
+import type { OdooInstance, OdooUpgradeJob, OdooUpgradeJobSpec } from "../../src/odoo/crd/mod.ts";
 import { RESTARTED_FOR_ANNOTATION } from "../../src/odoo/model/names.ts";
 import { OdooInstanceKind, OdooUpgradeJobKind } from "../../src/odoo/shell/kinds.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
@@ -68,6 +68,10 @@ Deno.test("an upgrade that went well tells what changed, and starts web and cron
   assertEquals(Object.keys(ended.status?.summary ?? {}).includes("modules"), true);
   const { status } = await rig.inPhase(namespace, "shop", "Running");
   assertEquals([status?.restartedFor, status?.operation], [cr.metadata.uid, undefined]);
+  await eventually("the status says which Odoo it was", async () => {
+    const { status } = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name: "shop" });
+    return status?.odooVersion === ended.status?.summary?.odoo && status?.odooVersion?.startsWith("19.0");
+  });
   for (const name of ["shop", "shop-cron"]) {
     await eventually(
       `Deployment ${name} is restarted`,

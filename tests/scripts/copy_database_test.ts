@@ -1,5 +1,5 @@
 /** scripts/copy_database.sh between two real PostgreSQL servers, with all that makes a copy go wrong or lie. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
 import { copyDatabase, type CopyEnding, type DatabaseCopy, startDatabaseCopy } from "../support/copy_database.ts";
 import { debianPostgres } from "../support/debian_postgres.ts";
@@ -168,11 +168,14 @@ Deno.test("copy_database.sh copies one point in time beside writers, blocks none
   }
 });
 
-/** TEST DOUBLE of pg_restore: waits before it loads data, until the test lets it go on. */
-const GATE_BEFORE_LOAD = `#!/bin/sh
-case "$*" in *--section=data*) echo >"$COPY_DIR/loading"; read -r _ <"$COPY_DIR/gate" ;; esac
+/** TEST DOUBLE of pg_restore: waits before it loads the structure or the data, until the test lets it go on. */
+const gateBefore = (section: "pre-data" | "data") =>
+  `#!/bin/sh
+case "$*" in *--section=${section}*) echo >"$COPY_DIR/loading"; read -r _ <"$COPY_DIR/gate" ;; esac
 exec "$REAL/pg_restore" "$@"
 `;
+
+const GATE_BEFORE_LOAD = gateBefore("data");
 
 /** TEST DOUBLE of pg_dump: waits in the middle of the data. */
 const GATE_IN_DUMP = `#!/bin/sh
@@ -327,6 +330,14 @@ Deno.test("copy_database.sh says that the source went away when its connections 
     () => proxy[Symbol.asyncDispose](),
   );
   assertEquals(report.reason, "SourceDatabaseUnreachable", output);
+});
+
+Deno.test("copy_database.sh keeps tables from being emptied between their dump and their count", async () => {
+  const truncate = "set lock_timeout = '300ms'; truncate empty_one";
+  const { report, output } = await interrupted({ doubles: { pg_restore: gateBefore("pre-data") } }, async () => {
+    await assertRejects(() => query(old, { sql: truncate, database: "prod" }), Error, "lock timeout");
+  });
+  assertEquals(report.ok, true, output);
 });
 
 Deno.test("copy_database.sh ends by its deadline when the source falls silent, and leaves no program behind", async () => {

@@ -9,6 +9,14 @@ import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
 export { operationJob } from "./operation_job.ts";
 export { backupJob } from "./backup_job.ts";
+export {
+  copyDatabaseJob,
+  type CopyDatabaseOptions,
+  copyFilesJob,
+  type CopyFilesOptions,
+  type DatabaseSource,
+  type FilesPlace,
+} from "./copy_jobs.ts";
 export { initJob } from "./jobs.ts";
 export {
   type LoadOptions,

@@ -29,16 +29,29 @@ export function cronPlacement(resolved: Resolved): Placement {
   return placed(resolved, resolved);
 }
 
-/** Pods of Jobs: as spec.jobDefaults has it. */
-export function jobPlacement(resolved: Resolved): Placement {
-  return placed(resolved, resolved.jobs);
+/** Options of {@linkcode jobPlacement}. */
+export interface JobPlacementOptions {
+  /** Name of another instance, whose pods have a volume that cannot be on two nodes. */
+  readonly beside?: string;
 }
 
-function placed(
-  resolved: Resolved,
-  wish: Pick<Resolved["jobs"], "affinity" | "nodeSelector" | "tolerations">,
-): Placement {
-  const affinity = sharesNode(resolved) ? besideTheOthers(resolved.name, wish.affinity) : wish.affinity;
+/** Pods of Jobs: as spec.jobDefaults has it. */
+export function jobPlacement(resolved: Resolved, { beside }: JobPlacementOptions = {}): Placement {
+  // Not beside both: where one has no pods, the scheduler would find no node.
+  return beside === undefined ? placed(resolved, resolved.jobs) : placedBeside(beside, resolved.jobs);
+}
+
+type Wish = Pick<Resolved["jobs"], "affinity" | "nodeSelector" | "tolerations">;
+
+function placed(resolved: Resolved, wish: Wish): Placement {
+  return sharesNode(resolved) ? placedBeside(resolved.name, wish) : placedAs(wish);
+}
+
+function placedBeside(name: string, wish: Wish): Placement {
+  return placedAs({ ...wish, affinity: besideTheOthers(name, wish.affinity) });
+}
+
+function placedAs({ affinity, ...wish }: Wish): Placement {
   return {
     ...(affinity ? { affinity: affinity as NonNullable<Placement["affinity"]> } : {}),
     ...(wish.nodeSelector ? { nodeSelector: { ...wish.nodeSelector } } : {}),

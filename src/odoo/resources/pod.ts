@@ -4,7 +4,7 @@ import { container, env, envFromSecret, restrictedContainer, restrictedPod } fro
 import type { Container } from "../../kit/builders/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
 import { objectNames, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
-import type { Resolved } from "../model/resolve.ts";
+import type { Resolved, SecretKeyRef } from "../model/resolve.ts";
 
 /** User and group `odoo` of the official images. */
 const ODOO_IDS = { user: 100, group: 101 };
@@ -70,25 +70,50 @@ export function odooPod(resolved: Resolved, containers: Container[], options: Od
 
 /** How libpq finds the database; the password stays in its Secret. */
 export function databaseEnv(resolved: Resolved, cluster: ClusterAddress): EnvVar[] {
-  const password = envFromSecret("PGPASSWORD", { name: objectNames.userSecret(resolved.name), key: "password" });
+  const login = {
+    role: resolved.roleName,
+    database: resolved.databaseName,
+    password: { name: objectNames.userSecret(resolved.name), key: "password" },
+  };
+  return loginEnv(login, cluster, { rootCertificate: `${CONFIG_DIRECTORY}/${ROOT_CERTIFICATE_KEY}` });
+}
+
+/** Who connects to what. */
+export interface Login {
+  readonly role: string;
+  readonly database: string;
+  readonly password: SecretKeyRef;
+}
+
+/** Options of {@linkcode loginEnv}. */
+export interface LoginEnvOptions {
+  /** File with the certificate of the cluster, if it has its own. */
+  readonly rootCertificate: string;
+  /** In front of libpq's names, for a second login of one container. @default {""} */
+  readonly prefix?: string;
+}
+
+/** A login in libpq's words; the password stays in its Secret. */
+export function loginEnv(login: Login, cluster: ClusterAddress, options: LoginEnvOptions): EnvVar[] {
+  const { rootCertificate, prefix = "" } = options;
+  const variables = {
+    PGHOST: cluster.host,
+    PGPORT: String(cluster.port),
+    PGUSER: login.role,
+    PGDATABASE: login.database,
+    ...sslEnv(cluster, rootCertificate),
+  };
   return [
-    ...env({
-      PGHOST: cluster.host,
-      PGPORT: String(cluster.port),
-      PGUSER: resolved.roleName,
-      PGDATABASE: resolved.databaseName,
-      ...sslEnv(cluster),
-    }),
-    password,
+    ...env(Object.fromEntries(Object.entries(variables).map(([name, value]) => [`${prefix}${name}`, value]))),
+    envFromSecret(`${prefix}PGPASSWORD`, login.password),
   ];
 }
 
 /** What libpq is to believe; without a certificate of the cluster's own, what the image's system believes. */
-function sslEnv({ sslMode, sslRootCert }: ClusterAddress): Record<string, string> {
+function sslEnv({ sslMode, sslRootCert }: ClusterAddress, rootCertificate: string): Record<string, string> {
   if (!sslMode) return {};
   if (!sslMode.startsWith("verify-")) return { PGSSLMODE: sslMode };
-  const file = sslRootCert ? `${CONFIG_DIRECTORY}/${ROOT_CERTIFICATE_KEY}` : SYSTEM_CERTIFICATES;
-  return { PGSSLMODE: sslMode, PGSSLROOTCERT: file };
+  return { PGSSLMODE: sslMode, PGSSLROOTCERT: sslRootCert ? rootCertificate : SYSTEM_CERTIFICATES };
 }
 
 /** Last wins by name: an override takes the place of what it overrides, new variables follow. */

@@ -9,19 +9,18 @@ import {
   envFromSecret,
   type EnvVar,
   type Job,
-  job,
   literalEnv,
-  type PodSpec,
   restrictedContainer,
 } from "../../kit/builders/mod.ts";
 import type { OdooRestoreJob } from "../crd/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
-import { instanceLabels, objectNames, OUTCOME_FINALIZER, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
+import { objectNames } from "../model/names.ts";
 import type { Resolved, SecretKeyRef } from "../model/resolve.ts";
 import { s3Env } from "./backup_job.ts";
 import { jobPlacement } from "./placement.ts";
 import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooContainer, odooPod, TERMINATION_LOG } from "./pod.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { certificateVolume, filestoreVolume, stageJob } from "./stage_job.ts";
 
 const LOAD_DEADLINE_SECONDS = 86_400;
 /** Less than the Job's, so that there is time to say that it was too late. */
@@ -241,31 +240,4 @@ function filesJob(name: string, resolved: Resolved, { cluster, script, ...work }
     pod: odooPod(resolved, [shell], { cluster, ...jobPlacement(resolved), volumes }),
     deadlineSeconds: FILES_DEADLINE_SECONDS,
   });
-}
-
-interface Stage {
-  readonly pod: PodSpec;
-  readonly deadlineSeconds: number;
-}
-
-/** It is kept (finalizer, no time to live) until its outcome is in the CR's status. */
-function stageJob(name: string, resolved: Resolved, { pod, deadlineSeconds }: Stage): Job {
-  const labels = instanceLabels(resolved.name, resolved.environment);
-  return job({ name, namespace: resolved.namespace, labels, finalizers: [OUTCOME_FINALIZER] }, {
-    podLabels: labels,
-    pod,
-    spec: { backoffLimit: 0, activeDeadlineSeconds: deadlineSeconds },
-  });
-}
-
-type Volumes = NonNullable<PodSpec["volumes"]>;
-
-function filestoreVolume({ name }: Resolved): Volumes[number] {
-  return { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } };
-}
-
-/** Of the instance's configuration only the certificate by which libpq knows the server. */
-function certificateVolume({ name }: Resolved, { sslRootCert }: ClusterAddress): Volumes {
-  const items = [{ key: ROOT_CERTIFICATE_KEY, path: ROOT_CERTIFICATE_KEY }];
-  return sslRootCert ? [{ name: "certificate", secret: { secretName: objectNames.config(name), items } }] : [];
 }

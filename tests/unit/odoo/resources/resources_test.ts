@@ -29,7 +29,7 @@ function web(overrides: Parameters<typeof aResolved>[0] = {}) {
 
 Deno.test("renderedObjects() has pods to look at in every scenario", () => {
   const jobs = Object.values(SCENARIOS).map(({ upgradeJob, backupJob, restoreJob }) =>
-    (upgradeJob ? 1 : 0) + (backupJob ? 1 : 0) + (restoreJob ? 4 : 0)
+    (upgradeJob ? 1 : 0) + (backupJob ? 1 : 0) + (restoreJob ? 7 : 0)
   );
   assertEquals(EVERY_POD.length, jobs.reduce((sum, count) => sum + count, 3 * Object.keys(SCENARIOS).length));
 });
