@@ -50,10 +50,8 @@ stages.add("install", "the chart brings up the operator", [], async () => {
 
 stages.add("init", "a new instance gets its database and serves", ["install"], async (note) => {
   await site.client.apply(ConfigMap, addonsConfigMap(site.namespace));
-  const watching = site.phases(INSTANCE);
   await site.create(INSTANCE, { init: { enabled: true, modules: ["base", "contacts"], demo: false }, ...WITH_ADDONS });
-  const { status } = await site.inPhase(INSTANCE, "Running");
-  note({ phases: await watching });
+  const { status } = await site.inPhase(INSTANCE, "Running", { passed: note });
   assertEquals([status?.dbInitialized, status?.ready, status?.readyReplicas], [true, true, 2]);
 });
 
@@ -195,7 +193,7 @@ stages.add("filestore migration", "the files move to another storage class", ["u
   if (!settings.secondStorageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
   await site.change(INSTANCE, "/spec/filestore/storageClass", settings.secondStorageClass);
   await site.inPhase(INSTANCE, "MigratingFilestore");
-  await site.inPhase(INSTANCE, "Running", 600_000);
+  await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
   const name = objectNames.filestore(INSTANCE);
   const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
   assertEquals(spec?.storageClassName, settings.secondStorageClass);
@@ -206,7 +204,7 @@ stages.add("database migration", "the database moves to another PostgreSQL", ["u
   if (!settings.secondPostgres) throw new Error("E2E_POSTGRES2_HOST is not set");
   await site.change(INSTANCE, "/spec/database", { cluster: "second" });
   await site.inPhase(INSTANCE, "MigratingDatabase");
-  const { status } = await site.inPhase(INSTANCE, "Running", 600_000);
+  const { status } = await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
   assertEquals(status?.activeCluster, "second");
   assertEquals(await readContent(await site.login(INSTANCE)), content);
 });

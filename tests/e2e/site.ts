@@ -25,6 +25,7 @@ import { eventually } from "../support/eventually.ts";
 import { startHelm } from "../support/helm.ts";
 import { type Fetch, OdooSession } from "./odoo_session.ts";
 import type { Settings } from "./settings.ts";
+import type { Note } from "./stages.ts";
 
 const OPERATOR_NAMESPACE = "odoo-operator";
 const S3_SECRET = "backup-keys";
@@ -87,29 +88,21 @@ export class Site implements AsyncDisposable {
     });
   }
 
-  /** The instance, as soon as it is in this phase with all of its pods. */
-  async inPhase(name: string, phase: string, timeoutMs = 300_000): Promise<Stored<OdooInstance>> {
+  /** The instance, as soon as it is in this phase; each phase before that is told with the seconds since the call. */
+  async inPhase(name: string, phase: string, options: InPhaseOptions = {}): Promise<Stored<OdooInstance>> {
+    const { timeoutMs = 300_000, passed = () => {} } = options;
+    const startedAt = performance.now();
+    let last: string | undefined;
     return await eventually(`${name} is ${phase}`, async () => {
       const instance = await this.client.get<OdooInstance>(OdooInstanceKind, { namespace: this.namespace, name });
       const { status } = instance;
+      const now = status?.phase ?? undefined;
+      if (now && now !== last) passed({ [now]: Math.round((performance.now() - startedAt) / 100) / 10 });
+      last = now;
       const ready = conditionOf(status?.conditions, "Ready");
-      if (status?.phase !== phase) throw new Error(`it is ${status?.phase} (${ready?.reason}: ${ready?.message})`);
+      if (now !== phase) throw new Error(`it is ${now} (${ready?.reason}: ${ready?.message})`);
       return instance;
     }, { timeoutMs, intervalMs: 200 });
-  }
-
-  /** The phases that an instance goes through until it is running, each with the seconds since the call. */
-  async phases(name: string): Promise<Readonly<Record<string, number>>> {
-    const startedAt = performance.now();
-    const seen: Record<string, number> = {};
-    const watch = { namespace: this.namespace, fieldSelector: `metadata.name=${name}`, timeoutSeconds: 600 };
-    const signal = AbortSignal.timeout(600_000);
-    for await (const { object } of this.client.watch<OdooInstance>(OdooInstanceKind, { ...watch, signal })) {
-      const { phase } = object.status ?? {};
-      if (phase) seen[phase] ??= Math.round((performance.now() - startedAt) / 100) / 10;
-      if (phase === "Running") break;
-    }
-    return seen;
   }
 
   /** Asks for an operation; the CR as soon as it has ended, well or badly. */
@@ -134,17 +127,10 @@ export class Site implements AsyncDisposable {
   async restarted(name: string, { metadata }: KubeObject): Promise<void> {
     await eventually(`the web pods of ${name} are new`, async () => {
       const found = { namespace: this.namespace, name: objectNames.web(name) };
-      const { spec, status, metadata: { generation } } = await this.client.get(Deployment, found);
-      const { replicas = 1, template } = spec ?? {};
-      assertEquals(template?.metadata?.annotations?.[RESTARTED_FOR_ANNOTATION], metadata?.uid);
-      const { observedGeneration, replicas: all, updatedReplicas, availableReplicas } = status ?? {};
-      assertEquals([observedGeneration, all, updatedReplicas, availableReplicas], [
-        generation,
-        replicas,
-        replicas,
-        replicas,
-      ]);
-      return true;
+      const deployment = await this.client.get(Deployment, found);
+      const { annotations } = deployment.spec?.template.metadata ?? {};
+      assertEquals(annotations?.[RESTARTED_FOR_ANNOTATION], metadata?.uid);
+      return isRolledOut(deployment);
     }, { timeoutMs: 180_000, intervalMs: 200 });
   }
 
@@ -265,8 +251,7 @@ export class Site implements AsyncDisposable {
       stringData: { password: crypto.randomUUID() },
     });
     await eventually("the operator is ready", async () => {
-      const { status } = await this.client.get(Deployment, { namespace: OPERATOR_NAMESPACE, name: "odoo-operator" });
-      return (status?.readyReplicas ?? 0) > 0;
+      return isRolledOut(await this.client.get(Deployment, { namespace: OPERATOR_NAMESPACE, name: "odoo-operator" }));
     }, { timeoutMs: 120_000, intervalMs: 200 });
   }
 
@@ -276,6 +261,14 @@ export class Site implements AsyncDisposable {
   }
 }
 
+/** Options of {@linkcode Site.inPhase}. */
+interface InPhaseOptions {
+  /** @default {300_000} */
+  readonly timeoutMs?: number;
+  /** Told of each phase on the way. */
+  readonly passed?: Note;
+}
+
 interface Way {
   readonly http: Deno.HttpClient;
   readonly headers: Readonly<Record<string, string>>;
@@ -283,6 +276,15 @@ interface Way {
 
 function clusterEntry({ host, port, user, password }: Settings["postgres"]): object {
   return { host, port, adminUser: user, adminPassword: password };
+}
+
+/** Throws if there are others than new pods that are ready. */
+function isRolledOut({ spec, status, metadata: { generation } }: Stored<Deployment>): boolean {
+  const { replicas = 1 } = spec ?? {};
+  const { observedGeneration, replicas: all = 0, updatedReplicas = 0, availableReplicas = 0 } = status ?? {};
+  const seen = [observedGeneration, all, updatedReplicas, availableReplicas];
+  assertEquals(seen, [generation, replicas, replicas, replicas]);
+  return true;
 }
 
 async function answers(url: string): Promise<boolean> {
