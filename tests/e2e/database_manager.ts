@@ -1,5 +1,4 @@
 /** An Odoo of its own, without the operator, with its database manager open: does that take our backups? */
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { literalEnv, Pod, restrictedContainer, restrictedPod } from "../../src/kit/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Fetch } from "./odoo_session.ts";
@@ -71,17 +70,4 @@ export async function startDatabaseManager(site: Site): Promise<DatabaseManager>
       await runScript(site, { name: "drop-role", script, env: { ...admin, ROLE: role } });
     },
   };
-}
-
-/** An object of the bucket, by its key in this run. */
-export async function download(site: Site, objectKey: string): Promise<Uint8Array<ArrayBuffer>> {
-  const { endpoint, region, bucket, accessKey: accessKeyId, secretKey: secretAccessKey } = site.settings.s3;
-  const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
-  try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: site.key(objectKey) }));
-    if (!Body) throw new Error(`${objectKey} has no content`);
-    return new Uint8Array(await Body.transformToByteArray());
-  } finally {
-    s3.destroy();
-  }
 }

@@ -13,9 +13,10 @@ import {
   OdooStagingRefreshJobKind,
   OdooUpgradeJobKind,
 } from "../../src/odoo/shell/kinds.ts";
+import { download } from "./bucket.ts";
 import { addonsConfigMap, BROKEN_MODULE, GOOD_MODULE, WITH_ADDONS } from "./addons.ts";
 import { type Content, makeContent, readContent } from "./content.ts";
-import { download, startDatabaseManager } from "./database_manager.ts";
+import { startDatabaseManager } from "./database_manager.ts";
 import { OdooSession } from "./odoo_session.ts";
 import { type ProbeCounts, startProbe } from "./probe.ts";
 import { readSettings } from "./settings.ts";
@@ -101,7 +102,7 @@ for (const format of ["zip", "dump", "sql"] as const) {
 
 stages.add("database manager", "Odoo's own database manager takes the backup", ["backup zip"], async () => {
   await using manager = await startDatabaseManager(site);
-  await manager.restore(await download(site, "nightly.zip"));
+  await manager.restore(await download(settings.s3, site.key("nightly.zip")));
   const odoo = await OdooSession.login(manager.fetch, await site.secret(objectNames.adminSecret(INSTANCE), "password"));
   assert(odoo, "the restored database does not know the administrator");
   assertEquals(await readContent(odoo), content);

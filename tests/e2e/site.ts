@@ -23,6 +23,7 @@ import { objectNames, RESTARTED_FOR_ANNOTATION } from "../../src/odoo/model/name
 import { OdooInstanceKind, REQUEST_KINDS } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHelm } from "../support/helm.ts";
+import { removeObjects } from "./bucket.ts";
 import { type Fetch, OdooSession } from "./odoo_session.ts";
 import type { Settings } from "./settings.ts";
 import type { Note } from "./stages.ts";
@@ -247,6 +248,7 @@ export class Site implements AsyncDisposable {
     for (const { metadata } of items) await this.client.delete(OdooInstanceKind, metadata);
     for (const { metadata } of items) await this.gone(OdooInstanceKind, metadata.name);
     await this.client.delete(Namespace, { name: namespace });
+    await removeObjects(this.settings.s3, this.key(""));
   }
 
   async #install(): Promise<void> {
