@@ -8,6 +8,7 @@ import { describeUnfinished, unfinishedDatabase } from "../model/adoption.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { endingProblem } from "../model/ending_pods.ts";
+import { firstSourceProblem } from "../model/refresh_source.ts";
 import { podProblem } from "../model/pods.ts";
 import { bringsData, requestKind } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
@@ -78,7 +79,7 @@ function particular(world: World, phase: Phase): Explanation | undefined {
       return standingProblem(world) ?? clusterChange(world) ??
         (phase === "Provisioning" ? unreachable(world) : undefined) ?? databaseMissing(world) ??
         filestoreProblem(world) ??
-        (phase === "Uninitialized" ? unfinished(world) : undefined) ??
+        (phase === "Uninitialized" ? unfinished(world) ?? firstSourceProblem(world) : undefined) ??
         waitingProblem(world, phase);
   }
 }

@@ -12,6 +12,7 @@ import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model
 import { servesBesideCopy } from "../model/copy_steps.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { phaseNotification } from "../model/notification.ts";
+import { waitsForSource } from "../model/refresh_source.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
@@ -46,6 +47,9 @@ import { SETTLED, type Transition, TRANSITIONS } from "./transitions.ts";
 /** Field manager of all that the operator writes; upstream's, so that its objects are taken over. */
 export const FIELD_MANAGER = "odoo-operator";
 
+/** How often one looks whether another instance can be copied. */
+const SOURCE_LOOK_MS = 10_000;
+
 /** What to do now. */
 export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
@@ -62,9 +66,9 @@ export function decide(world: World): Plan {
   const row: PhaseRow = PHASES[world.phase];
   const transition = transitionOf(world);
   const phase = nextPhase(world);
-  const due = nextDueTime(world);
+  const requeueAfterMs = nextLook(world);
   return {
-    ...(due === undefined ? {} : { requeueAfterMs: due - world.now }),
+    ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
@@ -87,6 +91,13 @@ export function decide(world: World): Plan {
       ...planHistory(world),
     ]),
   };
+}
+
+/** When to decide again though nothing brings us here. */
+function nextLook(world: World): number | undefined {
+  const due = nextDueTime(world);
+  const looks = [...(due === undefined ? [] : [due - world.now]), ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : [])];
+  return looks.length ? Math.min(...looks) : undefined;
 }
 
 /** The row that leads out of the committed phase, if one holds. */

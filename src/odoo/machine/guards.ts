@@ -21,6 +21,7 @@ export const guards = {
   upgradeRequested: (world) => isNext(world, "OdooUpgradeJob"),
   backupRequested: (world) => isNext(world, "OdooBackupJob"),
   restoreRequested: (world) => isNext(world, "OdooRestoreJob"),
+  refreshRequested: (world) => isNext(world, "OdooStagingRefreshJob"),
   operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
   operationFailed: (world) => operationOutcome(world).state === "failed",
   /** There was nothing before it, and there is nothing now. */

@@ -2,7 +2,7 @@
 import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
-import { planInitRequest } from "../states/initializing.ts";
+import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
 import { planCopying } from "../states/copying.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
 import { planStuckMounts } from "../states/stuck_mounts.ts";
@@ -32,7 +32,7 @@ export const PHASES = {
     cron: "zero",
     progressing: false,
     message: "Waiting for a job that fills the database: create an OdooInitJob, or set spec.init.enabled",
-    plan: planInitRequest,
+    plan: planDataRequest,
   },
   Initializing: {
     web: "zero",
@@ -46,6 +46,7 @@ export const PHASES = {
     cron: "zero",
     progressing: false,
     message: "The instance has no data: create a new OdooInitJob or OdooRestoreJob to try again",
+    plan: planRefreshRetry,
   },
   Starting: {
     web: "spec",
@@ -119,7 +120,6 @@ function planCopy(world: World): readonly Effect[] {
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
 export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
-  "CloningFromSource",
   "MigratingFilestore",
   "FinalizingFilestoreMigration",
   "MigratingDatabase",

@@ -22,6 +22,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Uninitialized", when: "dbInitialized", to: "Starting" },
   { from: "Uninitialized", when: "initRequested", to: "Initializing" },
   { from: "Uninitialized", when: "restoreRequested", to: "Restoring" },
+  { from: "Uninitialized", when: "refreshRequested", to: "CloningFromSource" },
 
   { from: "Initializing", when: "operationSucceeded", to: "Starting" },
   { from: "Initializing", when: "operationFailed", to: "InitFailed" },
@@ -29,11 +30,13 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "InitFailed", when: "initRequested", to: "Initializing" },
   { from: "InitFailed", when: "restoreRequested", to: "Restoring" },
+  { from: "InitFailed", when: "refreshRequested", to: "CloningFromSource" },
 
   { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
   { from: "Starting", when: "backupRequested", to: "BackingUp" },
   { from: "Starting", when: "restoreRequested", to: "Restoring" },
+  { from: "Starting", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
@@ -41,6 +44,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Running", when: "upgradeRequested", to: "Upgrading" },
   { from: "Running", when: "backupRequested", to: "BackingUp" },
   { from: "Running", when: "restoreRequested", to: "Restoring" },
+  { from: "Running", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
@@ -49,6 +53,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
   { from: "Degraded", when: "backupRequested", to: "BackingUp" },
   { from: "Degraded", when: "restoreRequested", to: "Restoring" },
+  { from: "Degraded", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
@@ -57,6 +62,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
   { from: "Stopped", when: "backupRequested", to: "BackingUp" },
   { from: "Stopped", when: "restoreRequested", to: "Restoring" },
+  { from: "Stopped", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
@@ -72,6 +78,12 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Restoring", when: "operationSucceeded", to: "settled" },
   { from: "Restoring", when: "operationFailed", to: "settled" },
   { from: "Restoring", when: "operationAbandoned", to: "settled" },
+
+  { from: "CloningFromSource", when: "failedWithoutData", to: "InitFailed" },
+  { from: "CloningFromSource", when: "cancelledWithoutData", to: "Uninitialized" },
+  { from: "CloningFromSource", when: "operationSucceeded", to: "settled" },
+  { from: "CloningFromSource", when: "operationFailed", to: "settled" },
+  { from: "CloningFromSource", when: "operationAbandoned", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

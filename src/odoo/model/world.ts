@@ -96,6 +96,10 @@ export interface Observed {
   readonly disruptionBudget?: Stored<PodDisruptionBudget>;
   /** Job CRs that name this instance, oldest first. */
   readonly requests: readonly Stored<JobRequest>[];
+  /** By name: the instances that those requests copy, as far as they exist and make sense. */
+  readonly sources?: ReadonlyMap<string, SourceInstance>;
+  /** Refreshes of other instances that copy this one. */
+  readonly copiedBy?: readonly Stored<JobRequest>[];
   /** batch/v1 Jobs of this instance. */
   readonly jobs: readonly Stored<Job>[];
   /** How each of them stands, by name. */
@@ -110,6 +114,16 @@ export interface Observed {
   readonly podTroubles?: PodTroubles;
   /** Found by the same look. */
   readonly stuckPods?: readonly StuckPod[];
+}
+
+/** Another instance of the namespace, whose data is copied. */
+export interface SourceInstance {
+  readonly instance: Stored<OdooInstance>;
+  readonly resolved: Resolved;
+  /** Where its database is. */
+  readonly cluster: ChosenCluster;
+  readonly hasFiles: boolean;
+  readonly hasUserSecret: boolean;
 }
 
 /** Where the database is to be. */

@@ -10,7 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { BACKUPS, INITS, OPERATION, RESTORES, UPGRADES } from "./worlds.ts";
+import { BACKUPS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -33,6 +33,10 @@ function backup(name: keyof typeof BACKUPS): WorldOverrides {
 function restore(name: keyof typeof RESTORES): WorldOverrides {
   const { operation, observed = { requests: [] } } = RESTORES[name] ?? {};
   return { observed, status: operation ? { operation } : {} };
+}
+
+function refresh(name: keyof typeof REFRESHES): WorldOverrides {
+  return { observed: REFRESHES[name]?.observed ?? {} };
 }
 
 function untouched(overrides: WorldOverrides): WorldOverrides {
@@ -142,8 +146,19 @@ const CASES = {
     fails: [
       {},
       restore("somebody asks for a restore from nowhere"),
+      refresh("the instance is being copied, and a restore is asked for"),
       { ...restore("somebody asks for a restore"), ...DOWN },
       { ...restore("somebody asks for a restore"), defaults: { operatorImage: undefined } },
+    ],
+  },
+  refreshRequested: {
+    holds: [refresh("somebody asks for a refresh"), untouched(refresh("somebody asks for a refresh"))],
+    fails: [
+      {},
+      refresh("somebody asks for a refresh of nothing"),
+      refresh("its source is being restored"),
+      { ...refresh("somebody asks for a refresh"), ...DOWN },
+      { ...refresh("somebody asks for a refresh"), instance: { spec: { environment: "Production" } } },
     ],
   },
   failedWithoutData: {
