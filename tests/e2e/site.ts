@@ -23,6 +23,7 @@ import { objectNames, RESTARTED_FOR_ANNOTATION } from "../../src/odoo/model/name
 import { OdooInstanceKind, REQUEST_KINDS } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHelm } from "../support/helm.ts";
+import { removeObjects } from "./bucket.ts";
 import { type Fetch, OdooSession } from "./odoo_session.ts";
 import type { Settings } from "./settings.ts";
 import type { Note } from "./stages.ts";
@@ -137,8 +138,18 @@ export class Site implements AsyncDisposable {
   /** Where a backup of this name goes to, or comes from. */
   location(objectKey: string): Readonly<Record<string, unknown>> {
     const { endpoint, region, bucket } = this.settings.s3;
-    const key = `${this.namespace}/${objectKey}`;
-    return { endpoint, region, bucket, objectKey: key, s3CredentialsSecretRef: { name: S3_SECRET } };
+    return {
+      endpoint,
+      region,
+      bucket,
+      objectKey: this.key(objectKey),
+      s3CredentialsSecretRef: { name: S3_SECRET },
+    };
+  }
+
+  /** The whole key of an object of this run. */
+  key(objectKey: string): string {
+    return `${this.namespace}/${objectKey}`;
   }
 
   /** A value of a Secret in the namespace. */
@@ -153,10 +164,27 @@ export class Site implements AsyncDisposable {
   async web(name: string): Promise<Fetch> {
     const { spec } = await this.client.get(Service, { namespace: this.namespace, name: objectNames.service(name) });
     const port = spec?.ports?.[0]?.port;
-    const direct = `http://${spec?.clusterIP}:${port}`;
-    if (await answers(`${direct}/web/health`)) return (path, init) => fetch(direct + path, init);
-    const proxy = `/api/v1/namespaces/${this.namespace}/services/http:${objectNames.service(name)}:${port}/proxy`;
-    return (path, init) => this.#fetch(proxy + path, init);
+    const proxy = `services/http:${objectNames.service(name)}:${port}/proxy`;
+    return await this.#reach(`http://${spec?.clusterIP}:${port}`, proxy);
+  }
+
+  /** Reaches a pod in the same way. */
+  async podFetch(name: string, port: number): Promise<Fetch> {
+    const { status } = await this.client.get(Pod, { namespace: this.namespace, name });
+    if (!status?.podIP) throw new Error(`Pod ${name} is ${status?.phase} and has no address`);
+    return await this.#reach(`http://${status.podIP}:${port}`, `pods/http:${name}:${port}/proxy`);
+  }
+
+  /** What a pod has printed. */
+  async log(name: string): Promise<string> {
+    return await (await this.#fetch(`/api/v1/namespaces/${this.namespace}/pods/${name}/log`)).text();
+  }
+
+  /** A path of the API server that no kind has. */
+  async raw(path: string): Promise<unknown> {
+    const response = await this.#fetch(path);
+    if (!response.ok) throw new Error(`Cannot read ${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
   }
 
   /** A session of the administrator; `passwordOf` names the instance whose password it is. */
@@ -220,6 +248,7 @@ export class Site implements AsyncDisposable {
     for (const { metadata } of items) await this.client.delete(OdooInstanceKind, metadata);
     for (const { metadata } of items) await this.gone(OdooInstanceKind, metadata.name);
     await this.client.delete(Namespace, { name: namespace });
+    await removeObjects(this.settings.s3, this.key(""));
   }
 
   async #install(): Promise<void> {
@@ -253,6 +282,11 @@ export class Site implements AsyncDisposable {
     await eventually("the operator is ready", async () => {
       return isRolledOut(await this.client.get(Deployment, { namespace: OPERATOR_NAMESPACE, name: "odoo-operator" }));
     }, { timeoutMs: 120_000, intervalMs: 200 });
+  }
+
+  async #reach(direct: string, proxy: string): Promise<Fetch> {
+    if (await answers(`${direct}/web/health`)) return (path, init) => fetch(direct + path, init);
+    return (path, init) => this.#fetch(`/api/v1/namespaces/${this.namespace}/${proxy}${path}`, init);
   }
 
   async #fetch(path: string, init: RequestInit = {}): Promise<Response> {
