@@ -291,6 +291,7 @@ export interface WorldOverrides {
   readonly defaults?: Overrides<Defaults>;
   /** @default the cluster of `status.activeCluster`, with role and database */
   readonly cluster?: ChosenCluster;
+  readonly otherClusters?: ReadonlyMap<string, ChosenCluster>;
   /** @default "keep" */
   readonly adoptedInstances?: World["adoptedInstances"];
   /** @default {10} */
@@ -319,6 +320,7 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     adoptedInstances: overrides.adoptedInstances ?? "keep",
     jobHistoryLimit: overrides.jobHistoryLimit ?? 10,
     cluster,
+    ...(overrides.otherClusters ? { otherClusters: overrides.otherClusters } : {}),
     now,
     observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as
       & Partial<Observed>

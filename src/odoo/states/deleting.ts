@@ -14,7 +14,7 @@ import {
   roleName,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import type { World } from "../model/world.ts";
+import type { ChosenCluster, World } from "../model/world.ts";
 
 /** The finalizers that wait for this, ours last. */
 const DELETION_FINALIZERS: readonly string[] = [LEGACY_FINALIZER, INSTANCE_FINALIZER];
@@ -83,13 +83,20 @@ export function deletionObstacle(
       message: `Cannot drop database and role: ${cluster.facts.message}. ${wayOut}`,
     };
   }
-  if (cluster.address.name !== active) {
+  const [other, far] = [...otherClusters(world)].find(([, { facts }]) => facts && !facts.known) ?? [];
+  if (other !== undefined && far?.facts && !far.facts.known) {
     return {
-      reason: "ClusterChangeNotSupported",
-      message: `Cannot drop database and role: they are on cluster '${active}'. ${wayOut}`,
+      reason: far.facts.reason,
+      message: `Cannot drop what a migration left on cluster '${other}': ${far.facts.message}. ${wayOut}`,
     };
   }
   return undefined;
+}
+
+/** Clusters that hold something of a migration; those that nobody lists any more are given up. */
+function otherClusters({ status, otherClusters }: World): ReadonlyMap<string, ChosenCluster> {
+  const names = [status.migrationPreviousCluster, status.migrationTargetCluster];
+  return new Map([...otherClusters ?? []].filter(([name]) => names.includes(name)));
 }
 
 /** Whether role, database, volume and Secrets outlive the instance. */
@@ -129,8 +136,13 @@ function planRetention({ instance, observed, status }: World): Effect[] {
 }
 
 function planDrops(world: World): Effect[] {
-  const { cluster, instance } = world;
-  if (!clusterInUse(world) || !cluster.address || !cluster.facts.known) return [];
+  if (!clusterInUse(world)) return [];
+  const others = [...otherClusters(world).values()];
+  return [world.cluster, ...others].flatMap((cluster) => planDropsOn(cluster, world));
+}
+
+function planDropsOn(cluster: ChosenCluster, { instance }: World): Effect[] {
+  if (!cluster.address || !cluster.facts.known) return [];
   const { name, namespace = "", uid } = instance.metadata;
   const role = roleName({ name, namespace });
   const { facts, address } = cluster;

@@ -162,12 +162,18 @@ interface Remainder {
 /** What has moved is confirmed when it serves; what failed was never any good. */
 function remainders(world: World): Remainder[] {
   const { phase, status } = world;
-  const previous = phase === "Running" ? reachable(world, status.migrationPreviousCluster) : undefined;
+  const previous = phase === "Running" && seesDatabase(world)
+    ? reachable(world, status.migrationPreviousCluster)
+    : undefined;
   const target = reachable(world, status.migrationTargetCluster);
   return [
     ...(previous ? [{ cluster: previous, after: "move" } as const] : []),
     ...(target ? [{ cluster: target, after: "failure" } as const] : []),
   ];
+}
+
+function seesDatabase({ cluster, resolved }: World): boolean {
+  return cluster.facts?.known === true && !!resolved && cluster.facts.databases.has(resolved.databaseName);
 }
 
 /** Clusters of which nothing has to be remembered any more: they are clean, or nobody knows them. */

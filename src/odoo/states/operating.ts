@@ -192,9 +192,15 @@ export function planReleases(world: World): Effect[] {
     const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
     const cr = requests.find(({ metadata }) => metadata.uid === owner?.uid);
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
-    const isAwaited = !cr && job.metadata.name === world.status.operation?.jobName;
+    const isNamed = job.metadata.name === world.status.operation?.jobName && !job.metadata.deletionTimestamp;
+    const isAwaited = isNamed && isWithoutRequest(world.status.operation);
     return held && !isAwaited && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
+}
+
+/** Operations whose outcome is nobody's but the instance's. */
+function isWithoutRequest(operation: OperationStatus | undefined): boolean {
+  return operation?.kind === "OdooInstance" || copyStep(operation) === "return";
 }
 
 /** The password that Odoo's first user gets instead of the one that all the world knows. */

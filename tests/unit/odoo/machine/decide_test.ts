@@ -336,10 +336,6 @@ const READY: Readonly<Record<string, { readonly given: WorldOverrides; readonly 
     given: { cluster: { address: anAddress(), facts: { ...ownedFacts(), databases: new Map() } } },
     want: ["False", "DatabaseMissing"],
   },
-  "it names another cluster than the one that holds its data": {
-    given: { cluster: { address: anAddress({ name: "other" }), facts: emptyFacts() } },
-    want: ["False", "ClusterChangeNotSupported"],
-  },
   "only some pods serve": {
     given: { instance: { spec: { replicas: 2 } } },
     want: ["False", "Degraded"],

@@ -125,9 +125,12 @@ const OBSTACLES: Readonly<Record<string, { readonly given: WorldOverrides; reado
     given: { cluster: { problem: { reason: "ClusterNotFound", message: "no such cluster" } } },
     want: "ClusterNotFound",
   },
-  "the data is on another cluster than the one in sight": {
-    given: { cluster: { address: anAddress({ name: "other" }), facts: emptyFacts() } },
-    want: "ClusterChangeNotSupported",
+  "a migration has left something on a cluster that does not answer": {
+    given: {
+      status: { migrationPreviousCluster: "old" },
+      otherClusters: new Map([["old", { address: anAddress({ name: "old" }), facts: unknownFacts() }]]),
+    },
+    want: "DatabaseUnreachable",
   },
 };
 

@@ -57,13 +57,26 @@ const LAWS: Readonly<Record<string, Law>> = {
   },
   "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
   "names the phase that the table names": (world, plan) => phaseAfter(plan) === nextPhase(world),
-  "drops nothing from PostgreSQL": (_world, plan) => !plan.effects.some(isDrop),
+  "drops nothing from the cluster that holds the data": ({ status }, plan) =>
+    plan.effects.every((effect) => !isDrop(effect) || clusterOf(effect) !== status.activeCluster),
+  "drops a database that has moved only while the instance serves where it is now": (world, plan) =>
+    plan.effects.every((effect) =>
+      !isDrop(effect) || clusterOf(effect) !== world.status.migrationPreviousCluster ||
+      world.phase === "Running" && world.cluster.facts?.known === true && !isSurelyMissing(world)
+    ),
   "deletes no child while the way in stays the same": (_world, plan) =>
-    !plan.effects.some(({ type }) => type === "deleteChild"),
-  "writes no SQL to a cluster of which nothing is known": ({ cluster }, plan) =>
-    cluster.facts?.known === true || !plan.effects.some(isSql),
-  "touches no cluster but the one in the status": ({ status, cluster }, plan) =>
-    (cluster.address !== undefined && cluster.address.name === status.activeCluster) || !plan.effects.some(isSql),
+    plan.effects.every((effect) => effect.type !== "deleteChild" || effect.object.kind === "Job"),
+  "writes no SQL to a cluster of which nothing is known": ({ cluster, otherClusters }, plan) =>
+    plan.effects.every((effect) => {
+      const name = clusterOf(effect) ?? "";
+      const { facts } = cluster.address?.name === name ? cluster : otherClusters?.get(name) ?? {};
+      return !isSql(effect) || facts?.known === true;
+    }),
+  "touches no cluster but those in the status": ({ status }, plan) =>
+    plan.effects.every((effect) =>
+      !isSql(effect) ||
+      [status.activeCluster, status.migrationPreviousCluster, status.migrationTargetCluster].includes(clusterOf(effect))
+    ),
   "gives read access to a database that is there and initialised, and to no other": (world, plan) =>
     !plan.effects.some(({ type }) => type === "ensureReadOnlyRole") ||
     world.status.dbInitialized === true && !isSurelyMissing(world),
@@ -99,7 +112,8 @@ const LAWS: Readonly<Record<string, Law>> = {
   "lets a copy take the data's place only when it is prepared and all pods are gone": (world, plan) =>
     !plan.effects.some(({ type }) => type === "swapDatabase") ||
     world.status.operation?.stage === "swap" && !isEnding(world) &&
-      requestOf(world, world.status.operation) !== undefined,
+      requestOf(world, world.status.operation) !== undefined ||
+    world.phase === "MigratingDatabase" && nextPhase(world) === "FinalizingDatabaseMigration",
   "serves nothing while a copy takes the data's place, or gives it back": (world, plan) =>
     !isSwapping(world) || !isCopying(world.phase) || plan.effects.every((effect) => !replicasOf(effect)),
   "completes a restore only with the swap, or behind it": (world, plan) => {
@@ -117,7 +131,8 @@ const LAWS: Readonly<Record<string, Law>> = {
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
     if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;
     const operation = statusOf(plan)?.operation;
-    return !!operation?.jobName && !!requestOf(world, operation) && !plan.effects.some(isJob);
+    const isAsked = isMigrating(phaseAfter(plan)) || operation && requestOf(world, operation);
+    return !!operation?.jobName && !!isAsked && !plan.effects.some(isJob);
   },
   "creates a Job in the phase of its operation only, and never once it was seen": (world, plan) =>
     plan.effects.filter(isJob).every((effect) => {
@@ -125,7 +140,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       const cr = operation && requestOf(world, operation);
       const again = operation?.stage === "move" || operation?.stage === "return"; // to the same end however often
       return isOperating(world.phase) && nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0 &&
-        (again || cr !== undefined && jobNameOf(cr) !== operation?.jobName);
+        (again || isMigrating(world.phase) || cr !== undefined && jobNameOf(cr) !== operation?.jobName);
     }),
   "says in the CR, if it is there, which Job it creates, in the same plan or before": (world, plan) => {
     const { operation } = world.status;
@@ -138,7 +153,7 @@ const LAWS: Readonly<Record<string, Law>> = {
   "closes the CR in the plan that leaves the operation": (world, plan) => {
     const { operation } = world.status;
     const cr = operation && requestOf(world, operation);
-    if (!cr || !isOperating(world.phase) || phaseAfter(plan) === world.phase) return true;
+    if (!cr || isMigrating(world.phase) || !isOperating(world.phase) || phaseAfter(plan) === world.phase) return true;
     const last = plan.effects.findLast((effect) => effect.type === "jobStatus" && effect.cr === cr);
     return /^(Completed|Failed)$/.test((last?.type === "jobStatus" ? last.status : cr.status)?.phase ?? "");
   },
@@ -199,7 +214,7 @@ function makesLiveDatabase({ resolved }: World, plan: Plan): boolean {
 }
 
 function isOperating(phase: Phase | null | undefined): boolean {
-  return Object.values(REQUESTS).some((traits) => traits.phase === phase);
+  return isMigrating(phase) || Object.values(REQUESTS).some((traits) => traits.phase === phase);
 }
 
 /** What the walk has seen. */
@@ -314,6 +329,14 @@ function isDrop({ type }: Effect): boolean {
 
 function isSql(effect: Effect): boolean {
   return isDrop(effect) || /^(ensure(Role|Database|ReadOnlyRole)|(un)?swapDatabase)$/.test(effect.type);
+}
+
+function clusterOf(effect: Effect): string | undefined {
+  return "cluster" in effect ? effect.cluster : undefined;
+}
+
+function isMigrating(phase: Phase | null | undefined): boolean {
+  return phase === "MigratingDatabase" || phase === "FinalizingDatabaseMigration";
 }
 
 function isJob(effect: Effect): boolean {

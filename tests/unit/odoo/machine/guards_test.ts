@@ -10,7 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { BACKUPS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
+import { BACKUPS, INITS, MIGRATIONS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -37,6 +37,10 @@ function restore(name: keyof typeof RESTORES): WorldOverrides {
 
 function refresh(name: keyof typeof REFRESHES): WorldOverrides {
   return { observed: REFRESHES[name]?.observed ?? {} };
+}
+
+function migration(name: keyof typeof MIGRATIONS): WorldOverrides {
+  return MIGRATIONS[name] ?? {};
 }
 
 function untouched(overrides: WorldOverrides): WorldOverrides {
@@ -172,6 +176,29 @@ const CASES = {
   operationAbandoned: {
     holds: [init("its CR is gone", true), init("somebody asks", false)],
     fails: [init("its CR is gone, its Job works", true), init("its Job is not created", true)],
+  },
+  databaseMigrationRequested: {
+    holds: [migration("is asked for")],
+    fails: [
+      {},
+      migration("is asked for to nowhere"),
+      migration("is asked for, and the other cluster does not answer"),
+      migration("is asked for, and there is a database of its name"),
+      migration("is asked for again though it has failed"),
+      untouched(migration("is asked for")),
+    ],
+  },
+  databaseCopied: {
+    holds: [migration("has copied the database")],
+    fails: [migration("is asked for"), migration("copies the database"), migration("could not copy the database")],
+  },
+  databaseMigrationFailed: {
+    holds: [migration("could not copy the database"), migration("has lost its Job")],
+    fails: [migration("copies the database"), migration("has copied the database"), {}],
+  },
+  databaseMigrationOver: {
+    holds: [{}, migration("is withdrawn")],
+    fails: [migration("is withdrawn while it copies"), migration("copies the database")],
   },
   wantsZero: { holds: [pods(0, 0), pods(2, 0)], fails: [pods(0), UNRESOLVED] },
   wantsSome: { holds: [pods(0), pods(2)], fails: [pods(2, 0), UNRESOLVED] },

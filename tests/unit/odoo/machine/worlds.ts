@@ -1,6 +1,7 @@
 /** Every world that the machine can tell apart, as the product of what may be so: the ground of the exhaustive tests. */
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { PHASES } from "../../../../src/odoo/machine/phases.ts";
+import type { ClusterFacts } from "../../../../src/odoo/model/database.ts";
 import type { ChosenCluster, JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
 import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { copyNames, databaseName, operationJobName, roleName, stepJobName } from "../../../../src/odoo/model/names.ts";
@@ -25,6 +26,7 @@ import {
   RESTORE_JOB_UID,
   unknownFacts,
   UPGRADE_JOB_UID,
+  type WorldOverrides,
 } from "../../../support/builders.ts";
 
 export const ALL_PHASES = Object.keys(PHASES) as Phase[];
@@ -282,6 +284,79 @@ export const REFRESHES: Readonly<Record<string, Init>> = {
   "its source has refused": refreshing("database", { state: "failed", message: "password authentication failed" }),
 };
 
+const TO_OTHER = { spec: { database: { cluster: "other" } } } as const;
+const MIGRATION_JOB = "shop-0b8f1f5e-migrate-database";
+const MIGRATION: OperationStatus = {
+  kind: "OdooInstance",
+  name: "shop",
+  uid: INSTANCE_UID,
+  stage: "migrate-database",
+  attempt: 1,
+  jobName: MIGRATION_JOB,
+};
+const MIGRATING = {
+  operation: MIGRATION,
+  migrationPreviousCluster: "main",
+  migrationTargetCluster: "other",
+  dbMigrationJobName: MIGRATION_JOB,
+} as const;
+
+function otherCluster(facts: ClusterFacts = emptyFacts()) {
+  return new Map([["other", { address: anAddress({ name: "other", host: "pg2.example.com" }), facts }]]);
+}
+
+function migrating(state?: JobState): WorldOverrides {
+  const job = state ? oneJob(aBatchJob(MIGRATION_JOB), state) : {};
+  return {
+    instance: TO_OTHER,
+    otherClusters: otherCluster(ownedFacts()),
+    status: MIGRATING,
+    observed: { endingPods: [], ...job },
+  };
+}
+
+/** Moves of the database to cluster `other`. */
+export const MIGRATIONS: Readonly<Record<string, WorldOverrides>> = {
+  "is asked for": { instance: TO_OTHER, otherClusters: otherCluster() },
+  "is asked for to nowhere": {
+    instance: TO_OTHER,
+    otherClusters: new Map([["other", { problem: { reason: "ClusterNotFound", message: "no such cluster" } }]]),
+  },
+  "is asked for, and the other cluster does not answer": {
+    instance: TO_OTHER,
+    otherClusters: otherCluster(unknownFacts()),
+  },
+  "is asked for, and there is a database of its name": {
+    instance: TO_OTHER,
+    otherClusters: otherCluster(ownedFacts()),
+  },
+  "is asked for again though it has failed": {
+    instance: TO_OTHER,
+    otherClusters: otherCluster(),
+    status: {
+      conditions: [{
+        type: "DatabaseMigrated",
+        status: "False",
+        reason: "RowCountsDiffer",
+        message: "rows are missing",
+        observedGeneration: 1,
+        lastTransitionTime: "",
+      }],
+    },
+  },
+  "is to begin with the copy": { ...migrating(), status: { ...MIGRATING, dbMigrationJobName: null } },
+  "copies the database": migrating({ state: "active" }),
+  "has copied the database": migrating({ state: "succeeded", message: '{"ok": true}' }),
+  "could not copy the database": migrating({ state: "failed", message: "rows are missing" }),
+  "has lost its Job": migrating(),
+  "is withdrawn": { ...migrating(), instance: {} },
+  "is withdrawn while it copies": { ...migrating({ state: "active" }), instance: {} },
+  "has left its former database": {
+    otherClusters: new Map([["former", { address: anAddress({ name: "former" }), facts: ownedFacts() }]]),
+    status: { migrationPreviousCluster: "former" },
+  },
+};
+
 const NOTHING: Partial<Record<keyof Observed, undefined>> = {
   userSecret: undefined,
   configSecret: undefined,
@@ -292,7 +367,6 @@ const NOTHING: Partial<Record<keyof Observed, undefined>> = {
 const FOUNDATIONS = [
   { present: {}, activeCluster: "main" },
   { present: NOTHING, activeCluster: "main" },
-  { present: {}, activeCluster: "other" },
   { present: NOTHING, activeCluster: undefined },
 ];
 
@@ -301,6 +375,7 @@ const jobHistoryLimit = 1;
 
 /** Calls `visit` with every world of living instances. */
 export function forEachWorld(visit: (world: World) => void): void {
+  forEachMigration(visit);
   for (const phase of ALL_PHASES) {
     for (const cluster of Object.values(CLUSTERS)) {
       for (const instance of Object.values(WISHES)) {
@@ -321,6 +396,21 @@ export function forEachWorld(visit: (world: World) => void): void {
                 visit(aWorld({ phase, cluster, instance, status, jobHistoryLimit, observed: seen }));
               }
             }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Those in which something has to do with another cluster. */
+function forEachMigration(visit: (world: World) => void): void {
+  for (const phase of ALL_PHASES) {
+    for (const cluster of Object.values(CLUSTERS)) {
+      for (const web of Object.values(WEBS)) {
+        for (const overrides of Object.values(MIGRATIONS)) {
+          for (const requests of [[], [UPGRADE]]) {
+            visit(aWorld({ phase, cluster, ...overrides, observed: { web, requests, ...overrides.observed } }));
           }
         }
       }
