@@ -57,7 +57,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
 
 /** Operations that leave the pods as they are, for now at least. */
 function servesBeside(world: World, phase: Phase): boolean {
-  if (phase === "BackingUp") return true;
+  if (phase === "BackingUp" || phase === "MigratingFilestore") return true;
   return (phase === "Restoring" || phase === "CloningFromSource") && servesBesideCopy(world);
 }
 
@@ -91,6 +91,7 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
     case "BackingUp":
     case "Restoring":
     case "CloningFromSource":
+    case "FinalizingFilestoreMigration":
       return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");

@@ -11,6 +11,7 @@ import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
+import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
@@ -30,6 +31,7 @@ import {
 import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
+import { planFormerFilestores } from "../states/filestore_migration.ts";
 import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planHistory } from "../states/history.ts";
@@ -62,9 +64,9 @@ export function decide(world: World): Plan {
   const row: PhaseRow = PHASES[world.phase];
   const transition = transitionOf(world);
   const phase = nextPhase(world);
-  const due = nextDueTime(world);
+  const due = Math.min(nextDueTime(world) ?? Infinity, migrationDueTime(world) ?? Infinity);
   return {
-    ...(due === undefined ? {} : { requeueAfterMs: due - world.now }),
+    ...(due < Infinity ? { requeueAfterMs: Math.max(due - world.now, 0) } : {}),
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
@@ -83,7 +85,7 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
-      ...(transition ? [] : planLeftovers(world)),
+      ...(transition ? [] : [...planLeftovers(world), ...planFormerFilestores(world)]),
       ...planHistory(world),
     ]),
   };
@@ -171,7 +173,7 @@ function scaled(
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
   const host = instance.spec.ingress.hosts[0];
-  const { operation: _, ...kept } = status;
+  const { operation: _, filestore: __, ...kept } = status;
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
   return {
@@ -188,6 +190,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
+    ...filestoreFields(world, phase),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
@@ -213,6 +216,8 @@ function hasData(world: World, phase: Phase): boolean {
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
   if (phase === world.phase) return advanced(world);
+  const migration = filestoreOperation(world, phase);
+  if (migration) return migration;
   const cr = nextRequest(world);
   if (!cr || REQUESTS[requestKind(cr)].phase !== phase) return undefined;
   const step = firstCopyStep(cr);

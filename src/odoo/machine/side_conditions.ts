@@ -5,6 +5,7 @@ import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import { odooVersion, postgresProblem } from "../model/version_profile.ts";
 import type { World } from "../model/world.ts";
+import { filestoreMigrated } from "./filestore_condition.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 
@@ -18,6 +19,7 @@ export function sideConditions(world: World): SideCondition[] {
     podsWork(world),
     adopted(world),
     postgresSupported(world),
+    filestoreMigrated(world),
   ].filter((condition) => condition !== undefined);
 }
 

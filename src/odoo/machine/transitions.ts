@@ -34,6 +34,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
   { from: "Starting", when: "backupRequested", to: "BackingUp" },
   { from: "Starting", when: "restoreRequested", to: "Restoring" },
+  { from: "Starting", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
@@ -41,6 +42,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Running", when: "upgradeRequested", to: "Upgrading" },
   { from: "Running", when: "backupRequested", to: "BackingUp" },
   { from: "Running", when: "restoreRequested", to: "Restoring" },
+  { from: "Running", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
@@ -49,6 +51,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
   { from: "Degraded", when: "backupRequested", to: "BackingUp" },
   { from: "Degraded", when: "restoreRequested", to: "Restoring" },
+  { from: "Degraded", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
@@ -57,6 +60,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
   { from: "Stopped", when: "backupRequested", to: "BackingUp" },
   { from: "Stopped", when: "restoreRequested", to: "Restoring" },
+  { from: "Stopped", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
@@ -72,6 +76,14 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Restoring", when: "operationSucceeded", to: "settled" },
   { from: "Restoring", when: "operationFailed", to: "settled" },
   { from: "Restoring", when: "operationAbandoned", to: "settled" },
+
+  { from: "MigratingFilestore", when: "operationFailed", to: "settled" },
+  { from: "MigratingFilestore", when: "operationCancelled", to: "settled" },
+  { from: "MigratingFilestore", when: "filestoreCopied", to: "FinalizingFilestoreMigration" },
+
+  { from: "FinalizingFilestoreMigration", when: "operationSucceeded", to: "settled" },
+  { from: "FinalizingFilestoreMigration", when: "operationFailed", to: "settled" },
+  { from: "FinalizingFilestoreMigration", when: "operationCancelled", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

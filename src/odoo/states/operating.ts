@@ -5,10 +5,10 @@
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { JobRequest, JobRequestStatus, OperationStatus } from "../crd/mod.ts";
-import { worksForUpstream } from "../model/adoption.ts";
 import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { isDone, progressOf, stepAfter } from "../model/copying.ts";
-import { areEnding } from "../model/ending_pods.ts";
+import { filestoreStep } from "../model/filestore_migration.ts";
+import { mustWait } from "../model/job_turn.ts";
 import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
@@ -148,14 +148,19 @@ export function planWaiting(world: World): Effect[] {
   const current = world.status.operation?.uid;
   const waiting = pendingRequests(world).filter(({ metadata }) => metadata.uid !== current);
   const ahead = world.observed.requests.find(({ metadata }) => metadata.uid === current);
+  const isMigrating = filestoreStep(world.status.operation) !== undefined;
   return waiting.flatMap((cr): Effect[] => {
     const { reason, message } = obstacleTo(world, cr) ?? {
       reason: "Waiting",
-      message: ahead ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end` : "Waiting for its turn",
+      message: ahead
+        ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end`
+        : isMigrating
+        ? "Waiting for the filestore migration to end"
+        : "Waiting for its turn",
     };
     const former = conditionOf(cr.status?.conditions, SUCCEEDED);
     if (former?.reason === reason && former.message === message) return [];
-    if (!former && !ahead && reason === "Waiting") return []; // it begins with the next write
+    if (!former && !ahead && !isMigrating && reason === "Waiting") return []; // it begins with the next write
     const status = nextJobStatus(world, cr, { phase: cr.status?.phase ?? "Pending", message }, {
       status: "Unknown",
       reason,
@@ -168,11 +173,13 @@ export function planWaiting(world: World): Effect[] {
 /** In any phase: Jobs whose outcome is recorded, or asked for by nobody any more, may go. */
 export function planReleases(world: World): Effect[] {
   const { jobs, requests } = world.observed;
+  const { operation } = world.status;
+  const migrating = filestoreStep(operation) ? operation?.jobName : undefined; // asked for by the instance itself
   return jobs.flatMap((job): Effect[] => {
     const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
     const cr = requests.find(({ metadata }) => metadata.uid === owner?.uid);
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
-    return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+    return held && job.metadata.name !== migrating && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
 }
 
@@ -180,16 +187,6 @@ export function planReleases(world: World): Effect[] {
 function adminSecret({ name, environment }: Resolved): Effect {
   const labels = instanceLabels(name, environment);
   return { type: "ensureUserSecret", name: objectNames.adminSecret(name), username: "admin", labels };
-}
-
-/**
- * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
- * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
- */
-function mustWait(world: World, jobName: string): boolean {
-  const { jobStates, jobsWithPods } = world.observed;
-  const active = [...jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
-  return [...active, ...jobsWithPods].some((name) => name !== jobName) || worksForUpstream(world) || areEnding(world);
 }
 
 type NewStatus = Pick<JobRequestStatus, "phase" | "jobName" | "startTime" | "message" | "summary" | "logTail">;

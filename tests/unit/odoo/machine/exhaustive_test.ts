@@ -44,6 +44,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   deletePod: 7,
   event: 7,
   notify: 8,
+  deleteClaim: 9,
   deleteRequest: 9,
 };
 
@@ -58,8 +59,33 @@ const LAWS: Readonly<Record<string, Law>> = {
   "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
   "names the phase that the table names": (world, plan) => phaseAfter(plan) === nextPhase(world),
   "drops nothing from PostgreSQL": (_world, plan) => !plan.effects.some(isDrop),
-  "deletes no child while the way in stays the same": (_world, plan) =>
-    !plan.effects.some(({ type }) => type === "deleteChild"),
+  "deletes no child while the way in stays the same, but Jobs": (_world, plan) =>
+    !plan.effects.some((effect) => effect.type === "deleteChild" && effect.object.kind !== "Job"),
+  "never deletes the volume that is served, nor another one while that is in danger": (world, plan) => {
+    const { filestore } = world.observed;
+    return plan.effects.every((effect) =>
+      effect.type !== "deleteClaim" || filestore !== undefined && !filestore.metadata.deletionTimestamp &&
+        effect.claim.metadata.name !== filestore.metadata.name &&
+        effect.claim.metadata.name !== statusOf(plan)?.filestore?.claim
+    );
+  },
+  "deletes the volume that was served before only when another one is": (world, plan) =>
+    world.phase === "Running" ||
+    plan.effects.every((effect) =>
+      effect.type !== "deleteClaim" || effect.claim.metadata.name !== world.status.filestore?.former
+    ),
+  "serves from another volume only when both hold the same, and no pod has served meanwhile": (world, plan) => {
+    const [before, after] = [world.status.filestore?.claim, statusOf(plan)?.filestore?.claim];
+    const { operation } = world.status;
+    return before === after ||
+      after === world.status.filestore?.copy && operation?.stage === "compareFiles" &&
+        world.observed.jobStates.get(operation.jobName ?? "")?.state === "succeeded" &&
+        world.observed.filestoreCopy !== undefined;
+  },
+  "has no pod while the last round copies files": (world, plan) =>
+    world.phase !== "FinalizingFilestoreMigration" || plan.effects.every((effect) => !replicasOf(effect)),
+  "begins the last round only when all pods are gone": (world, plan) =>
+    world.phase !== "FinalizingFilestoreMigration" || !isEnding(world) || !plan.effects.some(isJob),
   "writes no SQL to a cluster of which nothing is known": ({ cluster }, plan) =>
     cluster.facts?.known === true || !plan.effects.some(isSql),
   "touches no cluster but the one in the status": ({ status, cluster }, plan) =>
@@ -117,13 +143,14 @@ const LAWS: Readonly<Record<string, Law>> = {
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
     if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;
     const operation = statusOf(plan)?.operation;
-    return !!operation?.jobName && !!requestOf(world, operation) && !plan.effects.some(isJob);
+    const asked = isMoving(phaseAfter(plan)) || !!operation && !!requestOf(world, operation);
+    return !!operation?.jobName && asked && !plan.effects.some(isJob);
   },
   "creates a Job in the phase of its operation only, and never once it was seen": (world, plan) =>
     plan.effects.filter(isJob).every((effect) => {
       const { operation } = world.status;
       const cr = operation && requestOf(world, operation);
-      const again = operation?.stage === "move" || operation?.stage === "return"; // to the same end however often
+      const again = /^(move|return|copyFiles|compareFiles)$/.test(operation?.stage ?? ""); // to the same end however often
       return isOperating(world.phase) && nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0 &&
         (again || cr !== undefined && jobNameOf(cr) !== operation?.jobName);
     }),
@@ -183,7 +210,8 @@ const LAWS: Readonly<Record<string, Law>> = {
 };
 
 function servesIn(world: World, phase: Phase | null | undefined): boolean {
-  return phase === "Running" || phase === "BackingUp" || isCopying(phase) && servesBesideCopy(world);
+  return phase === "Running" || phase === "BackingUp" || phase === "MigratingFilestore" ||
+    isCopying(phase) && servesBesideCopy(world);
 }
 
 function isCopying(phase: Phase | null | undefined): boolean {
@@ -198,8 +226,12 @@ function makesLiveDatabase({ resolved }: World, plan: Plan): boolean {
   return plan.effects.some((effect) => effect.type === "ensureDatabase" && effect.database === resolved?.databaseName);
 }
 
+function isMoving(phase: Phase | null | undefined): boolean {
+  return phase === "MigratingFilestore" || phase === "FinalizingFilestoreMigration";
+}
+
 function isOperating(phase: Phase | null | undefined): boolean {
-  return Object.values(REQUESTS).some((traits) => traits.phase === phase);
+  return Object.values(REQUESTS).some((traits) => traits.phase === phase) || isMoving(phase);
 }
 
 /** What the walk has seen. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { configurationProblem, type Guard, guards } from "../../../../src/odoo/machine/guards.ts";
 import {
+  aClaim,
   aDeployment,
   anAddress,
   anInstance,
@@ -10,6 +11,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { MIGRATIONS } from "./migration_worlds.ts";
 import { BACKUPS, INITS, OPERATION, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
@@ -33,6 +35,18 @@ function backup(name: keyof typeof BACKUPS): WorldOverrides {
 function restore(name: keyof typeof RESTORES): WorldOverrides {
   const { operation, observed = { requests: [] } } = RESTORES[name] ?? {};
   return { observed, status: operation ? { operation } : {} };
+}
+
+function migration(name: keyof typeof MIGRATIONS): WorldOverrides {
+  const { operation, place, observed = { requests: [] } } = MIGRATIONS[name] ?? {};
+  return { observed, status: { ...(operation ? { operation } : {}), ...(place ? { filestore: place } : {}) } };
+}
+
+function forOnePod(overrides: WorldOverrides): WorldOverrides {
+  return {
+    ...overrides,
+    instance: { spec: { filestore: { accessModes: ["ReadWriteOncePod"], storageClass: "fast" } } },
+  };
 }
 
 function untouched(overrides: WorldOverrides): WorldOverrides {
@@ -153,6 +167,30 @@ const CASES = {
   cancelledWithoutData: {
     holds: [init("its CR is gone", true)],
     fails: [init("its CR is gone, its Job works", true), restore("its request is gone before the swap")],
+  },
+  filestoreToMove: {
+    holds: [migration("its files are to be moved")],
+    fails: [
+      {},
+      untouched(migration("its files are to be moved")),
+      { ...migration("its files are to be moved"), instance: { spec: { filestore: undefined } } },
+      { ...migration("its files are to be moved"), ...UNRESOLVED },
+      migration("its files are to be moved, somebody asks for a backup"),
+      migration("its former volume is left"),
+      migration("a copy that was given up is left"),
+      { observed: { filestore: aClaim({ spec: { storageClassName: undefined } }) } },
+      { observed: { filestore: undefined } },
+    ],
+  },
+  filestoreCopied: {
+    holds: [migration("its files are copied"), forOnePod(migration("its files are to be copied"))],
+    fails: [
+      migration("its files are to be copied"),
+      migration("its files cannot be copied"),
+      migration("its files are the same"),
+      migration("its new volume is deleted"),
+      forOnePod(migration("its new volume is to be made")),
+    ],
   },
   operationAbandoned: {
     holds: [init("its CR is gone", true), init("somebody asks", false)],

@@ -2,8 +2,9 @@
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { PHASES } from "../../../../src/odoo/machine/phases.ts";
 import type { ChosenCluster, JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
-import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
+import type { FilestorePlace, OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { copyNames, databaseName, operationJobName, roleName, stepJobName } from "../../../../src/odoo/model/names.ts";
+import { MIGRATIONS } from "./migration_worlds.ts";
 import {
   aBackupJob,
   aBatchJob,
@@ -66,6 +67,7 @@ export const WEBS: Readonly<Record<string, Observed["web"]>> = {
 /** An operation, from nobody asking to its end. */
 export interface Init {
   readonly operation?: OperationStatus;
+  readonly place?: FilestorePlace;
   readonly observed: Pick<Observed, "requests"> & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods">>;
 }
 
@@ -270,16 +272,17 @@ export function forEachWorld(visit: (world: World) => void): void {
       for (const instance of Object.values(WISHES)) {
         for (const web of Object.values(WEBS)) {
           for (
-            const { operation, observed } of [
+            const { operation, place, observed } of [
               ...Object.values(INITS),
               ...Object.values(UPGRADES),
               ...Object.values(BACKUPS),
               ...Object.values(RESTORES),
+              ...Object.values(MIGRATIONS),
             ]
           ) {
             for (const { present, activeCluster } of FOUNDATIONS) {
               for (const dbInitialized of [true, false]) {
-                const status = { dbInitialized, activeCluster, operation };
+                const status = { dbInitialized, activeCluster, operation, filestore: place };
                 const seen = { web, ...present, ...observed };
                 visit(aWorld({ phase, cluster, instance, status, jobHistoryLimit, observed: seen }));
               }
