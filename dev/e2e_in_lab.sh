@@ -16,20 +16,22 @@ node=198.18.0.1
 port=5433
 cd "$(dirname "$0")/.."
 
-image=${E2E_OPERATOR_IMAGE:-docker.io/library/odoo-operator:e2e}
+image=docker.io/library/odoo-operator:e2e-$(date +%s) # a tag of its own: pods of the last one would stay
+images() { "$LAB_DATA/bin/ctr" -a "$run/containerd.sock" -n k8s.io images "$@"; }
 work=$(mktemp -d)
 postgres=''
 finish() {
   if [ -n "$postgres" ]; then
     "$LAB/in" runuser -u postgres -- "$postgres/pg_ctl" -D "$work/pg" -m immediate -s stop || true
   fi
+  [ "${E2E_KEEP:-}" = true ] || images rm "$image" >"$work/rm.log" || true
   rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
 deno run -A dev/lab/operator_image.ts "$image" "$work/operator.tar"
-"$LAB_DATA/bin/ctr" -a "$run/containerd.sock" -n k8s.io images import --local "$work/operator.tar" >"$work/import.log"
+images import --local "$work/operator.tar" >"$work/import.log"
 rm "$work/operator.tar"
 
 chmod 711 "$work"

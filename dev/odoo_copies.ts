@@ -28,6 +28,11 @@ export class CopiesDouble {
     return [...this.#of(`${namespace}/${claim}`)].sort();
   }
 
+  /** As if pods had written there. */
+  addDirectory(namespace: string, claim: string, directory: string): void {
+    this.#of(`${namespace}/${claim}`).add(directory);
+  }
+
   /** By name of the container. */
   readonly work = {
     restore: async (environment: Environment, _image: unknown, pod: Stored<Pod>): Promise<string> => {
@@ -37,6 +42,14 @@ export class CopiesDouble {
       if (format === "zip") this.#of(claimOf(pod)).add(side);
       const files = format === "zip" ? { unpackedFiles: 12 } : {};
       return report({ tables: 3, modules: 1, odooVersion: "19.0.1.3", attachments: 12, ...files, leftOut: [] });
+    },
+    copy: async (environment: Environment, _image: unknown, pod: Stored<Pod>): Promise<string> => {
+      if (environment.SOURCE_PGHOST) return report({ tables: 3, rows: await copyParameters(environment) });
+      const [source, target] = ["source", "target"].map((name) => this.#of(claimOf(pod, name)));
+      const directory = nameOf(environment.SOURCE_DIR);
+      if (!source?.has(directory)) throw new Error(`There is no directory '${directory}' in the source`);
+      target?.add(nameOf(environment.TARGET_DIR));
+      return report({ files: 12, bytes: 1_234, vanished: 0 });
     },
     prepare: async (environment: Environment): Promise<string> => {
       const neutralized = environment.PREPARE_NEUTRALIZE === "true";
@@ -69,9 +82,29 @@ function rename(directories: Set<string>, pairs: readonly (readonly [from: strin
   for (const [from, to] of pairs) if (directories.delete(from) || to.includes("_old_")) directories.add(to);
 }
 
-function claimOf({ metadata, spec }: Stored<Pod>): string {
-  const volume = spec?.volumes?.find(({ name }) => name === "filestore");
+function claimOf({ metadata, spec }: Stored<Pod>, called = "filestore"): string {
+  const volume = spec?.volumes?.find(({ name }) => name === called);
   return `${metadata.namespace}/${volume?.persistentVolumeClaim?.claimName}`;
+}
+
+function nameOf(path = ""): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Of the source only what tests look at: where its data came from. */
+async function copyParameters(environment: Environment): Promise<number> {
+  const from = Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => name.startsWith("SOURCE_") ? [[name.slice(7), value]] : []),
+  );
+  const client = tenantClient(from);
+  try {
+    await client.connect();
+    const { rows } = await client.query("SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'");
+    await inDatabase(environment, TABLES, [ORIGIN_PARAMETER, `${rows[0]?.value}`]);
+    return rows.length;
+  } finally {
+    await client.end();
+  }
 }
 
 async function inDatabase(environment: Environment, sql: string, parameter: readonly [key: string, value: string]) {

@@ -105,6 +105,11 @@ failed_in_time() {
   [ "$(date +%s)" -lt "$deadline" ] || fail DeadlineExceeded "The copy was not done within ${COPY_SECONDS:-86400} s" "$1"
 }
 
+lost_connection() {
+  grep -q -E 'terminating connection|closed the connection|connection to server|could not connect|no connection to the server' "$1" ||
+    grep -q -E 'the database system is|SSL (SYSCALL|error)|could not (translate host|receive data|send data)' "$1"
+}
+
 # What the source's side said, and how it ended.
 source_failed() {
   failed_in_time "$1"
@@ -113,10 +118,10 @@ source_failed() {
   *"server version mismatch"*) fail ClientTooOld "pg_dump is older than the source's server: start the operator with a newer --postgres-client-image ($said)" "$1" ;;
   *"lock timeout"*) fail DatabaseLocked "Something holds a lock in the source for more than 60 s ($said)" "$1" ;;
   *"permission denied"*) fail DumpNotAllowed "The role of the source may not read all of it ($said)" "$1" ;;
-  *"terminating connection"* | *"closed the connection"* | *"connection to server"* | *"could not connect"* | *"the database system is"* | *"SSL "* | *"could not translate"* | *"lost"* | *"invalid snapshot identifier"*)
-    fail SourceDatabaseUnreachable "The source's PostgreSQL went away or refused the connection ($said)" "$1"
-    ;;
   esac
+  if lost_connection "$1" || grep -q 'invalid snapshot identifier' "$1"; then # a snapshot lives as long as the session that has it
+    fail SourceDatabaseUnreachable "The source's PostgreSQL went away or refused the connection ($said)" "$1"
+  fi
   [ "${2:-1}" -ne 137 ] || fail DumpKilled "pg_dump was killed: the pod's status says why (memory, most often)" "$1"
   fail DumpFailed "The source could not be read ($said)" "$1"
 }
@@ -130,13 +135,13 @@ target_failed() {
     fail ExtensionUnavailable "The database needs an extension that the role of the copy may not create: have an administrator create it in template1 ($said)" "$1"
     ;;
   *"No space left on device"* | *"could not extend file"*) fail DatabaseFull "The copy's PostgreSQL has no room for as much again as the source ($said)" "$1" ;;
-  *"terminating connection"* | *"closed the connection"* | *"connection to server"* | *"could not connect"* | *"the database system is"* | *"SSL "* | *"could not translate"* | *"lost"*)
-    fail DatabaseUnreachable "The copy's PostgreSQL went away or refused the connection ($said)" "$1"
-    ;;
   *"does not exist"*)
-    [ ! -s left_out ] || fail ExtensionUnavailable "The database needs extensions that the role of the copy may not create ($(tr '\n' ' ' <left_out)): have an administrator create them in template1 ($said)" "$1"
+    [ ! -s left_out ] || lost_connection "$1" || fail ExtensionUnavailable "The database needs extensions that the role of the copy may not create ($(tr '\n' ' ' <left_out)): have an administrator create them in template1 ($said)" "$1"
     ;;
   esac
+  if lost_connection "$1"; then
+    fail DatabaseUnreachable "The copy's PostgreSQL went away or refused the connection ($said)" "$1"
+  fi
   [ "${2:-1}" -ne 137 ] || fail LoadKilled "pg_restore was killed: the pod's status says why (memory, most often)" "$1"
   fail LoadFailed "The copy could not be loaded ($said)" "$1"
 }

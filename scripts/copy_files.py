@@ -1,5 +1,6 @@
 """Copies the files of a directory to another volume, then compares the two.
 
+Text in front: file_tree.py
 Image: the instance's: any with python3 (3.9 or newer) on Linux.
 Environment: SOURCE_DIR       directory to copy; it is only read
              TARGET_DIR       where its content goes; made if it is not there. What else is in it is removed, unless COPY_LIVE
@@ -15,14 +16,11 @@ A file is copied under another name and renamed, so that a name means a whole fi
 the same end. A file whose size and time of change are the same is not copied again, but compared like all others: by
 SHA-256, read back from the volume. One that differs is removed from the target, or the next run would take it for copied.
 
-Modes and times are kept, owners are not: all is the user's who runs this. Links are copied as links. No link is followed on
-either side, in no part of a path: each step is taken from an open directory. Only one directory of each level is open, and no list
-of names is held, so that memory does not grow with the number of files.
+Modes and times are kept, owners are not: all is the user's who runs this. Links are copied as links. Only one directory of each
+level is open, and no list of names is held, so that memory does not grow with the number of files (see file_tree.py).
 """
 import concurrent.futures
-import ctypes
 import errno
-import hashlib
 import json
 import os
 import signal
@@ -30,24 +28,9 @@ import stat
 import sys
 import time
 
-PART = ".copy_files.part"
-NOT_OURS = ("lost+found", PART)  # at the top of a volume: the file system's, and what a killed copy has left
 LONGEST_MESSAGE = 4000
 NAMED = 10
-DEEPEST = 200
-CHUNK = 1 << 20
-SAME_TIME = 1_000_000  # ns; some file systems keep no more than that
 ATTEMPTS = 5
-LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-ENTER = LOOK | os.O_DIRECTORY
-
-
-class Refused(Exception):
-    """The copy is not what it should be; the text says why and what to do."""
-
-    def __init__(self, reason, text):
-        super().__init__(text)
-        self.reason = reason
 
 
 class Pair:
@@ -131,7 +114,7 @@ class Copy:
     def enter(self, pair, name, visit):
         there = status(name, pair.target)
         if there is not None and not stat.S_ISDIR(there.st_mode):
-            self.remove(pair.target, name)
+            remove(pair.target, name)
             there = None
         if there is None and visit == self.compare and not self.live:
             self.differ("missing in the copy")
@@ -157,7 +140,7 @@ class Copy:
                 if visit == self.compare:
                     self.differ("not in the source")
                 else:
-                    self.remove(pair.target, name)
+                    remove(pair.target, name)
                     self.count["removed"] += 1
         if pair.path:
             found = os.fstat(pair.source)
@@ -174,7 +157,7 @@ class Copy:
                 return
             if os.readlink(name, dir_fd=pair.source) == os.readlink(name, dir_fd=pair.target):
                 return
-        self.remove(self.root, PART.encode())
+        remove(self.root, PART.encode())
         try:
             self.write(pair, name, found)
         except FileNotFoundError:
@@ -183,7 +166,7 @@ class Copy:
             self.gone()
             return
         if there is not None and stat.S_ISDIR(there.st_mode):
-            self.remove(pair.target, name)
+            remove(pair.target, name)
         os.rename(PART, name, src_dir_fd=self.root, dst_dir_fd=pair.target)
         self.count["copied"] += 1
 
@@ -224,7 +207,7 @@ class Copy:
                 return
             if not self.live or is_same(found, now):
                 self.differ(problem)
-                self.remove(pair.target, name)
+                remove(pair.target, name)
                 return
             found = now
         self.count["changed"] += 1
@@ -263,148 +246,6 @@ class Copy:
         if len(self.named) < NAMED:
             self.named.append("%s (%s)" % (shown(self.at), problem))
 
-    def remove(self, directory, name):
-        """A file, or a directory with all that is in it; links are not followed."""
-        while True:
-            try:
-                os.unlink(name, dir_fd=directory)
-                return
-            except FileNotFoundError:
-                return
-            except (IsADirectoryError, PermissionError):
-                found = status(name, directory)
-                if found is None or not stat.S_ISDIR(found.st_mode):
-                    raise
-            self.empty(directory, name)
-
-    def empty(self, directory, name):
-        """Removes one directory that has no other in it, so that no depth is too deep."""
-        chain = [os.dup(directory)]
-        try:
-            while True:
-                inner = os.open(name, ENTER, dir_fd=chain[-1])
-                chain.append(inner)
-                if len(chain) > DEEPEST:
-                    raise Refused("TooDeep", "There are more than %d directories in one another: %s" % (DEEPEST, shown(self.at)))
-                os.fchmod(inner, 0o700)
-                deeper = None
-                for entry in names(inner, b"."):
-                    found = status(entry, inner)
-                    if found is not None and stat.S_ISDIR(found.st_mode):
-                        deeper = entry
-                        break
-                    if found is not None:
-                        os.unlink(entry, dir_fd=inner)
-                if deeper is None:
-                    os.rmdir(name, dir_fd=chain[-2])
-                    return
-                name = deeper
-        finally:
-            for descriptor in chain:
-                os.close(descriptor)
-
-
-def names(directory, path):
-    """As bytes, in no order; at the top without what is no part of the tree."""
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if path or entry.name not in NOT_OURS:
-                yield os.fsencode(entry.name)
-
-
-def status(name, directory):
-    try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-def is_same(one, other):
-    """By what can be seen without reading."""
-    if stat.S_IFMT(one.st_mode) != stat.S_IFMT(other.st_mode):
-        return False
-    return one.st_size == other.st_size and abs(one.st_mtime_ns - other.st_mtime_ns) < SAME_TIME
-
-
-def chunks(descriptor, size):
-    """No more than the file had: one that grows as fast as it is read would have no end."""
-    while size > 0:
-        chunk = os.read(descriptor, min(size, CHUNK))
-        if not chunk:
-            return
-        yield chunk
-        size -= len(chunk)
-
-
-def pour(source, target, size):
-    for chunk in chunks(source, size):
-        chunk = memoryview(chunk)
-        while chunk:
-            chunk = chunk[os.write(target, chunk) :]
-
-
-def with_file(name, directory, work, *values):
-    descriptor = os.open(name, LOOK | os.O_NONBLOCK, dir_fd=directory)
-    try:
-        return work(descriptor, *values)
-    finally:
-        os.close(descriptor)
-
-
-def digest(descriptor, size):
-    total = hashlib.sha256()
-    for chunk in chunks(descriptor, size):
-        total.update(chunk)
-    return total.digest()
-
-
-def digest_on_disk(descriptor, size):
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # else it is read from memory, whatever the volume has
-    return digest(descriptor, size)
-
-
-def sync(descriptor):
-    """Unlike sync(), syncfs() says when something could not be written."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(descriptor) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
-def open_directory(path, make):
-    """Step by step, so that no link on the way is followed; `make`: what to do with a part that is missing."""
-    descriptor = os.open("/", os.O_PATH | os.O_DIRECTORY)
-    parts = [part for part in os.path.normpath(path).split("/") if part]
-    for place, part in enumerate(parts):
-        flags = ENTER if place == len(parts) - 1 else os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY
-        try:
-            inner = make(part, flags, descriptor)
-        finally:
-            os.close(descriptor)
-        descriptor = inner
-    return descriptor
-
-
-def opened(part, flags, directory):
-    return os.open(part, flags, dir_fd=directory)
-
-
-def opened_or_made(part, flags, directory):
-    try:
-        return os.open(part, flags, dir_fd=directory)
-    except FileNotFoundError:
-        os.mkdir(part, 0o755, dir_fd=directory)
-        return os.open(part, flags, dir_fd=directory)
-
-
-def joined(path, name):
-    return path + b"/" + name if path else name
-
-
-def shown(path):
-    text = path.decode("utf-8", "replace")
-    return json.dumps(text if len(text) <= 120 else "…" + text[-119:], ensure_ascii=False)
-
 
 def run(source_path, target_path, live):
     started = time.monotonic()
@@ -424,7 +265,7 @@ def run(source_path, target_path, live):
     except OSError as error:
         raise failure(error, copy) from error
     finally:
-        copy.remove(target, PART.encode())
+        remove(target, PART.encode())
         copy.reader.shutdown()
     if copy.differences:
         more = copy.differences - len(copy.named)

@@ -13,13 +13,16 @@ import {
   OdooStagingRefreshJobKind,
   OdooUpgradeJobKind,
 } from "../../src/odoo/shell/kinds.ts";
+import { download } from "./bucket.ts";
 import { addonsConfigMap, BROKEN_MODULE, GOOD_MODULE, WITH_ADDONS } from "./addons.ts";
 import { type Content, makeContent, readContent } from "./content.ts";
+import { startDatabaseManager } from "./database_manager.ts";
 import { OdooSession } from "./odoo_session.ts";
 import { type ProbeCounts, startProbe } from "./probe.ts";
 import { readSettings } from "./settings.ts";
 import { Site } from "./site.ts";
 import { Stages } from "./stages.ts";
+import { makeNoise, streamByOthers, watchMemory } from "./streaming.ts";
 
 const INSTANCE = "shop";
 const COPY = "copy";
@@ -50,10 +53,8 @@ stages.add("install", "the chart brings up the operator", [], async () => {
 
 stages.add("init", "a new instance gets its database and serves", ["install"], async (note) => {
   await site.client.apply(ConfigMap, addonsConfigMap(site.namespace));
-  const watching = site.phases(INSTANCE);
   await site.create(INSTANCE, { init: { enabled: true, modules: ["base", "contacts"], demo: false }, ...WITH_ADDONS });
-  const { status } = await site.inPhase(INSTANCE, "Running");
-  note({ phases: await watching });
+  const { status } = await site.inPhase(INSTANCE, "Running", { passed: note });
   assertEquals([status?.dbInitialized, status?.ready, status?.readyReplicas], [true, true, 2]);
 });
 
@@ -98,6 +99,14 @@ for (const format of ["zip", "dump", "sql"] as const) {
     },
   );
 }
+
+stages.add("database manager", "Odoo's own database manager takes the backup", ["backup zip"], async () => {
+  await using manager = await startDatabaseManager(site);
+  await manager.restore(await download(settings.s3, site.key("nightly.zip")));
+  const odoo = await OdooSession.login(manager.fetch, await site.secret(objectNames.adminSecret(INSTANCE), "password"));
+  assert(odoo, "the restored database does not know the administrator");
+  assertEquals(await readContent(odoo), content);
+});
 
 stages.add("upgrade", "modules are installed and updated, and visitors notice nothing", ["content"], async (note) => {
   const web = await site.web(INSTANCE);
@@ -191,25 +200,47 @@ async function assertNeutralized(odoo: OdooSession, name: string): Promise<void>
   assert(await odoo.parameter("database.uuid") !== await original.parameter("database.uuid"), "it has the same uuid");
 }
 
-stages.add("filestore migration", "the files move to another storage class", ["upgrade"], async () => {
+stages.add("filestore migration", "the files move to another storage class", ["upgrade"], async (note) => {
   if (!settings.secondStorageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
   await site.change(INSTANCE, "/spec/filestore/storageClass", settings.secondStorageClass);
   await site.inPhase(INSTANCE, "MigratingFilestore");
-  await site.inPhase(INSTANCE, "Running", 600_000);
+  await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
   const name = objectNames.filestore(INSTANCE);
   const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
   assertEquals(spec?.storageClassName, settings.secondStorageClass);
   assertEquals(await readContent(await site.login(INSTANCE)), content);
 });
 
-stages.add("database migration", "the database moves to another PostgreSQL", ["upgrade"], async () => {
+stages.add("database migration", "the database moves to another PostgreSQL", ["upgrade"], async (note) => {
   if (!settings.secondPostgres) throw new Error("E2E_POSTGRES2_HOST is not set");
   await site.change(INSTANCE, "/spec/database", { cluster: "second" });
   await site.inPhase(INSTANCE, "MigratingDatabase");
-  const { status } = await site.inPhase(INSTANCE, "Running", 600_000);
+  const { status } = await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
   assertEquals(status?.activeCluster, "second");
   assertEquals(await readContent(await site.login(INSTANCE)), content);
 });
+
+if (settings.streamMib > 0) {
+  const sentence =
+    `${settings.streamMib} MiB are streamed to S3 about as fast as mc and rclone do it, in little memory`;
+  stages.add("streaming", sentence, ["init"], async (note) => {
+    await makeNoise(site, INSTANCE, settings.streamMib);
+    const memory = watchMemory(site, INSTANCE);
+    const cr = await site.ask(OdooBackupJobKind, "large", {
+      odooInstanceRef: { name: INSTANCE },
+      destination: site.location("large.sql"),
+      format: "sql",
+    });
+    const rssMib = await memory.stop();
+    assertMatch(outcomeOf(cr), /^Completed Completed: /);
+    const seconds = Number(cr.status?.summary?.seconds);
+    const others = await streamByOthers(site, INSTANCE);
+    const ratio = Math.round(100 * Math.min(...Object.values(others)) / seconds) / 100;
+    note({ mib: settings.streamMib, rssMib, seconds, others, ratio });
+    assert(rssMib <= 128, `the container took ${rssMib} MiB`);
+    assert(ratio >= 0.8, `it takes ${seconds} s, and ${JSON.stringify(others)} for others`);
+  });
+}
 
 stages.add("delete", "an instance goes with all that was its own", ["init"], async () => {
   await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name: INSTANCE });

@@ -31,6 +31,8 @@ export interface Settings {
   readonly storageClass: string;
   /** Where the filestore migration goes to; without it there is none. */
   readonly secondStorageClass: string | undefined;
+  /** How much is streamed to S3 to see how fast that is; 0: nothing. */
+  readonly streamMib: number;
   /** Leave everything as it is at the end. */
   readonly keep: boolean;
 }
@@ -64,6 +66,7 @@ export function readSettings(env: (name: string) => string | undefined = (name) 
     },
     storageClass: must("E2E_STORAGE_CLASS"),
     secondStorageClass: env("E2E_STORAGE_CLASS2") || undefined,
+    streamMib: Number(env("E2E_STREAM_MIB") || 0),
     keep: env("E2E_KEEP") === "true",
   };
 }

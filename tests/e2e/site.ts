@@ -23,8 +23,10 @@ import { objectNames, RESTARTED_FOR_ANNOTATION } from "../../src/odoo/model/name
 import { OdooInstanceKind, REQUEST_KINDS } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHelm } from "../support/helm.ts";
+import { removeObjects } from "./bucket.ts";
 import { type Fetch, OdooSession } from "./odoo_session.ts";
 import type { Settings } from "./settings.ts";
+import type { Note } from "./stages.ts";
 
 const OPERATOR_NAMESPACE = "odoo-operator";
 const S3_SECRET = "backup-keys";
@@ -87,29 +89,21 @@ export class Site implements AsyncDisposable {
     });
   }
 
-  /** The instance, as soon as it is in this phase with all of its pods. */
-  async inPhase(name: string, phase: string, timeoutMs = 300_000): Promise<Stored<OdooInstance>> {
+  /** The instance, as soon as it is in this phase; each phase before that is told with the seconds since the call. */
+  async inPhase(name: string, phase: string, options: InPhaseOptions = {}): Promise<Stored<OdooInstance>> {
+    const { timeoutMs = 300_000, passed = () => {} } = options;
+    const startedAt = performance.now();
+    let last: string | undefined;
     return await eventually(`${name} is ${phase}`, async () => {
       const instance = await this.client.get<OdooInstance>(OdooInstanceKind, { namespace: this.namespace, name });
       const { status } = instance;
+      const now = status?.phase ?? undefined;
+      if (now && now !== last) passed({ [now]: Math.round((performance.now() - startedAt) / 100) / 10 });
+      last = now;
       const ready = conditionOf(status?.conditions, "Ready");
-      if (status?.phase !== phase) throw new Error(`it is ${status?.phase} (${ready?.reason}: ${ready?.message})`);
+      if (now !== phase) throw new Error(`it is ${now} (${ready?.reason}: ${ready?.message})`);
       return instance;
     }, { timeoutMs, intervalMs: 200 });
-  }
-
-  /** The phases that an instance goes through until it is running, each with the seconds since the call. */
-  async phases(name: string): Promise<Readonly<Record<string, number>>> {
-    const startedAt = performance.now();
-    const seen: Record<string, number> = {};
-    const watch = { namespace: this.namespace, fieldSelector: `metadata.name=${name}`, timeoutSeconds: 600 };
-    const signal = AbortSignal.timeout(600_000);
-    for await (const { object } of this.client.watch<OdooInstance>(OdooInstanceKind, { ...watch, signal })) {
-      const { phase } = object.status ?? {};
-      if (phase) seen[phase] ??= Math.round((performance.now() - startedAt) / 100) / 10;
-      if (phase === "Running") break;
-    }
-    return seen;
   }
 
   /** Asks for an operation; the CR as soon as it has ended, well or badly. */
@@ -134,25 +128,28 @@ export class Site implements AsyncDisposable {
   async restarted(name: string, { metadata }: KubeObject): Promise<void> {
     await eventually(`the web pods of ${name} are new`, async () => {
       const found = { namespace: this.namespace, name: objectNames.web(name) };
-      const { spec, status, metadata: { generation } } = await this.client.get(Deployment, found);
-      const { replicas = 1, template } = spec ?? {};
-      assertEquals(template?.metadata?.annotations?.[RESTARTED_FOR_ANNOTATION], metadata?.uid);
-      const { observedGeneration, replicas: all, updatedReplicas, availableReplicas } = status ?? {};
-      assertEquals([observedGeneration, all, updatedReplicas, availableReplicas], [
-        generation,
-        replicas,
-        replicas,
-        replicas,
-      ]);
-      return true;
+      const deployment = await this.client.get(Deployment, found);
+      const { annotations } = deployment.spec?.template.metadata ?? {};
+      assertEquals(annotations?.[RESTARTED_FOR_ANNOTATION], metadata?.uid);
+      return isRolledOut(deployment);
     }, { timeoutMs: 180_000, intervalMs: 200 });
   }
 
   /** Where a backup of this name goes to, or comes from. */
   location(objectKey: string): Readonly<Record<string, unknown>> {
     const { endpoint, region, bucket } = this.settings.s3;
-    const key = `${this.namespace}/${objectKey}`;
-    return { endpoint, region, bucket, objectKey: key, s3CredentialsSecretRef: { name: S3_SECRET } };
+    return {
+      endpoint,
+      region,
+      bucket,
+      objectKey: this.key(objectKey),
+      s3CredentialsSecretRef: { name: S3_SECRET },
+    };
+  }
+
+  /** The whole key of an object of this run. */
+  key(objectKey: string): string {
+    return `${this.namespace}/${objectKey}`;
   }
 
   /** A value of a Secret in the namespace. */
@@ -167,10 +164,27 @@ export class Site implements AsyncDisposable {
   async web(name: string): Promise<Fetch> {
     const { spec } = await this.client.get(Service, { namespace: this.namespace, name: objectNames.service(name) });
     const port = spec?.ports?.[0]?.port;
-    const direct = `http://${spec?.clusterIP}:${port}`;
-    if (await answers(`${direct}/web/health`)) return (path, init) => fetch(direct + path, init);
-    const proxy = `/api/v1/namespaces/${this.namespace}/services/http:${objectNames.service(name)}:${port}/proxy`;
-    return (path, init) => this.#fetch(proxy + path, init);
+    const proxy = `services/http:${objectNames.service(name)}:${port}/proxy`;
+    return await this.#reach(`http://${spec?.clusterIP}:${port}`, proxy);
+  }
+
+  /** Reaches a pod in the same way. */
+  async podFetch(name: string, port: number): Promise<Fetch> {
+    const { status } = await this.client.get(Pod, { namespace: this.namespace, name });
+    if (!status?.podIP) throw new Error(`Pod ${name} is ${status?.phase} and has no address`);
+    return await this.#reach(`http://${status.podIP}:${port}`, `pods/http:${name}:${port}/proxy`);
+  }
+
+  /** What a pod has printed. */
+  async log(name: string): Promise<string> {
+    return await (await this.#fetch(`/api/v1/namespaces/${this.namespace}/pods/${name}/log`)).text();
+  }
+
+  /** A path of the API server that no kind has. */
+  async raw(path: string): Promise<unknown> {
+    const response = await this.#fetch(path);
+    if (!response.ok) throw new Error(`Cannot read ${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
   }
 
   /** A session of the administrator; `passwordOf` names the instance whose password it is. */
@@ -234,6 +248,7 @@ export class Site implements AsyncDisposable {
     for (const { metadata } of items) await this.client.delete(OdooInstanceKind, metadata);
     for (const { metadata } of items) await this.gone(OdooInstanceKind, metadata.name);
     await this.client.delete(Namespace, { name: namespace });
+    await removeObjects(this.settings.s3, this.key(""));
   }
 
   async #install(): Promise<void> {
@@ -265,15 +280,27 @@ export class Site implements AsyncDisposable {
       stringData: { password: crypto.randomUUID() },
     });
     await eventually("the operator is ready", async () => {
-      const { status } = await this.client.get(Deployment, { namespace: OPERATOR_NAMESPACE, name: "odoo-operator" });
-      return (status?.readyReplicas ?? 0) > 0;
+      return isRolledOut(await this.client.get(Deployment, { namespace: OPERATOR_NAMESPACE, name: "odoo-operator" }));
     }, { timeoutMs: 120_000, intervalMs: 200 });
+  }
+
+  async #reach(direct: string, proxy: string): Promise<Fetch> {
+    if (await answers(`${direct}/web/health`)) return (path, init) => fetch(direct + path, init);
+    return (path, init) => this.#fetch(`/api/v1/namespaces/${this.namespace}/${proxy}${path}`, init);
   }
 
   async #fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { ...this.#headers, ...Object.fromEntries(new Headers(init.headers)) };
     return await fetch(this.#access.baseUrl + path, { ...init, headers, client: this.#http });
   }
+}
+
+/** Options of {@linkcode Site.inPhase}. */
+interface InPhaseOptions {
+  /** @default {300_000} */
+  readonly timeoutMs?: number;
+  /** Told of each phase on the way. */
+  readonly passed?: Note;
 }
 
 interface Way {
@@ -283,6 +310,15 @@ interface Way {
 
 function clusterEntry({ host, port, user, password }: Settings["postgres"]): object {
   return { host, port, adminUser: user, adminPassword: password };
+}
+
+/** Throws if there are others than new pods that are ready. */
+function isRolledOut({ spec, status, metadata: { generation } }: Stored<Deployment>): boolean {
+  const { replicas = 1 } = spec ?? {};
+  const { observedGeneration, replicas: all = 0, updatedReplicas = 0, availableReplicas = 0 } = status ?? {};
+  const seen = [observedGeneration, all, updatedReplicas, availableReplicas];
+  assertEquals(seen, [generation, replicas, replicas, replicas]);
+  return true;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,7 +1,13 @@
 /** scripts/copy_database.sh between two real PostgreSQL servers, with all that makes a copy go wrong or lie. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { copyDatabase, type CopyEnding, type DatabaseCopy, startDatabaseCopy } from "../support/copy_database.ts";
+import {
+  copyDatabase,
+  type CopyEnding,
+  type DatabaseCopy,
+  HOSTILE_NAMES,
+  startDatabaseCopy,
+} from "../support/copy_database.ts";
 import { debianPostgres } from "../support/debian_postgres.ts";
 import { eventually } from "../support/eventually.ts";
 import { HOSTILE_TEXT, makeOdooDatabase } from "../support/odoo_backup.ts";
@@ -12,29 +18,6 @@ const PASSWORD = "tenant-password";
 const SOURCE_PASSWORD = "production-password";
 const SIDE = "shop_side_1";
 
-/** Names that a shell, psql, a list of entries or a report could take for something else. */
-const HOSTILE = `
-create schema "we""ird; $(id)";
-create table "we""ird; $(id)"."1; 2 3 EXTENSION - x
-\\! touch /tmp/copy-database-owned" ("a'b" int, "\t" text);
-insert into "we""ird; $(id)"."1; 2 3 EXTENSION - x
-\\! touch /tmp/copy-database-owned" select i, E'x\\ny\\\\.' from generate_series(1, 5) i;
-create table empty_one (id serial primary key, parent int references empty_one);
-create table big (id int, body text);
-insert into big select i, (select string_agg(md5((i * n)::text), '') from generate_series(1, 200000) n) from generate_series(1, 3) i;
-create table measured (at date, value int) partition by range (at);
-create table measured_1 partition of measured for values from ('2020-01-01') to ('2021-01-01');
-create index on measured (value);
-insert into measured select '2020-02-02', i from generate_series(1, 7) i;
-create sequence backwards increment by -3 start with -1;
-select nextval('backwards'), nextval('backwards');
-create sequence untouched;
-create materialized view partners as select count(*) from res_partner;
-select lo_from_bytea(0, 'large object');
-create function audit() returns trigger language plpgsql as 'begin return new; end';
-create trigger audited before insert on res_partner for each row execute function audit();
-create function empty_one() returns void language sql as 'select';`;
-
 let old: PostgresServer;
 let fresh: PostgresServer;
 let programs: string;
@@ -43,7 +26,7 @@ Deno.test.beforeAll(async () => {
   programs = await debianPostgres();
   [old, fresh] = await Promise.all([startPostgres({ programs }), startPostgres({ programs })]);
   await makeOdooDatabase(old, "prod");
-  await query(old, { sql: HOSTILE, database: "prod" });
+  await query(old, { sql: HOSTILE_NAMES, database: "prod" });
   await query(old, { sql: `create role production login password '${SOURCE_PASSWORD}'` });
   await query(old, { sql: "grant pg_read_all_data to production" });
   await query(old, { sql: "grant select on all tables in schema public to production", database: "prod" });
@@ -94,6 +77,7 @@ function told(ending: CopyEnding): CopyEnding {
   for (const secret of [PASSWORD, SOURCE_PASSWORD]) {
     assert(!JSON.stringify(ending).includes(secret), "a password is in the report or the log");
   }
+  assert(!JSON.stringify(ending).includes("a customer"), "data are in the report or the log");
   return ending;
 }
 
@@ -197,6 +181,14 @@ case "$*" in *--section=data*) kill -9 $$ ;; esac
 exec "$REAL/pg_dump" "$@"
 `;
 
+/** TEST DOUBLE of pg_restore: says all that it should not. */
+const TALKATIVE = `#!/bin/sh
+case "$*" in *--section=data*) ;; *) exec "$REAL/pg_restore" "$@" ;; esac
+cat >/dev/null
+printf '%s\\n' "ERROR: $PGPASSWORD, $SOURCE_PGPASSWORD" 'CONTEXT:  COPY res_partner, line 1: "a customer"' >&2
+exit 1
+`;
+
 /** What goes wrong by itself. */
 const FAILED: Readonly<
   Record<string, {
@@ -254,6 +246,11 @@ const FAILED: Readonly<
     says:
       "in 2 places: sequence public.res_partner_id_seq: 2001, in the copy 4; rows public.res_partner: 2000, in the copy 1999",
   },
+  "what is said has passwords and data in it": {
+    change: { doubles: { pg_restore: TALKATIVE } },
+    reason: "LoadFailed",
+    says: "(ERROR: ***, ***)",
+  },
   "pg_dump is killed": { change: { doubles: { pg_dump: DEADLY } }, reason: "DumpKilled", says: "memory" },
 };
 
@@ -306,9 +303,9 @@ async function interrupted(change: Change, happens: (script: Deno.ChildProcess) 
   const gate = `${directory}/work/gate`;
   const { success } = await new Deno.Command("mkfifo", { args: [gate] }).output();
   assert(success);
+  using held = await Deno.open(gate, { read: true, write: true }); // so it waits for nobody
   await eventually("the data are on the way", () => Deno.stat(`${directory}/work/loading`), { timeoutMs: 30_000 });
   await happens(script);
-  using held = await Deno.open(gate, { read: true, write: true }); // so it waits for nobody
   await held.write(new TextEncoder().encode("\n"));
   return told(await ended);
 }
@@ -355,16 +352,18 @@ Deno.test("copy_database.sh ends by its deadline when the source falls silent, a
 Deno.test("copy_database.sh ends when it is told to, and leaves no program behind", async () => {
   const { code, report, output } = await interrupted(
     { doubles: { pg_dump: GATE_IN_DUMP } },
-    (script) => Promise.resolve(script.kill("SIGTERM")),
+    async (script) => {
+      script.kill("SIGTERM");
+      await noSessions();
+    },
   );
   assertEquals([code, report.reason], [1, "Stopped"], output);
-  await noSessions();
 });
 
 async function noSessions(): Promise<void> {
   await eventually("nobody is connected", async () => {
     const sql = "select application_name from pg_stat_activity where usename in ('tenant', 'production')";
-    assertEquals(await query(fresh, { sql }), []);
+    for (const server of [old, fresh]) assertEquals(await query(server, { sql }), []);
     return true;
   });
 }

@@ -244,6 +244,8 @@ Deno.test("copy_files.py says that the volume is full, and what to do, and goes 
     const { report, output } = await copyFiles(there);
     assertEquals(report.reason, "VolumeFull", output);
     assertStringIncludes(String(report.error), "storageSize");
+    const left = await run("find", there.target, "-name", ".copy_files.part");
+    assertEquals(left, "");
     await run("mount", "-o", "remount,size=40m", volume);
     const again = await copyFiles(there);
     assertEquals([again.report.ok, again.report.files], [true, FILES], again.output);

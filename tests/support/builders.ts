@@ -11,6 +11,7 @@ import type {
   OdooInstance,
   OdooInstanceStatus,
   OdooRestoreJob,
+  OdooStagingRefreshJob,
   OdooUpgradeJob,
   Phase,
 } from "../../src/odoo/crd/mod.ts";
@@ -26,7 +27,14 @@ import {
   roleName,
 } from "../../src/odoo/model/names.ts";
 import { type Defaults, resolve, type Resolved } from "../../src/odoo/model/resolve.ts";
-import type { ChosenCluster, JobState, Observed, SecretFacts, World } from "../../src/odoo/model/world.ts";
+import type {
+  ChosenCluster,
+  JobState,
+  Observed,
+  SecretFacts,
+  SourceInstance,
+  World,
+} from "../../src/odoo/model/world.ts";
 
 /** `T` with every field optional, down to the leaves; `undefined` means: take it away. */
 export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, unknown> ? T
@@ -37,6 +45,7 @@ export type Overrides<T> = T extends readonly unknown[] | ReadonlyMap<unknown, u
 export const NOW = Date.UTC(2026, 10, 21, 4);
 export const INSTANCE_UID = "0b8f1f5e-7f2c-4f6e-9d3a-0000000000a1";
 export const BACKUP_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000c1";
+export const REFRESH_JOB_UID = "8f405162-0000-4000-8000-0000000000d1";
 export const RESTORE_JOB_UID = "7e3f4051-0000-4000-8000-0000000000c1";
 export const INIT_JOB_UID = "5c1d2e3f-0000-4000-8000-0000000000b1";
 export const UPGRADE_JOB_UID = "6d2e3f40-0000-4000-8000-0000000000b2";
@@ -231,6 +240,29 @@ export function aRestoreJob(overrides: Overrides<Stored<OdooRestoreJob>> = {}): 
     },
   };
   return merged(base, overrides);
+}
+
+export function aRefreshJob(overrides: Overrides<Stored<OdooStagingRefreshJob>> = {}): Stored<OdooStagingRefreshJob> {
+  const base: Stored<OdooStagingRefreshJob> = {
+    apiVersion: "bemade.org/v1alpha1",
+    kind: "OdooStagingRefreshJob",
+    metadata: { name: "weekly", namespace: "blue", uid: REFRESH_JOB_UID, resourceVersion: "33", generation: 1 },
+    spec: { odooInstanceRef: { name: "shop" }, source: { instanceName: "live" } },
+  };
+  return merged(base, overrides);
+}
+
+/** The instance that {@linkcode aRefreshJob} copies. */
+export function aSource(overrides: Overrides<Stored<OdooInstance>> = {}): SourceInstance {
+  const base = merged<Stored<OdooInstance>>(anInstance({ metadata: { name: "live", uid: "uid-of-live" } }), {
+    spec: { ingress: { hosts: ["live.example.com"] } },
+    status: { phase: "Running", dbInitialized: true, activeCluster: "main" },
+  });
+  const instance = merged(base, overrides);
+  const { resolved, problem } = resolve(instance, someDefaults());
+  if (!resolved) throw new TypeError(`Cannot resolve the source of this test: ${problem?.message}`);
+  const cluster = { address: anAddress(), facts: ownedFacts(instance) };
+  return { instance, resolved, cluster, hasFiles: true, hasUserSecret: true };
 }
 
 /** The batch/v1 Job of an operation, held by its finalizer. */

@@ -5,6 +5,29 @@ import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
 
 const LONGEST_MS = 60_000;
 
+/** Names that a shell, psql, a list of entries or a report could take for something else, and what is hard to copy. */
+export const HOSTILE_NAMES = `
+create schema "we""ird; $(id)";
+create table "we""ird; $(id)"."1; 2 3 EXTENSION - x
+\\! touch /tmp/copy-database-owned" ("a'b" int, "\t" text);
+insert into "we""ird; $(id)"."1; 2 3 EXTENSION - x
+\\! touch /tmp/copy-database-owned" select i, E'x\\ny\\\\.' from generate_series(1, 5) i;
+create table empty_one (id serial primary key, parent int references empty_one);
+create table big (id int, body text);
+insert into big select i, (select string_agg(md5((i * n)::text), '') from generate_series(1, 200000) n) from generate_series(1, 3) i;
+create table measured (at date, value int) partition by range (at);
+create table measured_1 partition of measured for values from ('2020-01-01') to ('2021-01-01');
+create index on measured (value);
+insert into measured select '2020-02-02', i from generate_series(1, 7) i;
+create sequence backwards increment by -3 start with -1;
+select nextval('backwards'), nextval('backwards');
+create sequence untouched;
+create materialized view partners as select count(*) from res_partner;
+select lo_from_bytea(0, 'large object');
+create function audit() returns trigger language plpgsql as 'begin return new; end';
+create trigger audited before insert on res_partner for each row execute function audit();
+create function empty_one() returns void language sql as 'select';`;
+
 /** A login that the script is given. */
 export interface Login {
   readonly host: string;

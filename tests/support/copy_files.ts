@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
 import { pythonWithPsycopg2 } from "./python.ts";
 
+const SCRIPT = `${SCRIPTS.fileTree}\n${SCRIPTS.copyFiles}`;
 const PYTHON = await pythonWithPsycopg2();
 
 /** A filestore, sessions, and names that a shell, a terminal or UTF-8 would stumble over. */
@@ -107,11 +108,11 @@ export async function copyFiles(
   try {
     const text = prelude
       ? `${prelude}\nexec(compile(__import__("os").environ["SCRIPT"], "copy_files.py", "exec"))`
-      : SCRIPTS.copyFiles;
+      : SCRIPT;
     const { code, stdout, stderr } = await new Deno.Command(PYTHON, {
       args: ["-c", text],
       env: {
-        SCRIPT: SCRIPTS.copyFiles,
+        SCRIPT,
         SOURCE_DIR: source,
         TARGET_DIR: target,
         COPY_LIVE: String(live === "live"),

@@ -287,6 +287,9 @@ const status = z.object({
     "When pods that waited for a volume were last deleted, so that they are placed anew.",
   ),
   filestore: filestorePlace.optional().describe("Where the files are, if they have ever been moved."),
+  migrationTargetCluster: z.string().nullish().describe(
+    "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
+  ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
 }).describe("What is the case. Written by the operator only.");
 

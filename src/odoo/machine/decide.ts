@@ -10,9 +10,11 @@ import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
+import { migrationOperation } from "../model/database_migration.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
 import { phaseNotification } from "../model/notification.ts";
+import { waitsForSource } from "../model/refresh_source.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
@@ -32,6 +34,7 @@ import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
 import { planFormerFilestores } from "../states/filestore_migration.ts";
+import { migrationStatus, planMigrationRemains } from "../states/migrating_database.ts";
 import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planHistory } from "../states/history.ts";
@@ -47,6 +50,9 @@ import { SETTLED, type Transition, TRANSITIONS } from "./transitions.ts";
 
 /** Field manager of all that the operator writes; upstream's, so that its objects are taken over. */
 export const FIELD_MANAGER = "odoo-operator";
+
+/** How often one looks whether another instance can be copied. */
+const SOURCE_LOOK_MS = 10_000;
 
 /** What to do now. */
 export function decide(world: World): Plan {
@@ -64,9 +70,9 @@ export function decide(world: World): Plan {
   const row: PhaseRow = PHASES[world.phase];
   const transition = transitionOf(world);
   const phase = nextPhase(world);
-  const due = Math.min(nextDueTime(world) ?? Infinity, migrationDueTime(world) ?? Infinity);
+  const requeueAfterMs = nextLook(world);
   return {
-    ...(due < Infinity ? { requeueAfterMs: Math.max(due - world.now, 0) } : {}),
+    ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
@@ -85,10 +91,22 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
-      ...(transition ? [] : [...planLeftovers(world), ...planFormerFilestores(world)]),
+      ...(transition ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
       ...planHistory(world),
     ]),
   };
+}
+
+/** When to decide again though nothing brings us here. */
+function nextLook(world: World): number | undefined {
+  const due = nextDueTime(world);
+  const late = migrationDueTime(world);
+  const looks = [
+    ...(due === undefined ? [] : [due - world.now]),
+    ...(late === undefined ? [] : [Math.max(late - world.now, 0)]),
+    ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : []),
+  ];
+  return looks.length ? Math.min(...looks) : undefined;
 }
 
 /** The row that leads out of the committed phase, if one holds. */
@@ -191,6 +209,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
     ...filestoreFields(world, phase),
+    ...migrationStatus(world, phase),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
@@ -215,7 +234,8 @@ function hasData(world: World, phase: Phase): boolean {
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
-  if (phase === world.phase) return advanced(world);
+  if (phase === "MigratingDatabase" && phase !== world.phase) return migrationOperation(world);
+  if (phase === world.phase || phase === "FinalizingDatabaseMigration") return advanced(world);
   const migration = filestoreOperation(world, phase);
   if (migration) return migration;
   const cr = nextRequest(world);

@@ -2,7 +2,8 @@
 import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
-import { planInitRequest } from "../states/initializing.ts";
+import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
+import { planDatabaseMigration } from "../states/migrating_database.ts";
 import { planCopying } from "../states/copying.ts";
 import { planFilestoreMigration } from "../states/filestore_migration.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
@@ -33,7 +34,7 @@ export const PHASES = {
     cron: "zero",
     progressing: false,
     message: "Waiting for a job that fills the database: create an OdooInitJob, or set spec.init.enabled",
-    plan: planInitRequest,
+    plan: planDataRequest,
   },
   Initializing: {
     web: "zero",
@@ -47,6 +48,7 @@ export const PHASES = {
     cron: "zero",
     progressing: false,
     message: "The instance has no data: create a new OdooInitJob or OdooRestoreJob to try again",
+    plan: planRefreshRetry,
   },
   Starting: {
     web: "spec",
@@ -105,6 +107,7 @@ export const PHASES = {
     cron: "zero",
     progressing: true,
     message: "Copying the database to another cluster",
+    plan: planDatabaseMigration,
   },
   FinalizingDatabaseMigration: {
     web: "zero",
@@ -121,8 +124,4 @@ function planCopy(world: World): readonly Effect[] {
 }
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
-export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
-  "CloningFromSource",
-  "MigratingDatabase",
-  "FinalizingDatabaseMigration",
-];
+export const PHASES_WITHOUT_ROWS: readonly Phase[] = [];

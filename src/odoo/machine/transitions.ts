@@ -22,6 +22,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Uninitialized", when: "dbInitialized", to: "Starting" },
   { from: "Uninitialized", when: "initRequested", to: "Initializing" },
   { from: "Uninitialized", when: "restoreRequested", to: "Restoring" },
+  { from: "Uninitialized", when: "refreshRequested", to: "CloningFromSource" },
 
   { from: "Initializing", when: "operationSucceeded", to: "Starting" },
   { from: "Initializing", when: "operationFailed", to: "InitFailed" },
@@ -29,11 +30,14 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "InitFailed", when: "initRequested", to: "Initializing" },
   { from: "InitFailed", when: "restoreRequested", to: "Restoring" },
+  { from: "InitFailed", when: "refreshRequested", to: "CloningFromSource" },
 
   { from: "Starting", when: "databaseToRecreate", to: "Uninitialized" },
   { from: "Starting", when: "upgradeRequested", to: "Upgrading" },
   { from: "Starting", when: "backupRequested", to: "BackingUp" },
   { from: "Starting", when: "restoreRequested", to: "Restoring" },
+  { from: "Starting", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Starting", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Starting", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
@@ -42,6 +46,8 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Running", when: "upgradeRequested", to: "Upgrading" },
   { from: "Running", when: "backupRequested", to: "BackingUp" },
   { from: "Running", when: "restoreRequested", to: "Restoring" },
+  { from: "Running", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Running", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Running", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
@@ -51,6 +57,8 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "upgradeRequested", to: "Upgrading" },
   { from: "Degraded", when: "backupRequested", to: "BackingUp" },
   { from: "Degraded", when: "restoreRequested", to: "Restoring" },
+  { from: "Degraded", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Degraded", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Degraded", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
@@ -60,6 +68,8 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "upgradeRequested", to: "Upgrading" },
   { from: "Stopped", when: "backupRequested", to: "BackingUp" },
   { from: "Stopped", when: "restoreRequested", to: "Restoring" },
+  { from: "Stopped", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Stopped", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Stopped", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
@@ -76,6 +86,17 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Restoring", when: "operationSucceeded", to: "settled" },
   { from: "Restoring", when: "operationFailed", to: "settled" },
   { from: "Restoring", when: "operationAbandoned", to: "settled" },
+
+  { from: "CloningFromSource", when: "failedWithoutData", to: "InitFailed" },
+  { from: "CloningFromSource", when: "cancelledWithoutData", to: "Uninitialized" },
+  { from: "CloningFromSource", when: "operationSucceeded", to: "settled" },
+  { from: "CloningFromSource", when: "operationFailed", to: "settled" },
+  { from: "CloningFromSource", when: "operationAbandoned", to: "settled" },
+
+  { from: "MigratingDatabase", when: "databaseCopied", to: "FinalizingDatabaseMigration" },
+  { from: "MigratingDatabase", when: "databaseMigrationFailed", to: "settled" },
+  { from: "MigratingDatabase", when: "databaseMigrationOver", to: "settled" },
+  { from: "FinalizingDatabaseMigration", when: "provisionedWithData", to: "settled" },
 
   { from: "MigratingFilestore", when: "operationFailed", to: "settled" },
   { from: "MigratingFilestore", when: "operationCancelled", to: "settled" },

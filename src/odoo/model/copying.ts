@@ -12,6 +12,7 @@ import { type CopyStep, copyStep } from "./copy_steps.ts";
 import type { KnownClusterFacts } from "./database.ts";
 import { areEnding } from "./ending_pods.ts";
 import { type CopyNames, copyNames, stepJobName } from "./names.ts";
+import { readerOf } from "./refresh_source.ts";
 import { judge } from "./report.ts";
 import { requestOf } from "./requests.ts";
 import type { Problem } from "./resolve.ts";
@@ -69,6 +70,7 @@ export function mustReturn(world: World): boolean {
 export function swapsNow(world: World): boolean {
   const { operation } = world.status;
   if (!operation || copyStep(operation) !== "swap" || mustReturn(world) || areEnding(world)) return false;
+  if (readerOf(world)) return false; // somebody copies the data whose place is to be taken
   return swapReadiness(world, operation) === "ready" && world.observed.jobsWithPods.size === 0;
 }
 

@@ -15,6 +15,7 @@ const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
   Initializing: "all",
   Upgrading: "cron",
   FinalizingFilestoreMigration: "all",
+  MigratingDatabase: "all",
 };
 
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */

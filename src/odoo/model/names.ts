@@ -44,6 +44,9 @@ export const ROOT_CERTIFICATE_KEY = "root.crt";
 /** Longest name for which every derived label and Service name is valid (63 for a label, less `-cron`). */
 export const LONGEST_INSTANCE_NAME = 58;
 
+/** On refreshes that this operator asks for; upstream's. */
+export const AUTO_REFRESH_LABEL = "bemade.org/auto-refresh";
+
 const LONGEST_NAME = 63;
 const COPY_END = /_(new|old)_([a-z0-9]{8})$/;
 
@@ -61,16 +64,25 @@ export const objectNames = {
   tlsSecret: (name: string) => `${name}-tls`,
   /** The first one bears no number, as upstream has it. */
   autoInit: (name: string, round = 1) => round === 1 ? `${name}-auto-init` : `${name}-auto-init-${round}`,
+  autoRefresh: (name: string, round = 1) => round === 1 ? `${name}-auto-refresh` : `${name}-auto-refresh-${round}`,
   blocked: (name: string) => fitted(`${name}-blocked`, "-"),
   disruptionBudget: (name: string) => name,
 } as const;
 
 /** Which of our requests for an initialisation is called `name`; `undefined` if none would be. */
 export function autoInitRound(instance: string, name: string): number | undefined {
-  const first = objectNames.autoInit(instance);
-  if (name === first) return 1;
-  const round = Number(name.slice(first.length + 1));
-  return Number.isSafeInteger(round) && round > 1 && name === objectNames.autoInit(instance, round) ? round : undefined;
+  return roundOf(name, (round) => objectNames.autoInit(instance, round));
+}
+
+/** Which of our requests for a first copy of the production instance is called `name`; `undefined` if none would be. */
+export function autoRefreshRound(instance: string, name: string): number | undefined {
+  return roundOf(name, (round) => objectNames.autoRefresh(instance, round));
+}
+
+function roundOf(name: string, called: (round: number) => string): number | undefined {
+  if (name === called(1)) return 1;
+  const round = Number(name.slice(called(1).length + 1));
+  return Number.isSafeInteger(round) && round > 1 && name === called(round) ? round : undefined;
 }
 
 /** Names of the containers: upstream's, cut where a long instance name would make them invalid. */
@@ -158,6 +170,11 @@ export function stepJobName(
 ): string {
   const end = attempt > 1 ? `-${step}-${attempt}` : `-${step}`;
   return fitted(`${name}-${uid.slice(0, 8)}`, "-", { end });
+}
+
+/** By which it is known with which image something was done. */
+export function imageHash(image: string): string {
+  return sha256Hex(image).slice(0, 16);
 }
 
 /** The Secret that a request's Jobs read a password from that stands in its spec. */

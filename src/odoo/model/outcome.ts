@@ -31,6 +31,7 @@ export function operationOutcome(world: World): OperationOutcome {
   const { operation } = world.status;
   if (!operation) return { state: "none" };
   if (filestoreStep(operation)) return filestoreOutcome(world);
+  if (operation.kind === "OdooInstance") return { state: "running" }; // a migration, which nobody asks for by a request
   const cr = requestOf(world, operation);
   if (isSwapping(world)) return swapOutcome(world, cr);
   switch (cr?.status?.phase) {

@@ -6,10 +6,11 @@ import { conditionOf } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstanceStatus, OperationStatus, Phase, RequestKind } from "../crd/mod.ts";
 import { describeUnfinished, forbidsInit, unfinishedDatabase } from "./adoption.ts";
-import { autoInitRound } from "./names.ts";
+import { autoInitRound, autoRefreshRound } from "./names.ts";
 import { jobNotification, type Notification, NOTIFIED } from "./notification.ts";
 import type { Problem } from "./resolve.ts";
 import { backupProblem } from "./s3_location.ts";
+import { readerOf, refreshObstacle, refreshProblem } from "./refresh_source.ts";
 import { restoreProblem } from "./restore_source.ts";
 import { upgradeProblem } from "./upgrade_request.ts";
 import type { World } from "./world.ts";
@@ -33,7 +34,13 @@ export const REQUESTS = {
 } as const satisfies Record<RequestKind, RequestTraits>;
 
 /** Kinds that this version carries out; the others wait for the version that does. */
-const CARRIED_OUT: readonly RequestKind[] = ["OdooInitJob", "OdooUpgradeJob", "OdooBackupJob", "OdooRestoreJob"];
+const CARRIED_OUT: readonly RequestKind[] = [
+  "OdooInitJob",
+  "OdooUpgradeJob",
+  "OdooBackupJob",
+  "OdooRestoreJob",
+  "OdooStagingRefreshJob",
+];
 
 /** Kinds that bring data of their own. */
 const REPLACING: readonly RequestKind[] = ["OdooRestoreJob", "OdooStagingRefreshJob"];
@@ -102,6 +109,8 @@ export function refusalOf(world: World, cr: Stored<JobRequest>): Problem | undef
       return backupProblem(cr) ?? imageProblem(world);
     case "OdooRestoreJob":
       return restoreProblem(cr) ?? imageProblem(world);
+    case "OdooStagingRefreshJob":
+      return refreshProblem(world, cr);
     default:
       return undefined;
   }
@@ -143,7 +152,13 @@ export function obstacleTo(world: World, cr: Stored<JobRequest>): Problem | unde
   if (!world.status.dbInitialized && !REPLACING.includes(kind)) {
     return { reason: "NotInitialized", message: "Waiting until the instance has been initialised" };
   }
-  return databaseObstacle(world, kind);
+  const reader = kind === "OdooBackupJob" ? undefined : readerOf(world);
+  if (reader) {
+    const { name } = reader.metadata ?? {};
+    return { reason: "BeingCopied", message: `Waiting for OdooStagingRefreshJob ${name}, which copies this instance` };
+  }
+  return databaseObstacle(world, kind) ??
+    (cr.kind === "OdooStagingRefreshJob" ? refreshObstacle(world, cr) : undefined);
 }
 
 /** Nothing is begun in a database that nobody sees; what replaces it needs none. */
@@ -207,16 +222,27 @@ function isStray(cr: JobRequest): boolean {
   return !!namespace && namespace !== cr.metadata?.namespace;
 }
 
-/** The latest initialisation that this operator has asked for, as far as one is still there. */
-export function lastAutoInit(
+/** The latest request of its kind that this operator has made by itself, as far as one is still there. */
+export function lastAutoRequest(
   instance: string,
+  kind: AutoKind,
   requests: World["observed"]["requests"],
 ): Stored<JobRequest> | undefined {
-  const own = requests.filter((cr) => autoInitRoundOf(instance, cr) > 0);
-  return own.toSorted((a, b) => autoInitRoundOf(instance, a) - autoInitRoundOf(instance, b)).at(-1);
+  const own = requests.filter((cr) => cr.kind === kind && autoRoundOf(instance, cr) > 0);
+  return own.toSorted((a, b) => autoRoundOf(instance, a) - autoRoundOf(instance, b)).at(-1);
 }
 
-/** Which of our requests for an initialisation it is; 0 if none. */
-export function autoInitRoundOf(instance: string, { kind, metadata }: Stored<JobRequest>): number {
-  return kind === "OdooInitJob" ? autoInitRound(instance, metadata.name) ?? 0 : 0;
+/** Kinds that this operator asks for by itself. */
+export type AutoKind = "OdooInitJob" | "OdooStagingRefreshJob";
+
+/** Which of our own requests of its kind it is; 0 if none. */
+export function autoRoundOf(instance: string, { kind, metadata }: Stored<JobRequest>): number {
+  switch (kind) {
+    case "OdooInitJob":
+      return autoInitRound(instance, metadata.name) ?? 0;
+    case "OdooStagingRefreshJob":
+      return autoRefreshRound(instance, metadata.name) ?? 0;
+    default:
+      return 0;
+  }
 }

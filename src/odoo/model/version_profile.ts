@@ -34,7 +34,12 @@ export function profileOf(version: string): VersionProfile | undefined {
 }
 
 /** Whose results tell which Odoo works on the database. */
-const TELLING: ReadonlySet<string> = new Set(["OdooInitJob", "OdooUpgradeJob", "OdooRestoreJob"]);
+const TELLING: ReadonlySet<string> = new Set([
+  "OdooInitJob",
+  "OdooUpgradeJob",
+  "OdooRestoreJob",
+  "OdooStagingRefreshJob",
+]);
 
 /** The version that the latest of those requests found in the image; those may be gone, then what was known before. */
 export function odooVersion({ observed, status }: World): string | undefined {

@@ -100,6 +100,10 @@ export interface Observed {
   readonly disruptionBudget?: Stored<PodDisruptionBudget>;
   /** Job CRs that name this instance, oldest first. */
   readonly requests: readonly Stored<JobRequest>[];
+  /** By name: the instances that those requests copy, as far as they exist and make sense. */
+  readonly sources?: ReadonlyMap<string, SourceInstance>;
+  /** Refreshes of other instances that copy this one. */
+  readonly copiedBy?: readonly Stored<JobRequest>[];
   /** batch/v1 Jobs of this instance. */
   readonly jobs: readonly Stored<Job>[];
   /** How each of them stands, by name. */
@@ -114,6 +118,16 @@ export interface Observed {
   readonly podTroubles?: PodTroubles;
   /** Found by the same look. */
   readonly stuckPods?: readonly StuckPod[];
+}
+
+/** Another instance of the namespace, whose data is copied. */
+export interface SourceInstance {
+  readonly instance: Stored<OdooInstance>;
+  readonly resolved: Resolved;
+  /** Where its database is. */
+  readonly cluster: ChosenCluster;
+  readonly hasFiles: boolean;
+  readonly hasUserSecret: boolean;
 }
 
 /** Where the database is to be. */
@@ -137,7 +151,10 @@ export interface World {
   /** Absent if `problem` says why nothing can be resolved. */
   readonly resolved?: Resolved;
   readonly problem?: Problem;
+  /** The one that holds the data. */
   readonly cluster: ChosenCluster;
+  /** By name: others that it is to go to, or comes from. */
+  readonly otherClusters?: ReadonlyMap<string, ChosenCluster>;
   readonly observed: Observed;
   /** Milliseconds since the epoch. */
   readonly now: number;

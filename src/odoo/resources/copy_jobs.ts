@@ -113,7 +113,7 @@ export function copyFilesJob(
   const { resources = FILES_RESOURCES } = resolved.jobs;
   const copy = container("copy", resolved.image, {
     imagePullPolicy: resolved.imagePullPolicy,
-    command: ["python3", "-c", SCRIPTS.copyFiles],
+    command: ["python3", "-c", `${SCRIPTS.fileTree}\n${SCRIPTS.copyFiles}`],
     securityContext: restrictedContainer(),
     terminationMessagePolicy: "FallbackToLogsOnError",
     env: literalEnv({

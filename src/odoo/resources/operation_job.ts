@@ -1,15 +1,17 @@
 /** The batch/v1 Job of the operation in progress, or of its step. */
 import type { Job } from "../../kit/builders/kinds.ts";
-import type { JobRequest, OdooRestoreJob, OperationStatus } from "../crd/mod.ts";
+import type { JobRequest, OdooRestoreJob, OdooStagingRefreshJob, OperationStatus } from "../crd/mod.ts";
 import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { copiesFiles, copyOf } from "../model/copying.ts";
 import type { ClusterAddress } from "../model/database.ts";
-import { type CopyNames, requestSecretName } from "../model/names.ts";
+import { type CopyNames, objectNames, requestSecretName } from "../model/names.ts";
+import { sourceOf } from "../model/refresh_source.ts";
 import { numberOf } from "../model/report.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
 import type { World } from "../model/world.ts";
 import { backupJob } from "./backup_job.ts";
+import { copyDatabaseJob, copyFilesJob } from "./copy_jobs.ts";
 import { initJob } from "./jobs.ts";
 import { prepareCopyJob, restoreLoadJob, swapFilesJob } from "./restore_jobs.ts";
 import { upgradeJob } from "./upgrade_job.ts";
@@ -56,8 +58,11 @@ function copyJob(world: World, step: CopyStep, cr: JobRequest | undefined, place
   switch (step) {
     case "load":
       return cr?.kind === "OdooRestoreJob" && hasDatabase(world, copy.side) ? loadJob(cr, place) : undefined;
+    case "database":
+    case "files":
+      return cr?.kind === "OdooStagingRefreshJob" ? sourceJob(world, step, cr, place) : undefined;
     case "prepare":
-      return prepareJob(cr, place);
+      return prepareJob(world, cr, place);
     case "move":
     case "return":
       return swapFilesJob(name, resolved, cluster, { direction: step === "move" ? "forward" : "back", ...copy });
@@ -78,12 +83,47 @@ function loadJob(cr: OdooRestoreJob, { name, resolved, cluster, operation, copy 
   });
 }
 
-function prepareJob(cr: JobRequest | undefined, { name, resolved, cluster, copy }: CopyPlace): Job | undefined {
+/** What is read is the other instance's, with its own login, and nothing but read. */
+function sourceJob(
+  world: World,
+  step: "database" | "files",
+  cr: OdooStagingRefreshJob,
+  { name, resolved, cluster, copy }: CopyPlace,
+): Job | undefined {
+  const source = sourceOf(world, cr);
+  if (!source?.cluster.address) return undefined;
+  const { name: instance, roleName: role, databaseName: database } = source.resolved;
+  if (step === "database") {
+    if (!hasDatabase(world, copy.side)) return undefined;
+    const password = { name: objectNames.userSecret(instance), key: "password" };
+    const from = { cluster: source.cluster.address, role, database, password };
+    return copyDatabaseJob(name, resolved, cluster, { source: from, target: copy.side });
+  }
+  return copyFilesJob(name, resolved, cluster, {
+    source: { claim: source.resolved.filestoreClaim, directory: database },
+    target: { claim: resolved.filestoreClaim, directory: copy.side },
+    state: "inUse",
+    beside: { instance },
+  });
+}
+
+/** Code of another image may want another structure of the database. */
+function needsUpdate(world: World, cr: JobRequest): boolean {
+  if (cr.kind !== "OdooStagingRefreshJob") return false;
+  return sourceOf(world, cr)?.resolved.image !== world.resolved?.image;
+}
+
+function prepareJob(
+  world: World,
+  cr: JobRequest | undefined,
+  { name, resolved, cluster, copy }: CopyPlace,
+): Job | undefined {
   if (cr?.kind !== "OdooRestoreJob" && cr?.kind !== "OdooStagingRefreshJob") return undefined;
+  const { summary = {} } = cr.status ?? {};
   return prepareCopyJob(name, resolved, cluster, {
     side: copy.side,
     data: cr.spec.neutralize ?? true ? "neutralized" : "asItIs",
-    update: "none",
-    ...(copiesFiles(cr) ? { files: copy.side, filesExpected: numberOf(cr.status?.summary?.unpackedFiles) } : {}),
+    update: needsUpdate(world, cr) ? "all" : "none",
+    ...(copiesFiles(cr) ? { files: copy.side, filesExpected: numberOf(summary.unpackedFiles ?? summary.files) } : {}),
   });
 }

@@ -4,6 +4,7 @@ import copyDatabase from "../../../scripts/copy_database.sh" with { type: "text"
 import copyFiles from "../../../scripts/copy_files.py" with { type: "text" };
 import cronLiveness from "../../../scripts/cron_liveness_probe.py" with { type: "text" };
 import cronStartup from "../../../scripts/cron_startup_probe.py" with { type: "text" };
+import fileTree from "../../../scripts/file_tree.py" with { type: "text" };
 import init from "../../../scripts/init.sh" with { type: "text" };
 import initCheck from "../../../scripts/init_check.py" with { type: "text" };
 import jobDatabase from "../../../scripts/job_database.py" with { type: "text" };
@@ -20,6 +21,7 @@ export const SCRIPTS = {
   backupDump,
   copyDatabase,
   copyFiles,
+  fileTree,
   init,
   initCheck,
   jobDatabase,

@@ -17,10 +17,10 @@ import {
   type Stored,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
-import { chooseCluster, type Clusters } from "../model/clusters.ts";
+import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
-import { adoptedOperation } from "../model/requests.ts";
+import { adoptedOperation, isTerminal } from "../model/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
 import type {
   AdminPasswordFacts,
@@ -33,15 +33,18 @@ import type {
   PodTroubles,
   PullSecretFacts,
   SecretFacts,
+  SourceInstance,
   StuckPod,
   World,
 } from "../model/world.ts";
-import { OdooInstanceKind, REQUEST_KINDS } from "./kinds.ts";
+import { OdooInstanceKind, OdooStagingRefreshJobKind, REQUEST_KINDS } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
 import type { UpstreamChildren } from "./upstream_children.ts";
 
 /** Index over objects of an instance: its key. */
 export const BY_INSTANCE = "instance";
+/** Index over refreshes: the key of the instance that they copy. */
+export const BY_SOURCE = "source";
 /** Index over pods: the key of the Job that they belong to. */
 export const BY_JOB = "job";
 
@@ -77,9 +80,42 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     jobHistoryLimit: sights.jobHistoryLimit,
     ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
+    otherClusters: observeOtherClusters(instance, sights),
     observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },
     now: context.clock.now(),
   };
+}
+
+/** What this instance is a copy of, and what its requests copy that are still to be carried out. */
+function observeSources(
+  target: Stored<OdooInstance>,
+  requests: readonly Stored<JobRequest>[],
+  context: ReconcileContext,
+  sights: Sights,
+): ReadonlyMap<string, SourceInstance> {
+  const sources = new Map<string, SourceInstance>();
+  const { namespace } = target.metadata;
+  const key = (child: string): ObjectKey => `${namespace}/${child}`;
+  const asked = requests.flatMap((cr) =>
+    cr.kind === "OdooStagingRefreshJob" && !isTerminal(cr) ? [cr.spec.source.instanceName] : []
+  );
+  for (
+    const name of [...asked, ...(target.spec.productionInstanceRef ? [target.spec.productionInstanceRef.name] : [])]
+  ) {
+    const instance = context.store(OdooInstanceKind).get(key(name));
+    if (!instance || instance.metadata.deletionTimestamp) continue;
+    const filestore = context.store(PersistentVolumeClaim).get(key(filestoreClaimName(instance)));
+    const { resolved } = resolve(instance, sights.defaults);
+    if (!resolved) continue;
+    sources.set(name, {
+      instance,
+      resolved,
+      cluster: observeCluster(instance, sights),
+      hasFiles: filestore !== undefined,
+      hasUserSecret: context.store(Secret).get(key(objectNames.userSecret(name))) !== undefined,
+    });
+  }
+  return sources;
 }
 
 /** The world, with what was found out about its pods. */
@@ -104,6 +140,23 @@ export function observeCluster(
   return { address: chosen.address, facts: sights.facts(chosen.address.name) };
 }
 
+/** Clusters that a migration goes to or comes from. */
+function observeOtherClusters(
+  { spec, status }: Stored<OdooInstance>,
+  { clusters, facts }: Sights,
+): ReadonlyMap<string, ChosenCluster> {
+  const { activeCluster, migrationPreviousCluster, migrationTargetCluster } = status ?? {};
+  const names = [spec.database?.cluster, migrationPreviousCluster, migrationTargetCluster].flatMap((name) =>
+    name ?? []
+  );
+  return new Map(
+    names.filter((name) => activeCluster && name !== activeCluster).map((name): [string, ChosenCluster] => {
+      const found = clusterNamed(name, clusters);
+      return [name, "problem" in found ? found : { ...found, facts: facts(found.address.name) }];
+    }),
+  );
+}
+
 /** An older instance some of whose children are called as some of ours would be. */
 function olderRival(instance: Stored<OdooInstance>, context: ReconcileContext): Stored<OdooInstance> | undefined {
   const { name, namespace } = instance.metadata;
@@ -116,6 +169,9 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
   const key = (child: string): ObjectKey => `${namespace}/${child}`;
   const instanceKey = key(name);
   const jobs = context.store(Job).byIndex(BY_INSTANCE, instanceKey);
+  const requests = REQUEST_KINDS.flatMap((kind): Stored<JobRequest>[] =>
+    context.store(kind).byIndex(BY_INSTANCE, instanceKey)
+  ).sort(byAge);
   // What another instance controls is not ours to look at: its Deployment must not be ended with us.
   const child = <T extends KubeObject>(type: ResourceType<T>, called: string): Stored<T> | undefined => {
     const object = context.store(type).get(key(called));
@@ -138,10 +194,9 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     ingress: child(Ingress, objectNames.route(name)),
     route: child(HttpRoute, objectNames.route(name)),
     disruptionBudget: child(PodDisruptionBudget, objectNames.disruptionBudget(name)),
-    requests: REQUEST_KINDS.flatMap((kind): Stored<JobRequest>[] =>
-      context.store(kind).byIndex(BY_INSTANCE, instanceKey)
-    )
-      .sort(byAge),
+    requests,
+    sources: observeSources(instance, requests, context, sights),
+    copiedBy: context.store<JobRequest>(OdooStagingRefreshJobKind).byIndex(BY_SOURCE, instanceKey),
     jobs,
     jobsWithPods: jobsWithPods(context.store(Pod).byIndex(BY_INSTANCE, instanceKey)),
     jobStates: new Map(

@@ -43,7 +43,7 @@ import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
 import { CHILD_FAILURES } from "./failures.ts";
 import { OdooInstanceKind, REQUEST_KINDS, slimJob, slimPod } from "./kinds.ts";
-import { BY_INSTANCE, BY_JOB } from "./observe.ts";
+import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
 import { Notifications } from "./notifications.ts";
 import { PullSecrets } from "./pull_secrets.ts";
@@ -139,7 +139,10 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       }
       for (const [name, owner] of instancesBySqlName) if (owner === key) instancesBySqlName.delete(name);
     });
-  for (const kind of REQUEST_KINDS) program.watches(kind, { map: targetKeys, indexes: { [BY_INSTANCE]: targetKeys } });
+  for (const kind of REQUEST_KINDS) {
+    const map = (cr: JobRequest) => [...targetKeys(cr), ...sourceKeys(cr)];
+    program.watches(kind, { map, indexes: { [BY_INSTANCE]: targetKeys, [BY_SOURCE]: sourceKeys } });
+  }
   if (webhook) program.uses(webhook);
   await program.run({
     signal,
@@ -161,6 +164,11 @@ function jobKeys(pod: KubeObject): ObjectKey[] {
 
 function targetKeys(cr: JobRequest): ObjectKey[] {
   return [`${cr.metadata?.namespace}/${cr.spec.odooInstanceRef.name}`];
+}
+
+/** Of what is copied: it must not be replaced meanwhile. */
+function sourceKeys(cr: JobRequest): ObjectKey[] {
+  return cr.kind === "OdooStagingRefreshJob" ? [`${cr.metadata?.namespace}/${cr.spec.source.instanceName}`] : [];
 }
 
 function sqlNamesOf(instance: Stored<OdooInstance>): string[] {

@@ -5,7 +5,7 @@
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
-import { isTerminal, lastAutoInit, REQUESTS, untold } from "../model/requests.ts";
+import { isTerminal, lastAutoRequest, REQUESTS, untold } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
 
 /** More wait for the next time: a limit that was lowered must not keep an instance waiting for the API server. */
@@ -26,5 +26,6 @@ export function planHistory(world: World): Effect[] {
 function isNeeded(world: World, cr: Stored<JobRequest>): boolean {
   const { status, instance, observed } = world;
   if (cr.metadata.uid === status.operation?.uid || untold(cr)) return true;
-  return cr.status?.phase === "Failed" && cr === lastAutoInit(instance.metadata.name, observed.requests);
+  if (cr.status?.phase !== "Failed" || (cr.kind !== "OdooInitJob" && cr.kind !== "OdooStagingRefreshJob")) return false;
+  return cr === lastAutoRequest(instance.metadata.name, cr.kind, observed.requests);
 }

@@ -1,24 +1,51 @@
-/** An empty database wants modules: if the spec says so and nobody has asked yet, this operator asks. */
+/** An instance without data wants some: if the spec says what, and nobody has asked yet, this operator asks. */
+import type { KubeObject } from "../../kit/types.ts";
 import { forbidsInit } from "../model/adoption.ts";
-import { instanceLabels, objectNames } from "../model/names.ts";
+import { firstSourceProblem } from "../model/refresh_source.ts";
+import { AUTO_REFRESH_LABEL, imageHash, instanceLabels, objectNames } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import { autoInitRoundOf, bringsData, lastAutoInit, pendingRequests, requestKind } from "../model/requests.ts";
+import {
+  type AutoKind,
+  autoRoundOf,
+  bringsData,
+  lastAutoRequest,
+  pendingRequests,
+  requestKind,
+} from "../model/requests.ts";
+import type { Resolved } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
 
-/** Uninitialized: asks for an initialisation, unless somebody has asked for one, or for data from elsewhere. */
-export function planInitRequest(world: World): Effect[] {
-  const { resolved, instance, observed, status } = world;
-  // With data the next phase is another one; a request would be refused, and stand in the way of a later one.
-  if (status.dbInitialized || !resolved?.init.enabled || instance.spec.productionInstanceRef) return [];
-  const name = nextName(resolved.name, observed.requests);
-  if (pendingRequests(world).some((cr) => bringsData(requestKind(cr))) || !name || forbidsInit(world)) return [];
+/** Uninitialized: asks for an initialisation or for a copy of the production instance, unless somebody has asked for data. */
+export function planDataRequest(world: World): Effect[] {
+  const { resolved, instance } = world;
+  if (!resolved || !mayAsk(world)) return [];
+  if (instance.spec.productionInstanceRef) return planRefreshRequest(world, resolved);
+  return resolved.init.enabled ? planInitRequest(world, resolved) : [];
+}
+
+/** InitFailed: a copy that could not be neutralized is made again when the image, whose code did it, is another one. */
+export function planRefreshRetry(world: World): Effect[] {
+  const { resolved, instance } = world;
+  const asks = resolved && instance.spec.productionInstanceRef && mayAsk(world);
+  return asks && lastOwn(world, "OdooStagingRefreshJob") ? planRefreshRequest(world, resolved) : [];
+}
+
+/** With data the next phase is another one; a request would be refused, and stand in the way of a later one. */
+function mayAsk(world: World): boolean {
+  const isAsked = pendingRequests(world).some((cr) => bringsData(requestKind(cr)));
+  return !world.status.dbInitialized && !isAsked && !forbidsInit(world);
+}
+
+function planInitRequest(world: World, resolved: Resolved): Effect[] {
+  const { instance } = world;
+  const round = nextRound(world, "OdooInitJob");
+  if (round === undefined) return [];
   const { modules, demo } = resolved.init;
   const languages = instance.spec.init?.languages;
   const webhook = instance.spec.init?.webhook;
-  const object = {
-    apiVersion: "bemade.org/v1alpha1",
+  return [creation(world, resolved, {
     kind: "OdooInitJob",
-    metadata: { name, namespace: resolved.namespace, labels: instanceLabels(resolved.name, resolved.environment) },
+    metadata: { name: objectNames.autoInit(resolved.name, round) },
     spec: {
       odooInstanceRef: { name: resolved.name },
       modules,
@@ -26,18 +53,51 @@ export function planInitRequest(world: World): Effect[] {
       ...(languages?.length ? { languages } : {}),
       ...(webhook ? { webhook } : {}),
     },
-  };
-  return [{ type: "create", object, owner: instance }];
+  })];
+}
+
+function planRefreshRequest(world: World, resolved: Resolved): Effect[] {
+  const { productionInstanceRef: source } = world.instance.spec;
+  const round = nextRound(world, "OdooStagingRefreshJob");
+  if (!source || round === undefined || firstSourceProblem(world)) return [];
+  const { namespace } = source;
+  return [creation(world, resolved, {
+    kind: "OdooStagingRefreshJob",
+    metadata: { name: objectNames.autoRefresh(resolved.name, round), labels: { [AUTO_REFRESH_LABEL]: "true" } },
+    spec: {
+      odooInstanceRef: { name: resolved.name },
+      source: { instanceName: source.name, ...(namespace ? { instanceNamespace: namespace } : {}) },
+    },
+  })];
+}
+
+interface RequestObject extends KubeObject {
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+function creation({ instance }: World, { name, namespace, environment }: Resolved, request: RequestObject): Effect {
+  const labels = { ...instanceLabels(name, environment), ...request.metadata?.labels };
+  const metadata = { ...request.metadata, namespace, labels };
+  return { type: "create", object: { apiVersion: "bemade.org/v1alpha1", ...request, metadata }, owner: instance };
 }
 
 /**
- * The name of our next request: one that was carried out is of a database that is gone, so another one follows it. One
- * that failed is not repeated. Those before it may be deleted: the history goes back only so far.
+ * The number of our next request: one that was carried out is of a database that is gone, so another one follows it. One
+ * that failed is not repeated, as long as what failed is the same. Those before it may be deleted: the history goes back
+ * only so far.
  */
-function nextName(instance: string, requests: World["observed"]["requests"]): string | undefined {
-  const last = lastAutoInit(instance, requests);
-  if (!last) return objectNames.autoInit(instance);
-  return last.status?.phase === "Completed"
-    ? objectNames.autoInit(instance, autoInitRoundOf(instance, last) + 1)
-    : undefined;
+function nextRound(world: World, kind: AutoKind): number | undefined {
+  const last = lastOwn(world, kind);
+  if (!last) return 1;
+  const isOver = last.status?.phase === "Completed" || failedWithAnotherImage(world, last);
+  return isOver ? autoRoundOf(world.instance.metadata.name, last) + 1 : undefined;
+}
+
+function lastOwn({ instance, observed }: World, kind: AutoKind) {
+  return lastAutoRequest(instance.metadata.name, kind, observed.requests);
+}
+
+function failedWithAnotherImage({ resolved }: World, { kind, status }: ReturnType<typeof lastOwn> & object): boolean {
+  if (kind !== "OdooStagingRefreshJob" || status?.phase !== "Failed" || !resolved) return false;
+  return !!status.neutralizeJobImageHash && status.neutralizeJobImageHash !== imageHash(resolved.image);
 }

@@ -4,12 +4,12 @@
  */
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
-import type { JobRequest, JobRequestStatus, OperationStatus } from "../crd/mod.ts";
+import type { JobRequest, JobRequestStatus, OdooStagingRefreshJobStatus, OperationStatus } from "../crd/mod.ts";
 import { type CopyStep, copyStep } from "../model/copy_steps.ts";
-import { isDone, progressOf, stepAfter } from "../model/copying.ts";
+import { copyOf, isDone, progressOf, stepAfter } from "../model/copying.ts";
 import { filestoreStep } from "../model/filestore_migration.ts";
 import { mustWait } from "../model/job_turn.ts";
-import { instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
+import { imageHash, instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
 import { parseReport } from "../model/report.ts";
@@ -87,7 +87,27 @@ function runningStatus(world: World, cr: Stored<JobRequest>, operation: Operatio
     message: null,
   }, { status: "Unknown", reason: "Running", message });
   const told = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
-  return { type: "jobStatus", cr, status: { ...status, ...told } };
+  return { type: "jobStatus", cr, status: { ...status, ...told, ...refreshFields(world, cr, operation) } };
+}
+
+/** What operator 2.5.0 tells of a refresh beside its phase, for whoever reads it there. */
+function refreshFields(
+  world: World,
+  { kind }: Stored<JobRequest>,
+  operation: OperationStatus,
+): Partial<OdooStagingRefreshJobStatus> {
+  if (kind !== "OdooStagingRefreshJob") return {};
+  const { jobName = null } = operation;
+  switch (copyStep(operation)) {
+    case "database":
+      return { dbJobName: jobName, tempDbName: copyOf(world, operation)?.side ?? null };
+    case "files":
+      return { filestoreJobName: jobName };
+    case "prepare":
+      return { neutralizeJobName: jobName, neutralizeJobImageHash: imageHash(world.resolved?.image ?? "") };
+    default:
+      return {};
+  }
 }
 
 /** Files change places to the same end however often that is begun; other steps are done once or fail. */
@@ -173,13 +193,12 @@ export function planWaiting(world: World): Effect[] {
 /** In any phase: Jobs whose outcome is recorded, or asked for by nobody any more, may go. */
 export function planReleases(world: World): Effect[] {
   const { jobs, requests } = world.observed;
-  const { operation } = world.status;
-  const migrating = filestoreStep(operation) ? operation?.jobName : undefined; // asked for by the instance itself
   return jobs.flatMap((job): Effect[] => {
     const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
     const cr = requests.find(({ metadata }) => metadata.uid === owner?.uid);
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
-    return held && job.metadata.name !== migrating && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+    const isAwaited = !cr && job.metadata.name === world.status.operation?.jobName;
+    return held && !isAwaited && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
 }
 

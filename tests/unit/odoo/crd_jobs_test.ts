@@ -61,6 +61,7 @@ const UPSTREAM: Readonly<Record<string, Facts>> = {
     skipFilestore: "boolean = false",
     neutralize: "boolean = true",
   }, {
+    ...JOB_NAME,
     dbJobName: "string?",
     dbJobPhase: PHASE,
     filestoreJobName: "string?",

@@ -13,7 +13,7 @@ const PLACES: Readonly<Record<string, readonly RegExp[]>> = {
     /\b(?:failed|retriable|refused)\(\s*("\w+")/g,
     /^\s*("[A-Z]\w+"),\n\s*"[A-Z][^"]* /gm, // in a table: the reason, then its sentence
   ],
-  sh: [/\bfail ([A-Z]\w+)/g, /\brun ([A-Z]\w+) odoo/g],
+  sh: [/\bfail ([A-Z]\w+)/g, /\brun ([A-Z]\w+) odoo/g, /'reason', '(\w+)'/g],
   py: [/("[A-Z][a-z]+(?:[A-Z][a-z]+)+")/g, /"reason": ("\w+")/g, /return ("[A-Z]\w+"),/g],
 };
 
@@ -58,6 +58,7 @@ const SAMPLES = [
   "NoModules",
   "DatabaseLocked",
   "UpdateFailed",
+  "RowCountsDiffer",
   "PostgresTooOld",
   "Interrupted",
   "ModuleMissingOnDisk",

@@ -12,7 +12,7 @@ import {
   type WorldOverrides,
 } from "../../../support/builders.ts";
 import { MIGRATIONS } from "./migration_worlds.ts";
-import { BACKUPS, INITS, OPERATION, RESTORES, UPGRADES } from "./worlds.ts";
+import { BACKUPS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -47,6 +47,10 @@ function forOnePod(overrides: WorldOverrides): WorldOverrides {
     ...overrides,
     instance: { spec: { filestore: { accessModes: ["ReadWriteOncePod"], storageClass: "fast" } } },
   };
+}
+
+function refresh(name: keyof typeof REFRESHES): WorldOverrides {
+  return { observed: REFRESHES[name]?.observed ?? {} };
 }
 
 function untouched(overrides: WorldOverrides): WorldOverrides {
@@ -156,8 +160,19 @@ const CASES = {
     fails: [
       {},
       restore("somebody asks for a restore from nowhere"),
+      refresh("the instance is being copied, and a restore is asked for"),
       { ...restore("somebody asks for a restore"), ...DOWN },
       { ...restore("somebody asks for a restore"), defaults: { operatorImage: undefined } },
+    ],
+  },
+  refreshRequested: {
+    holds: [refresh("somebody asks for a refresh"), untouched(refresh("somebody asks for a refresh"))],
+    fails: [
+      {},
+      refresh("somebody asks for a refresh of nothing"),
+      refresh("its source is being restored"),
+      { ...refresh("somebody asks for a refresh"), ...DOWN },
+      { ...refresh("somebody asks for a refresh"), instance: { spec: { environment: "Production" } } },
     ],
   },
   failedWithoutData: {

@@ -13,7 +13,9 @@ import {
   anInitJob,
   anInstance,
   anUpgradeJob,
+  aRefreshJob,
   aRestoreJob,
+  aSource,
   aWorld,
   BACKUP_JOB_UID,
   emptyFacts,
@@ -68,7 +70,9 @@ export const WEBS: Readonly<Record<string, Observed["web"]>> = {
 export interface Init {
   readonly operation?: OperationStatus;
   readonly place?: FilestorePlace;
-  readonly observed: Pick<Observed, "requests"> & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods">>;
+  readonly observed:
+    & Pick<Observed, "requests">
+    & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods" | "sources" | "copiedBy">>;
 }
 
 const CR = anInitJob();
@@ -248,6 +252,38 @@ export const RESTORES: Readonly<Record<string, Init>> = {
   "its way back has come to its end": restoring("return", { state: "succeeded", message: '{"ok": true}' }),
 };
 
+const REFRESH = aRefreshJob();
+const sources = new Map([["live", aSource()]]);
+
+function refreshing(stage: string, state?: JobState): Init {
+  const { name, uid } = REFRESH.metadata;
+  const jobName = stepJobName(REFRESH.metadata, stage);
+  const operation = { kind: "OdooStagingRefreshJob", name, uid, stage, attempt: 1, jobName };
+  const cr = { ...REFRESH, status: { phase: "Running", jobName } } as const;
+  const job = state ? oneJob(aBatchJob(jobName, REFRESH), state) : {};
+  return { operation, observed: { requests: [cr], sources, endingPods: [], ...job } };
+}
+
+export const REFRESHES: Readonly<Record<string, Init>> = {
+  "somebody asks for a refresh": { observed: { requests: [REFRESH], sources } },
+  "somebody asks for a refresh of nothing": { observed: { requests: [REFRESH] } },
+  "its source is being restored": {
+    observed: {
+      requests: [REFRESH],
+      sources: new Map([["live", aSource({ status: { phase: "Restoring" } })]]),
+    },
+  },
+  "the instance is being copied, and a restore is asked for": {
+    observed: {
+      requests: [RESTORE],
+      copiedBy: [aRefreshJob({ status: { phase: "Running", progress: { step: "database" } } })],
+    },
+  },
+  "its database is copied": refreshing("database", { state: "succeeded", message: '{"ok": true}' }),
+  "its files are copied": refreshing("files", { state: "succeeded", message: '{"ok": true}' }),
+  "its source has refused": refreshing("database", { state: "failed", message: "password authentication failed" }),
+};
+
 const NOTHING: Partial<Record<keyof Observed, undefined>> = {
   userSecret: undefined,
   configSecret: undefined,
@@ -277,6 +313,7 @@ export function forEachWorld(visit: (world: World) => void): void {
               ...Object.values(UPGRADES),
               ...Object.values(BACKUPS),
               ...Object.values(RESTORES),
+              ...Object.values(REFRESHES),
               ...Object.values(MIGRATIONS),
             ]
           ) {
