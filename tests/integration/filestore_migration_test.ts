@@ -225,7 +225,7 @@ Deno.test("a backup that is asked for during a migration waits for it", async ()
     metadata: { name: "nightly", namespace },
     spec: {
       odooInstanceRef: { name },
-      destination: { bucket: "b", objectKey: "k.zip", endpoint: "https://s3.example.com" },
+      destination: { bucket: "backups", objectKey: "nightly.zip", endpoint: "https://s3.example.com" },
     } as OdooBackupJob["spec"],
   });
   const asked = (phase: string) =>

@@ -51,7 +51,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       observedGeneration,
     },
     { ...databaseReachable(world), observedGeneration },
-    ...[...childConditions(world, phase), ...sideConditions(world)].map((condition) => ({
+    ...[...childConditions(world, phase), ...sideConditions(world, phase)].map((condition) => ({
       ...condition,
       observedGeneration,
     })),

@@ -1,5 +1,6 @@
 /** Conditions that most instances never have: said where something is so, and taken back where it was so. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
+import type { Phase } from "../crd/mod.ts";
 import { objectNames } from "../model/names.ts";
 import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
@@ -12,14 +13,14 @@ import { pullSecretProblem } from "../states/pull_secret.ts";
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 
 /** Those that are to be said of this world. */
-export function sideConditions(world: World): SideCondition[] {
+export function sideConditions(world: World, phase: Phase): SideCondition[] {
   return [
     filestoreShared(world),
     pullSecretAvailable(world),
     podsWork(world),
     adopted(world),
     postgresSupported(world),
-    filestoreMigrated(world),
+    filestoreMigrated(world, phase),
   ].filter((condition) => condition !== undefined);
 }
 
