@@ -11,6 +11,7 @@ import { hashOf } from "../../kit/hash.ts";
 import type { FilestorePlace, OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { worksForUpstream } from "./adoption.ts";
 import { filestoreClaimName, filestoreCopyName, filestoreJobName } from "./names.ts";
+import { readerOf } from "./refresh_source.ts";
 import { judge, type Report } from "./report.ts";
 import { nextRequest } from "./requests.ts";
 import type { Problem } from "./resolve.ts";
@@ -84,6 +85,8 @@ export function migrationObstacle(world: World): string | undefined {
   if (left) return `Waiting until PersistentVolumeClaim ${left} of the last migration is deleted`;
   if (observed.filestore?.metadata.deletionTimestamp) return "Waiting: the volume with the files is being deleted";
   if (worksForUpstream(world)) return "Waiting for the Jobs of operator 2.5.0";
+  const reader = readerOf(world);
+  if (reader) return `Waiting for ${reader.kind} ${reader.metadata?.name}, which copies this instance`;
   const next = nextRequest(world);
   return next && `Waiting for ${next.kind} ${next.metadata.name} to end`;
 }
@@ -173,6 +176,7 @@ function nextPlace(world: World, phase: Phase): FilestorePlace {
   if (isIn) {
     const { state } = filestoreOutcome(world);
     if (state === "succeeded" && copy) return { claim: copy, former: filestoreClaimName(instance) };
+    if (sourceProblem(world)) return place; // what is not named here is never deleted: the copy may be all that is left
     const wish = state === "failed" ? wishHash(world) : undefined;
     return { ...status.filestore, ...(wish ? { refused: wish } : {}) };
   }

@@ -23,9 +23,8 @@ export function planFilestoreMigration(world: World): Effect[] {
   if (!resolved || !cluster || !observed.filestore) return [];
   if (jobStateOf(world, operation.jobName).state !== "absent") return [];
   if (!observed.filestoreCopy) {
-    const accessModes = instance.spec.filestore?.accessModes?.length
-      ? instance.spec.filestore.accessModes
-      : resolved.accessModes;
+    const { accessModes: wished } = instance.spec.filestore ?? {};
+    const accessModes = wished?.length ? wished : observed.filestore.spec?.accessModes ?? resolved.accessModes;
     const wish = { name: copy, storageClass: storageClass ?? "", accessModes };
     return [{ type: "create", object: filestoreCopyClaim(resolved, wish, observed.filestore), owner: instance }];
   }
