@@ -20,8 +20,17 @@ export const STORAGE_CLASS = {
   allowVolumeExpansion: true,
 } as const;
 
-/** The name that kwok's own stages have for the class. */
-const KWOK_STORAGE_CLASS = "kwok-volume";
+/** Another one, to move files to. */
+export const SECOND_STORAGE_CLASS = {
+  ...STORAGE_CLASS,
+  metadata: { name: "second" },
+} as const;
+
+const STORAGE_CLASSES = [STORAGE_CLASS, SECOND_STORAGE_CLASS];
+
+/** How kwok's own stages ask for the class. */
+const KWOK_STORAGE_CLASS = "== 'kwok-volume'";
+const OUR_STORAGE_CLASSES = `in [${STORAGE_CLASSES.map(({ metadata }) => `'${metadata.name}'`).join(", ")}]`;
 
 /** Without leases: nobody here watches them. More pods at a time than the default of four. */
 const KWOK_OPTIONS = {
@@ -79,7 +88,7 @@ interface Stage {
 
 /**
  * kwok's configuration with the stages found in `stageDirectory`. Four changes: volumes belong to
- * {@linkcode STORAGE_CLASS}; kwok provides and deletes them as a provisioner does, the volume controller binds them;
+ * {@linkcode STORAGE_CLASSES}; kwok provides and deletes them as a provisioner does, the volume controller binds them;
  * Job pods of an instance are left running: odoo_jobs.ts decides how they end and what they did; pods with
  * {@linkcode MISSING_IMAGE} never start.
  */
@@ -111,7 +120,7 @@ async function readStages(directory: string): Promise<Stage[]> {
     for await (const { name, isFile } of Deno.readDir(`${directory}/${folder}`)) {
       if (!isFile || !name.endsWith(".yaml")) continue;
       const text = await Deno.readTextFile(`${directory}/${folder}/${name}`);
-      const documents = parseAllDocuments(text.replaceAll(KWOK_STORAGE_CLASS, STORAGE_CLASS.metadata.name));
+      const documents = parseAllDocuments(text.replaceAll(KWOK_STORAGE_CLASS, OUR_STORAGE_CLASSES));
       for (const document of documents) {
         const stage = document.toJS() as Stage;
         if (stage.kind === "Stage") stages.push(stage);
@@ -121,9 +130,9 @@ async function readStages(directory: string): Promise<Stage[]> {
   return stages;
 }
 
-/** Creates nodes (big enough for anything; kwok fills in their status) and the StorageClass. */
+/** Creates nodes (big enough for anything; kwok fills in their status) and the StorageClasses. */
 export async function createFakeNodes(api: ClusterApi, count: number): Promise<void> {
-  await api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS);
+  for (const one of STORAGE_CLASSES) await api.create("/apis/storage.k8s.io/v1/storageclasses", one);
   for (let index = 1; index <= count; index++) await api.create("/api/v1/nodes", fakeNode(`node-${index}`));
 }
 

@@ -46,6 +46,7 @@ export class CopiesDouble {
     copy: async (environment: Environment, _image: unknown, pod: Stored<Pod>): Promise<string> => {
       if (environment.SOURCE_PGHOST) return report({ tables: 3, rows: await copyParameters(environment) });
       const [source, target] = ["source", "target"].map((name) => this.#of(claimOf(pod, name)));
+      if (!environment.SOURCE_DIR?.includes("/filestore/")) return this.#mirror(pod);
       const directory = nameOf(environment.SOURCE_DIR);
       if (!source?.has(directory)) throw new Error(`There is no directory '${directory}' in the source`);
       target?.add(nameOf(environment.TARGET_DIR));
@@ -69,6 +70,14 @@ export class CopiesDouble {
       return Promise.resolve(report({ removed: this.#of(claimOf(pod)).delete(name) }));
     },
   };
+
+  /** A whole volume. */
+  #mirror(pod: Stored<Pod>): string {
+    const [source, target] = ["source", "target"].map((name) => this.#of(claimOf(pod, name)));
+    target?.clear();
+    for (const directory of source ?? []) target?.add(directory);
+    return report({ files: source?.size, bytes: 1_234, vanished: 0 });
+  }
 
   #of(claim: string): Set<string> {
     const directories = this.#directories.get(claim) ?? new Set();

@@ -13,7 +13,14 @@ import { ODOO_UPGRADE_JOB_CRD, type OdooUpgradeJob } from "./odoo_upgrade_job.ts
 export type { JobPhase, JobRequestStatus } from "./job.ts";
 export type { OdooBackupJob, OdooBackupJobSpec, OdooBackupJobStatus } from "./odoo_backup_job.ts";
 export type { OdooInitJob, OdooInitJobSpec, OdooInitJobStatus } from "./odoo_init_job.ts";
-export type { OdooInstance, OdooInstanceSpec, OdooInstanceStatus, OperationStatus, Phase } from "./odoo_instance.ts";
+export type {
+  FilestorePlace,
+  OdooInstance,
+  OdooInstanceSpec,
+  OdooInstanceStatus,
+  OperationStatus,
+  Phase,
+} from "./odoo_instance.ts";
 export type { OdooRestoreJob, OdooRestoreJobSpec, OdooRestoreJobStatus } from "./odoo_restore_job.ts";
 export type {
   OdooStagingRefreshJob,

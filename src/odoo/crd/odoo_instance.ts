@@ -239,6 +239,22 @@ const operation = z.object({
   attempt: z.int32().optional().describe("Number of the attempt, from 1."),
 });
 
+const filestorePlace = z.object({
+  claim: z.string().optional().describe(
+    "PersistentVolumeClaim that holds the files. Absent: the name of the instance and -filestore-pvc.",
+  ),
+  copy: z.string().optional().describe(
+    "PersistentVolumeClaim that the files are being copied to, or that is being removed after that was given up.",
+  ),
+  storageClass: z.string().optional().describe("Storage class that the copy is for."),
+  former: z.string().optional().describe(
+    "PersistentVolumeClaim that held the files before. It is deleted when the instance runs without it.",
+  ),
+  refused: z.string().optional().describe(
+    "Hash of the wish that a migration has failed for: that is not tried again before the wish is another one.",
+  ),
+});
+
 const status = z.object({
   phase: phase.nullish().describe("Where the instance stands in its life. Absent: not seen by the operator yet."),
   message: z.string().nullish().describe("What a migration is doing, or why it was taken back."),
@@ -270,6 +286,7 @@ const status = z.object({
   lastMountRetryTime: z.string().nullish().describe(
     "When pods that waited for a volume were last deleted, so that they are placed anew.",
   ),
+  filestore: filestorePlace.optional().describe("Where the files are, if they have ever been moved."),
   migrationTargetCluster: z.string().nullish().describe(
     "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
   ),
@@ -311,6 +328,9 @@ export type Phase = z.infer<typeof phase>;
 
 /** The operation in progress, as status remembers it across restarts. */
 export type OperationStatus = ManifestOf<typeof operation>;
+
+/** Where the files of an instance are, as status remembers it. */
+export type FilestorePlace = ManifestOf<typeof filestorePlace>;
 
 /** An OdooInstance as the API server stores it. */
 export interface OdooInstance extends KubeObject {

@@ -51,7 +51,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       observedGeneration,
     },
     { ...databaseReachable(world), observedGeneration },
-    ...[...childConditions(world, phase), ...sideConditions(world)].map((condition) => ({
+    ...[...childConditions(world, phase), ...sideConditions(world, phase)].map((condition) => ({
       ...condition,
       observedGeneration,
     })),
@@ -61,7 +61,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
 
 /** Operations that leave the pods as they are, for now at least. */
 function servesBeside(world: World, phase: Phase): boolean {
-  if (phase === "BackingUp") return true;
+  if (phase === "BackingUp" || phase === "MigratingFilestore") return true;
   return (phase === "Restoring" || phase === "CloningFromSource") && servesBesideCopy(world);
 }
 
@@ -95,6 +95,7 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
     case "BackingUp":
     case "Restoring":
     case "CloningFromSource":
+    case "FinalizingFilestoreMigration":
     case "MigratingDatabase":
       return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":

@@ -12,6 +12,7 @@ import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model
 import { servesBesideCopy } from "../model/copy_steps.ts";
 import { migrationOperation } from "../model/database_migration.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
+import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
 import { operationOutcome } from "../model/outcome.ts";
@@ -32,6 +33,7 @@ import {
 import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
+import { planFormerFilestores } from "../states/filestore_migration.ts";
 import { migrationStatus, planMigrationRemains } from "../states/migrating_database.ts";
 import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
@@ -89,7 +91,7 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
-      ...(transition ? [] : [...planLeftovers(world), ...planMigrationRemains(world)]),
+      ...(transition ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
       ...planHistory(world),
     ]),
   };
@@ -98,7 +100,12 @@ export function decide(world: World): Plan {
 /** When to decide again though nothing brings us here. */
 function nextLook(world: World): number | undefined {
   const due = nextDueTime(world);
-  const looks = [...(due === undefined ? [] : [due - world.now]), ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : [])];
+  const late = migrationDueTime(world);
+  const looks = [
+    ...(due === undefined ? [] : [due - world.now]),
+    ...(late === undefined ? [] : [Math.max(late - world.now, 0)]),
+    ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : []),
+  ];
   return looks.length ? Math.min(...looks) : undefined;
 }
 
@@ -184,7 +191,7 @@ function scaled(
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
   const host = instance.spec.ingress.hosts[0];
-  const { operation: _, ...kept } = status;
+  const { operation: _, filestore: __, ...kept } = status;
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
   return {
@@ -201,6 +208,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
+    ...filestoreFields(world, phase),
     ...migrationStatus(world, phase),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
@@ -228,6 +236,8 @@ function hasData(world: World, phase: Phase): boolean {
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
   if (phase === "MigratingDatabase" && phase !== world.phase) return migrationOperation(world);
   if (phase === world.phase || phase === "FinalizingDatabaseMigration") return advanced(world);
+  const migration = filestoreOperation(world, phase);
+  if (migration) return migration;
   const cr = nextRequest(world);
   if (!cr || REQUESTS[requestKind(cr)].phase !== phase) return undefined;
   const step = firstCopyStep(cr);

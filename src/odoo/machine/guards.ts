@@ -3,6 +3,7 @@ import { adminPasswordProblem } from "../model/admin_password.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import type { RequestKind } from "../crd/mod.ts";
 import { migrationObstacle, migrationState } from "../model/database_migration.ts";
+import { asksForMigration, isCopied } from "../model/filestore_migration.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { nextRequest } from "../model/requests.ts";
 import { readyReplicas, type World } from "../model/world.ts";
@@ -23,6 +24,9 @@ export const guards = {
   backupRequested: (world) => isNext(world, "OdooBackupJob"),
   restoreRequested: (world) => isNext(world, "OdooRestoreJob"),
   refreshRequested: (world) => isNext(world, "OdooStagingRefreshJob"),
+  /** The spec wants the files on another storage class than they are on, and nobody asks for anything else. */
+  filestoreToMove: (world) => asksForMigration(world),
+  filestoreCopied: (world) => isCopied(world),
   operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
   operationFailed: (world) => operationOutcome(world).state === "failed",
   /** There was nothing before it, and there is nothing now. */

@@ -5,6 +5,7 @@ import type { World } from "../model/world.ts";
 import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
 import { planDatabaseMigration } from "../states/migrating_database.ts";
 import { planCopying } from "../states/copying.ts";
+import { planFilestoreMigration } from "../states/filestore_migration.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
 import { planStuckMounts } from "../states/stuck_mounts.ts";
 
@@ -88,16 +89,18 @@ export const PHASES = {
     plan: planOperationJob,
   },
   MigratingFilestore: {
-    web: "zero",
-    cron: "zero",
+    web: "spec",
+    cron: "spec",
     progressing: true,
-    message: "Copying the filestore to another storage class",
+    message: "Copying the filestore to another storage class; the pods go on serving the present one",
+    plan: planFilestoreMigration,
   },
   FinalizingFilestoreMigration: {
     web: "zero",
     cron: "zero",
     progressing: true,
-    message: "Switching to the copied filestore",
+    message: "Comparing the copied filestore with the present one; then it is served",
+    plan: planFilestoreMigration,
   },
   MigratingDatabase: {
     web: "zero",
@@ -121,7 +124,4 @@ function planCopy(world: World): readonly Effect[] {
 }
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
-export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
-  "MigratingFilestore",
-  "FinalizingFilestoreMigration",
-];
+export const PHASES_WITHOUT_ROWS: readonly Phase[] = [];

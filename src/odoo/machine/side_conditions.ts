@@ -1,23 +1,26 @@
 /** Conditions that most instances never have: said where something is so, and taken back where it was so. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
+import type { Phase } from "../crd/mod.ts";
 import { objectNames } from "../model/names.ts";
 import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import { odooVersion, postgresProblem } from "../model/version_profile.ts";
 import type { World } from "../model/world.ts";
+import { filestoreMigrated } from "./filestore_condition.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 
 /** Those that are to be said of this world. */
-export function sideConditions(world: World): SideCondition[] {
+export function sideConditions(world: World, phase: Phase): SideCondition[] {
   return [
     filestoreShared(world),
     pullSecretAvailable(world),
     podsWork(world),
     adopted(world),
     postgresSupported(world),
+    filestoreMigrated(world, phase),
   ].filter((condition) => condition !== undefined);
 }
 

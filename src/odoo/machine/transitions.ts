@@ -38,6 +38,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Starting", when: "restoreRequested", to: "Restoring" },
   { from: "Starting", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Starting", when: "databaseMigrationRequested", to: "MigratingDatabase" },
+  { from: "Starting", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
@@ -47,6 +48,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Running", when: "restoreRequested", to: "Restoring" },
   { from: "Running", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Running", when: "databaseMigrationRequested", to: "MigratingDatabase" },
+  { from: "Running", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
@@ -57,6 +59,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "restoreRequested", to: "Restoring" },
   { from: "Degraded", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Degraded", when: "databaseMigrationRequested", to: "MigratingDatabase" },
+  { from: "Degraded", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
@@ -67,6 +70,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "restoreRequested", to: "Restoring" },
   { from: "Stopped", when: "refreshRequested", to: "CloningFromSource" },
   { from: "Stopped", when: "databaseMigrationRequested", to: "MigratingDatabase" },
+  { from: "Stopped", when: "filestoreToMove", to: "MigratingFilestore" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
@@ -93,6 +97,14 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "MigratingDatabase", when: "databaseMigrationFailed", to: "settled" },
   { from: "MigratingDatabase", when: "databaseMigrationOver", to: "settled" },
   { from: "FinalizingDatabaseMigration", when: "provisionedWithData", to: "settled" },
+
+  { from: "MigratingFilestore", when: "operationFailed", to: "settled" },
+  { from: "MigratingFilestore", when: "operationCancelled", to: "settled" },
+  { from: "MigratingFilestore", when: "filestoreCopied", to: "FinalizingFilestoreMigration" },
+
+  { from: "FinalizingFilestoreMigration", when: "operationSucceeded", to: "settled" },
+  { from: "FinalizingFilestoreMigration", when: "operationFailed", to: "settled" },
+  { from: "FinalizingFilestoreMigration", when: "operationCancelled", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

@@ -14,6 +14,7 @@ import { jobStateOf, type World } from "./world.ts";
 const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
   Initializing: "all",
   Upgrading: "cron",
+  FinalizingFilestoreMigration: "all",
   MigratingDatabase: "all",
 };
 

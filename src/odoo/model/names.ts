@@ -140,6 +140,23 @@ export function databaseName(instance: OdooInstance, uid: string): string {
   return instance.spec.database?.name || `odoo_${uid.replace(/[^a-z0-9]/g, "_")}`;
 }
 
+/** The claim that holds an instance's files: the first one, until they were moved to another. */
+export function filestoreClaimName({ metadata, status }: OdooInstance): string {
+  return status?.filestore?.claim ?? objectNames.filestore(metadata?.name ?? "");
+}
+
+/** The claim that an instance's files are moved to: another one for each wish. */
+export function filestoreCopyName({ metadata = {} }: OdooInstance, storageClass: string): string {
+  const { name, uid, generation } = metadata;
+  const id = sha256Hex(`${uid}/${storageClass}/${generation}`).slice(0, 8);
+  return fitted(`${name}-filestore`, "-", { end: `-${id}` });
+}
+
+/** The batch/v1 Job of a step of that move. */
+export function filestoreJobName(copy: string, step: string): string {
+  return fitted(copy, "-", { end: `-${step}` });
+}
+
 /** The batch/v1 Job of an operation: the same for the same CR, so that it cannot be started twice. */
 export function operationJobName(cr: KubeObject, uid: string): string {
   return fitted(`${cr.metadata?.name}-${uid.slice(0, 8)}`, "-");

@@ -8,6 +8,7 @@ import { describeBackup } from "./backup_report.ts";
 import { describeCopy } from "./copy_report.ts";
 import { copyStep, isSwapping } from "./copy_steps.ts";
 import { copiesFiles, hasReturned, isDone, swapFailure, swapsNow } from "./copying.ts";
+import { filestoreOutcome, filestoreStep } from "./filestore_migration.ts";
 import { describeInit } from "./init_report.ts";
 import { judge, listed, type Report } from "./report.ts";
 import { jobNameOf, requestOf, SUCCEEDED } from "./requests.ts";
@@ -29,6 +30,7 @@ export type OperationOutcome =
 export function operationOutcome(world: World): OperationOutcome {
   const { operation } = world.status;
   if (!operation) return { state: "none" };
+  if (filestoreStep(operation)) return filestoreOutcome(world);
   if (operation.kind === "OdooInstance") return { state: "running" }; // a migration, which nobody asks for by a request
   const cr = requestOf(world, operation);
   if (isSwapping(world)) return swapOutcome(world, cr);

@@ -6,7 +6,7 @@
  * because each is derived again from what is there.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
-import type { Job, Pod } from "../../kit/builders/kinds.ts";
+import type { Job, PersistentVolumeClaim, Pod } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
 import type { Notification } from "./notification.ts";
@@ -130,6 +130,8 @@ export type Effect =
   | { readonly type: "notify"; readonly notification: Notification }
   /** Deletes a pod that is made again; one that is gone already, or another of that name, is left. */
   | { readonly type: "deletePod"; readonly pod: Stored<Pod> }
+  /** Deletes a volume that holds no files which are needed; one that may not be deleted stays. */
+  | { readonly type: "deleteClaim"; readonly claim: Stored<PersistentVolumeClaim> }
   /** Deletes a request that nobody needs any more; one that may not be deleted stays. */
   | { readonly type: "deleteRequest"; readonly cr: Stored<JobRequest> }
   /** Lets the instance go. */
@@ -167,6 +169,7 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   deletePod: 7,
   event: 7,
   notify: 8,
+  deleteClaim: 9,
   deleteRequest: 9,
 };
 
@@ -185,6 +188,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "deletePod",
   "event",
   "notify",
+  "deleteClaim",
   "deleteRequest",
 ]);
 

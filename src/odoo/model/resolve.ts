@@ -16,7 +16,7 @@ import type { PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
 import type { JsonPatchOperation } from "../../kit/types.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
 import { identifierProblem } from "./database.ts";
-import { databaseName, LONGEST_INSTANCE_NAME, readOnlyRoleName, roleName } from "./names.ts";
+import { databaseName, filestoreClaimName, LONGEST_INSTANCE_NAME, readOnlyRoleName, roleName } from "./names.ts";
 
 /** What the operator's flags give to instances that do not say. Empty strings mean: no default. */
 export interface Defaults {
@@ -83,6 +83,8 @@ export interface Resolved {
   readonly gatewayRef?: { readonly name: string; readonly namespace: string };
   readonly webResources?: V1ResourceRequirements;
   readonly cronResources?: V1ResourceRequirements;
+  /** Name of the PersistentVolumeClaim that holds the files. */
+  readonly filestoreClaim: string;
   readonly storageSize: string;
   readonly storageClass?: string;
   /** As the volume has them; those of the spec while there is none. */
@@ -159,6 +161,7 @@ export function resolve(
       hosts: ingress.hosts,
       ingressAnnotations: ingress.annotations ?? {},
       serviceType: spec.service?.type ?? "ClusterIP",
+      filestoreClaim: filestoreClaimName(instance),
       storageSize: String(spec.filestore?.storageSize ?? defaults.storageSize),
       accessModes: spec.filestore?.accessModes?.length ? spec.filestore.accessModes : ["ReadWriteMany"],
       configOptions: spec.configOptions ?? {},

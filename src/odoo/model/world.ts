@@ -91,6 +91,10 @@ export interface Observed {
   readonly cron?: Stored<Deployment>;
   readonly configMap?: Stored<ConfigMap>;
   readonly filestore?: Stored<PersistentVolumeClaim>;
+  /** The volume that the files are copied to, or that is left of such a copy. */
+  readonly filestoreCopy?: Stored<PersistentVolumeClaim>;
+  /** The volume that they were on before. */
+  readonly formerFilestore?: Stored<PersistentVolumeClaim>;
   readonly ingress?: Stored<Ingress>;
   readonly route?: Stored<HttpRoute>;
   readonly disruptionBudget?: Stored<PodDisruptionBudget>;

@@ -126,11 +126,11 @@ function sharedEnv(format: OdooBackupJob["spec"]["format"]): EnvVar[] {
 }
 
 /** Of the instance's configuration only the certificate by which libpq knows the server. */
-function volumes({ name }: Resolved, { sslRootCert }: ClusterAddress): NonNullable<PodSpec["volumes"]> {
+function volumes({ name, filestoreClaim }: Resolved, { sslRootCert }: ClusterAddress): NonNullable<PodSpec["volumes"]> {
   const items = [{ key: ROOT_CERTIFICATE_KEY, path: ROOT_CERTIFICATE_KEY }];
   return [
     { name: "exchange", emptyDir: { sizeLimit: EXCHANGE_SIZE } },
-    { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } },
+    { name: "filestore", persistentVolumeClaim: { claimName: filestoreClaim } },
     ...(sslRootCert ? [{ name: "certificate", secret: { secretName: objectNames.config(name), items } }] : []),
   ];
 }

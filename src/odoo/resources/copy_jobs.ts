@@ -142,8 +142,8 @@ export function copyFilesJob(
 }
 
 /** What is not in the source is removed from the target: that must not be what the pods have. */
-function isServed({ claim, directory }: FilesPlace, { name, databaseName }: Resolved): boolean {
-  return claim === objectNames.filestore(name) && (directory === undefined || directory === databaseName);
+function isServed({ claim, directory }: FilesPlace, { filestoreClaim, databaseName }: Resolved): boolean {
+  return claim === filestoreClaim && (directory === undefined || directory === databaseName);
 }
 
 function directoryOf({ directory }: FilesPlace, mountPath: string): string {

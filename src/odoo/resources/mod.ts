@@ -29,7 +29,7 @@ export {
   type SwapOptions,
 } from "./restore_jobs.ts";
 export { withoutTimeouts } from "./routing.ts";
-export { filestoreClaim } from "./storage.ts";
+export { type CopyVolume, filestoreClaim, filestoreCopyClaim } from "./storage.ts";
 export { upgradeJob } from "./upgrade_job.ts";
 export { isRolledOut, nextStepTo, upstreamDifferences, withReplicas } from "./upstream.ts";
 export { cronDeployment, webDeployment, type WorkloadInput } from "./workloads.ts";

@@ -100,8 +100,8 @@ function sourceJob(
     return copyDatabaseJob(name, resolved, cluster, { source: from, target: copy.side });
   }
   return copyFilesJob(name, resolved, cluster, {
-    source: { claim: objectNames.filestore(instance), directory: database },
-    target: { claim: objectNames.filestore(resolved.name), directory: copy.side },
+    source: { claim: source.resolved.filestoreClaim, directory: database },
+    target: { claim: resolved.filestoreClaim, directory: copy.side },
     state: "inUse",
     beside: { instance },
   });

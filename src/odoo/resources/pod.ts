@@ -56,7 +56,7 @@ export function odooPod(resolved: Resolved, containers: Container[], options: Od
     securityContext: restrictedPod(ODOO_IDS),
     containers,
     volumes: [
-      { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } },
+      { name: "filestore", persistentVolumeClaim: { claimName: resolved.filestoreClaim } },
       {
         name: "odoo-conf",
         secret: { secretName: objectNames.config(name), items: files.map((key) => ({ key, path: key })) },

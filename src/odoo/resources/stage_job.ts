@@ -23,8 +23,8 @@ export function stageJob(name: string, resolved: Resolved, { pod, deadlineSecond
 type Volumes = NonNullable<PodSpec["volumes"]>;
 
 /** The instance's own files. */
-export function filestoreVolume({ name }: Resolved): Volumes[number] {
-  return { name: "filestore", persistentVolumeClaim: { claimName: objectNames.filestore(name) } };
+export function filestoreVolume({ filestoreClaim }: Resolved): Volumes[number] {
+  return { name: "filestore", persistentVolumeClaim: { claimName: filestoreClaim } };
 }
 
 /** Of the instance's configuration only the certificate by which libpq knows the server. */

@@ -2,7 +2,7 @@
 import type { PersistentVolumeClaim } from "../../kit/builders/mod.ts";
 import { largerQuantity } from "../../kit/quantity.ts";
 import type { Stored } from "../../kit/types.ts";
-import { instanceLabels, objectNames } from "../model/names.ts";
+import { instanceLabels } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 
 /**
@@ -13,17 +13,41 @@ export function filestoreClaim(
   resolved: Resolved,
   live: Stored<PersistentVolumeClaim> | undefined,
 ): PersistentVolumeClaim {
-  const { name, namespace, environment, storageSize } = resolved;
+  const { name, namespace, environment, storageSize, filestoreClaim: claim } = resolved;
   const storageClass = live ? live.spec?.storageClassName : resolved.storageClass;
   const present = live?.spec?.resources?.requests?.storage;
   return {
     apiVersion: "v1",
     kind: "PersistentVolumeClaim",
-    metadata: { name: objectNames.filestore(name), namespace, labels: instanceLabels(name, environment) },
+    metadata: { name: claim, namespace, labels: instanceLabels(name, environment) },
     spec: {
       accessModes: live?.spec?.accessModes ?? [...resolved.accessModes],
       resources: { requests: { storage: present ? largerQuantity(present, storageSize) : storageSize } },
       ...(storageClass ? { storageClassName: storageClass } : {}),
     },
+  };
+}
+
+/** What a new volume is to be like. */
+export interface CopyVolume {
+  /** Of its claim. */
+  readonly name: string;
+  readonly storageClass: string;
+  readonly accessModes: readonly string[];
+}
+
+/** The claim that files are moved to: as large as is wished, and no smaller than the volume that they are on. */
+export function filestoreCopyClaim(
+  { name: instance, namespace, environment, storageSize }: Resolved,
+  { name, storageClass, accessModes }: CopyVolume,
+  live: Stored<PersistentVolumeClaim>,
+): PersistentVolumeClaim {
+  const present = [live.spec?.resources?.requests?.storage, live.status?.capacity?.storage];
+  const storage = present.reduce<string>((size, other) => other ? largerQuantity(size, other) : size, storageSize);
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name, namespace, labels: instanceLabels(instance, environment) },
+    spec: { accessModes: [...accessModes], resources: { requests: { storage } }, storageClassName: storageClass },
   };
 }

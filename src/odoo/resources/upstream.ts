@@ -78,6 +78,7 @@ export function isRolledOut({ metadata, status }: Stored<Deployment>): boolean {
 function podFacts(resolved: Resolved): Readonly<Record<string, unknown>> {
   return {
     image: resolved.image,
+    filestore: resolved.filestoreClaim,
     imagePullPolicy: resolved.imagePullPolicy,
     imagePullSecrets: resolved.imagePullSecret ? [{ name: resolved.imagePullSecret }] : [],
     envFrom: resolved.extraEnvFrom,
@@ -96,6 +97,7 @@ function factsOf(deployment: Deployment): Readonly<Record<string, unknown>> {
   const [container] = spec?.containers ?? [];
   return {
     image: container?.image,
+    filestore: spec?.volumes?.find(({ name }) => name === "filestore")?.persistentVolumeClaim?.claimName,
     imagePullPolicy: container?.imagePullPolicy,
     imagePullSecrets: spec?.imagePullSecrets,
     envFrom: container?.envFrom,

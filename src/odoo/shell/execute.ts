@@ -20,7 +20,7 @@ import {
   Secret,
   type Stored,
 } from "../../kit/mod.ts";
-import type { JobRequest, OdooInstance } from "../crd/mod.ts";
+import type { OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
 import { readOnlyVersion } from "../model/database.ts";
 import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
@@ -37,6 +37,15 @@ import { SecretBodies } from "./secrets.ts";
 const JOB_TTL_SECONDS = 900;
 
 const FORBIDDEN = 403;
+
+/** What to say of an object that may not be deleted. */
+interface Kept {
+  readonly reason: string;
+  readonly why: string;
+}
+
+const HISTORY: Kept = { reason: "HistoryKept", why: "beyond the job history limit" };
+const FORMER_FILES: Kept = { reason: "FormerFilestoreKept", why: "though no file on it is needed any more" };
 
 /** What effects need beside the context. */
 export interface ExecutionParts {
@@ -97,14 +106,14 @@ class Execution {
     if (child && operations.length) await this.#context.patch(type, child, operations);
   }
 
-  /** Somebody's policy may keep requests for ever: that is told, and stands in the way of nothing. */
-  async #tryDelete(cr: Stored<JobRequest>): Promise<void> {
+  /** Somebody's policy may keep objects for ever: that is told, and stands in the way of nothing. */
+  async #tryDelete(type: ResourceType, object: Stored<KubeObject>, kept: Kept): Promise<void> {
     try {
-      await this.#context.delete(requestTypeOf(cr), cr);
+      await this.#context.delete(type, object);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== FORBIDDEN) throw error;
-      const note = `${cr.kind} ${cr.metadata.name} is kept beyond the job history limit: ${error.message}`;
-      this.#context.event({ type: "Warning", reason: "HistoryKept", note }, this.#instance);
+      const note = `${type.kind} ${object.metadata.name} is kept ${kept.why}: ${error.message}`;
+      this.#context.event({ type: "Warning", reason: kept.reason, note }, this.#instance);
     }
   }
 
@@ -234,7 +243,9 @@ class Execution {
       case "notify":
         return this.#parts.notifications.submit(effect.notification, keyOf(this.#instance));
       case "deleteRequest":
-        return await this.#tryDelete(effect.cr);
+        return await this.#tryDelete(requestTypeOf(effect.cr), effect.cr, HISTORY);
+      case "deleteClaim":
+        return await this.#tryDelete(PersistentVolumeClaim, effect.claim, FORMER_FILES);
       case "removeFinalizer":
         await context.patch(OdooInstanceKind, this.#instance, removeFinalizerPatch(this.#instance, effect.finalizer));
     }

@@ -19,7 +19,7 @@ import {
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
-import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
+import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
 import { adoptedOperation, isTerminal } from "../model/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
 import type {
@@ -104,7 +104,7 @@ function observeSources(
   ) {
     const instance = context.store(OdooInstanceKind).get(key(name));
     if (!instance || instance.metadata.deletionTimestamp) continue;
-    const filestore = context.store(PersistentVolumeClaim).get(key(objectNames.filestore(name)));
+    const filestore = context.store(PersistentVolumeClaim).get(key(filestoreClaimName(instance)));
     const { resolved } = resolve(instance, sights.defaults);
     if (!resolved) continue;
     sources.set(name, {
@@ -188,7 +188,9 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     web: child(Deployment, objectNames.web(name)),
     cron: child(Deployment, objectNames.cron(name)),
     configMap: child(ConfigMap, objectNames.config(name)),
-    filestore: child(PersistentVolumeClaim, objectNames.filestore(name)),
+    filestore: child(PersistentVolumeClaim, filestoreClaimName(instance)),
+    filestoreCopy: child(PersistentVolumeClaim, instance.status?.filestore?.copy ?? ""),
+    formerFilestore: child(PersistentVolumeClaim, instance.status?.filestore?.former ?? ""),
     ingress: child(Ingress, objectNames.route(name)),
     route: child(HttpRoute, objectNames.route(name)),
     disruptionBudget: child(PodDisruptionBudget, objectNames.disruptionBudget(name)),

@@ -16,7 +16,7 @@ import {
 import type { OdooInstance } from "../crd/mod.ts";
 import { readsUpstreamConfig } from "../model/adoption.ts";
 import type { ClusterFacts } from "../model/database.ts";
-import { objectNames, roleName } from "../model/names.ts";
+import { filestoreClaimName, objectNames, roleName } from "../model/names.ts";
 import type { Observed } from "../model/world.ts";
 
 /** What the caches lack. */
@@ -32,7 +32,7 @@ export async function findUpstreamChildren(
   const { name } = instance.metadata;
   const [configMap, filestore] = await Promise.all([
     find(instance, context, { type: ConfigMap, name: objectNames.config(name) }),
-    find(instance, context, { type: PersistentVolumeClaim, name: objectNames.filestore(name) }),
+    find(instance, context, { type: PersistentVolumeClaim, name: filestoreClaimName(instance) }),
   ]);
   return { ...(configMap ? { configMap } : {}), ...(filestore ? { filestore } : {}) };
 }

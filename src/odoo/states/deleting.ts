@@ -110,7 +110,9 @@ function planRetention({ instance, observed, status }: World): Effect[] {
   const secrets = [observed.userSecret, observed.readOnlySecret, observed.configSecret].flatMap((secret) =>
     secret ? [secret.name] : []
   );
-  const volume = observed.filestore?.metadata.name;
+  const volumes = [observed.filestore, observed.filestoreCopy, observed.formerFilestore].flatMap((claim) =>
+    claim?.metadata.name ?? []
+  );
   const kept = [
     ...(status.activeCluster
       ? [
@@ -119,11 +121,11 @@ function planRetention({ instance, observed, status }: World): Effect[] {
         } on cluster '${status.activeCluster}'`,
       ]
       : []),
-    ...(volume ? [`PersistentVolumeClaim ${volume}`] : []),
+    ...volumes.map((volume) => `PersistentVolumeClaim ${volume}`),
     ...secrets.map((secret) => `Secret ${secret}`),
   ];
   return [
-    ...(volume ? [{ type: "disown", kind: "PersistentVolumeClaim", name: volume } as const] : []),
+    ...volumes.map((name) => ({ type: "disown", kind: "PersistentVolumeClaim", name }) as const),
     ...secrets.map((secret) => ({ type: "disown", kind: "Secret", name: secret }) as const),
     {
       type: "event",

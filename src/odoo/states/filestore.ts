@@ -1,5 +1,5 @@
 /** The volume: made once, kept for ever. What is lost is told, never replaced by an empty one. */
-import { INSTANCE_LABEL, LAST_APPLIED_ANNOTATION, objectNames } from "../model/names.ts";
+import { filestoreClaimName, INSTANCE_LABEL, LAST_APPLIED_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { Problem, Resolved } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
@@ -16,7 +16,7 @@ export function planFilestore({ status, observed }: World, resolved: Resolved): 
 export function filestoreProblem({ status, observed, instance }: World): Problem | undefined {
   if (status.dbInitialized !== true) return undefined;
   const { name, uid } = instance.metadata;
-  const claim = objectNames.filestore(name);
+  const claim = filestoreClaimName(instance);
   if (!observed.filestore) {
     return {
       reason: "FilestoreMissing",

@@ -5,10 +5,10 @@
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { JobRequest, JobRequestStatus, OdooStagingRefreshJobStatus, OperationStatus } from "../crd/mod.ts";
-import { worksForUpstream } from "../model/adoption.ts";
 import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { copyOf, isDone, progressOf, stepAfter } from "../model/copying.ts";
-import { areEnding } from "../model/ending_pods.ts";
+import { filestoreStep } from "../model/filestore_migration.ts";
+import { mustWait } from "../model/job_turn.ts";
 import { imageHash, instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
@@ -168,14 +168,19 @@ export function planWaiting(world: World): Effect[] {
   const current = world.status.operation?.uid;
   const waiting = pendingRequests(world).filter(({ metadata }) => metadata.uid !== current);
   const ahead = world.observed.requests.find(({ metadata }) => metadata.uid === current);
+  const isMigrating = filestoreStep(world.status.operation) !== undefined;
   return waiting.flatMap((cr): Effect[] => {
     const { reason, message } = obstacleTo(world, cr) ?? {
       reason: "Waiting",
-      message: ahead ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end` : "Waiting for its turn",
+      message: ahead
+        ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end`
+        : isMigrating
+        ? "Waiting for the filestore migration to end"
+        : "Waiting for its turn",
     };
     const former = conditionOf(cr.status?.conditions, SUCCEEDED);
     if (former?.reason === reason && former.message === message) return [];
-    if (!former && !ahead && reason === "Waiting") return []; // it begins with the next write
+    if (!former && !ahead && !isMigrating && reason === "Waiting") return []; // it begins with the next write
     const status = nextJobStatus(world, cr, { phase: cr.status?.phase ?? "Pending", message }, {
       status: "Unknown",
       reason,
@@ -207,16 +212,6 @@ function isWithoutRequest(operation: OperationStatus | undefined): boolean {
 function adminSecret({ name, environment }: Resolved): Effect {
   const labels = instanceLabels(name, environment);
   return { type: "ensureUserSecret", name: objectNames.adminSecret(name), username: "admin", labels };
-}
-
-/**
- * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
- * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
- */
-function mustWait(world: World, jobName: string): boolean {
-  const { jobStates, jobsWithPods } = world.observed;
-  const active = [...jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
-  return [...active, ...jobsWithPods].some((name) => name !== jobName) || worksForUpstream(world) || areEnding(world);
 }
 
 type NewStatus = Pick<JobRequestStatus, "phase" | "jobName" | "startTime" | "message" | "summary" | "logTail">;

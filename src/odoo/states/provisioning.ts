@@ -15,7 +15,7 @@ import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 
 /** First of all: our finalizer in the place of a former operator's, and the defaults that the spec lacks, in one patch. */
-export function planPreparation({ instance, defaults }: World): Effect[] {
+export function planPreparation({ instance, defaults, observed }: World): Effect[] {
   const { finalizers = [], resourceVersion } = instance.metadata;
   const wanted = [
     ...finalizers.filter((name) => name !== LEGACY_FINALIZER && name !== INSTANCE_FINALIZER),
@@ -24,13 +24,18 @@ export function planPreparation({ instance, defaults }: World): Effect[] {
   const complete = finalizers.includes(INSTANCE_FINALIZER) && !finalizers.includes(LEGACY_FINALIZER);
   const operations = [
     ...(complete ? [] : [{ op: "add", path: "/metadata/finalizers", value: wanted } as const]),
-    ...defaultsPatch(instance.spec, defaults),
+    ...defaultsPatch(instance.spec, { ...defaults, storageClass: classOf(observed.filestore, defaults) }),
   ];
   if (!operations.length) return [];
   return [{
     type: "patchInstance",
     operations: [{ op: "test", path: "/metadata/resourceVersion", value: resourceVersion }, ...operations],
   }];
+}
+
+/** A volume that is there keeps its class, whatever the default is by now: nobody has asked to move its files. */
+function classOf(volume: World["observed"]["filestore"], { storageClass }: World["defaults"]): string {
+  return volume ? volume.spec?.storageClassName ?? "" : storageClass;
 }
 
 /**

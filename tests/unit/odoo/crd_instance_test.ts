@@ -221,6 +221,13 @@ const INSTANCE_ADDITIONS: Facts = {
   "status.restartedFor": "string?",
   "status.odooVersion": "string?",
   "status.lastMountRetryTime": "string?",
+  ...object("status.filestore", "object", {
+    claim: "string",
+    copy: "string",
+    storageClass: "string",
+    former: "string",
+    refused: "string",
+  }),
   ...object("status.operation", "object", {
     kind: "string!",
     name: "string!",

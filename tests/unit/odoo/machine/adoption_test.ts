@@ -11,6 +11,7 @@ import {
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import { adoptedOperation } from "../../../../src/odoo/model/requests.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
+import { keepsPods } from "../../../../src/odoo/states/adopting.ts";
 import {
   aBatchJob,
   aDeployment,
@@ -233,4 +234,11 @@ Deno.test("adoptedOperation() finds the Job of a generated name in the OdooInitJ
   assertEquals(found({ phase: "Initializing" }, [completed]), "full-auto-init-64k2m");
   assertEquals(found({ phase: "Initializing" }, [anInitJob()]), undefined);
   assertEquals(found({ phase: "Running" }, [running]), undefined);
+});
+
+Deno.test("keepsPods() lets pods of operator 2.5.0 go when their files have been moved", () => {
+  const world = takenOver();
+  assertEquals(keepsPods(world), true);
+  const resolved = world.resolved && { ...world.resolved, filestoreClaim: "full-filestore-0a1b2c3d" };
+  assertEquals(keepsPods({ ...world, ...(resolved ? { resolved } : {}) }), false);
 });

@@ -44,6 +44,7 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   deletePod: 7,
   event: 7,
   notify: 8,
+  deleteClaim: 9,
   deleteRequest: 9,
 };
 
@@ -77,6 +78,31 @@ const LAWS: Readonly<Record<string, Law>> = {
       !isSql(effect) ||
       [status.activeCluster, status.migrationPreviousCluster, status.migrationTargetCluster].includes(clusterOf(effect))
     ),
+  "never deletes the volume that is served, nor another one while that is in danger": (world, plan) => {
+    const { filestore } = world.observed;
+    return plan.effects.every((effect) =>
+      effect.type !== "deleteClaim" || filestore !== undefined && !filestore.metadata.deletionTimestamp &&
+        effect.claim.metadata.name !== filestore.metadata.name &&
+        effect.claim.metadata.name !== statusOf(plan)?.filestore?.claim
+    );
+  },
+  "deletes the volume that was served before only when another one is": (world, plan) =>
+    world.phase === "Running" ||
+    plan.effects.every((effect) =>
+      effect.type !== "deleteClaim" || effect.claim.metadata.name !== world.status.filestore?.former
+    ),
+  "serves from another volume only when both hold the same, and no pod has served meanwhile": (world, plan) => {
+    const [before, after] = [world.status.filestore?.claim, statusOf(plan)?.filestore?.claim];
+    const { operation } = world.status;
+    return before === after ||
+      after === world.status.filestore?.copy && operation?.stage === "compareFiles" &&
+        world.observed.jobStates.get(operation.jobName ?? "")?.state === "succeeded" &&
+        world.observed.filestoreCopy !== undefined;
+  },
+  "has no pod while the last round copies files": (world, plan) =>
+    world.phase !== "FinalizingFilestoreMigration" || plan.effects.every((effect) => !replicasOf(effect)),
+  "begins the last round only when all pods are gone": (world, plan) =>
+    world.phase !== "FinalizingFilestoreMigration" || !isEnding(world) || !plan.effects.some(isJob),
   "gives read access to a database that is there and initialised, and to no other": (world, plan) =>
     !plan.effects.some(({ type }) => type === "ensureReadOnlyRole") ||
     world.status.dbInitialized === true && !isSurelyMissing(world),
@@ -131,14 +157,15 @@ const LAWS: Readonly<Record<string, Law>> = {
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
     if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;
     const operation = statusOf(plan)?.operation;
-    const isAsked = isMigrating(phaseAfter(plan)) || operation && requestOf(world, operation);
+    const isAsked = isMigrating(phaseAfter(plan)) || isMoving(phaseAfter(plan)) ||
+      operation && requestOf(world, operation);
     return !!operation?.jobName && !!isAsked && !plan.effects.some(isJob);
   },
   "creates a Job in the phase of its operation only, and never once it was seen": (world, plan) =>
     plan.effects.filter(isJob).every((effect) => {
       const { operation } = world.status;
       const cr = operation && requestOf(world, operation);
-      const again = operation?.stage === "move" || operation?.stage === "return"; // to the same end however often
+      const again = /^(move|return|copyFiles|compareFiles)$/.test(operation?.stage ?? ""); // to the same end however often
       return isOperating(world.phase) && nameOf(effect) === operation?.jobName && world.observed.jobs.length === 0 &&
         (again || isMigrating(world.phase) || cr !== undefined && jobNameOf(cr) !== operation?.jobName);
     }),
@@ -198,7 +225,8 @@ const LAWS: Readonly<Record<string, Law>> = {
 };
 
 function servesIn(world: World, phase: Phase | null | undefined): boolean {
-  return phase === "Running" || phase === "BackingUp" || isCopying(phase) && servesBesideCopy(world);
+  return phase === "Running" || phase === "BackingUp" || phase === "MigratingFilestore" ||
+    isCopying(phase) && servesBesideCopy(world);
 }
 
 function isCopying(phase: Phase | null | undefined): boolean {
@@ -213,8 +241,12 @@ function makesLiveDatabase({ resolved }: World, plan: Plan): boolean {
   return plan.effects.some((effect) => effect.type === "ensureDatabase" && effect.database === resolved?.databaseName);
 }
 
+function isMoving(phase: Phase | null | undefined): boolean {
+  return phase === "MigratingFilestore" || phase === "FinalizingFilestoreMigration";
+}
+
 function isOperating(phase: Phase | null | undefined): boolean {
-  return isMigrating(phase) || Object.values(REQUESTS).some((traits) => traits.phase === phase);
+  return isMigrating(phase) || isMoving(phase) || Object.values(REQUESTS).some((traits) => traits.phase === phase);
 }
 
 /** What the walk has seen. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { configurationProblem, type Guard, guards } from "../../../../src/odoo/machine/guards.ts";
 import {
+  aClaim,
   aDeployment,
   anAddress,
   anInstance,
@@ -10,7 +11,8 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { BACKUPS, INITS, MIGRATIONS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
+import { FILESTORE_MIGRATIONS } from "./filestore_migration_worlds.ts";
+import { BACKUPS, DATABASE_MIGRATIONS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {
@@ -35,12 +37,24 @@ function restore(name: keyof typeof RESTORES): WorldOverrides {
   return { observed, status: operation ? { operation } : {} };
 }
 
+function filesMove(name: keyof typeof FILESTORE_MIGRATIONS): WorldOverrides {
+  const { operation, place, observed = { requests: [] } } = FILESTORE_MIGRATIONS[name] ?? {};
+  return { observed, status: { ...(operation ? { operation } : {}), ...(place ? { filestore: place } : {}) } };
+}
+
+function forOnePod(overrides: WorldOverrides): WorldOverrides {
+  return {
+    ...overrides,
+    instance: { spec: { filestore: { accessModes: ["ReadWriteOncePod"], storageClass: "fast" } } },
+  };
+}
+
 function refresh(name: keyof typeof REFRESHES): WorldOverrides {
   return { observed: REFRESHES[name]?.observed ?? {} };
 }
 
-function migration(name: keyof typeof MIGRATIONS): WorldOverrides {
-  return MIGRATIONS[name] ?? {};
+function databaseMove(name: keyof typeof DATABASE_MIGRATIONS): WorldOverrides {
+  return DATABASE_MIGRATIONS[name] ?? {};
 }
 
 function untouched(overrides: WorldOverrides): WorldOverrides {
@@ -173,32 +187,60 @@ const CASES = {
     holds: [init("its CR is gone", true)],
     fails: [init("its CR is gone, its Job works", true), restore("its request is gone before the swap")],
   },
+  filestoreToMove: {
+    holds: [filesMove("its files are to be moved")],
+    fails: [
+      {},
+      untouched(filesMove("its files are to be moved")),
+      { ...filesMove("its files are to be moved"), instance: { spec: { filestore: undefined } } },
+      { ...filesMove("its files are to be moved"), ...UNRESOLVED },
+      filesMove("its files are to be moved, somebody asks for a backup"),
+      filesMove("its former volume is left"),
+      filesMove("a copy that was given up is left"),
+      { observed: { filestore: aClaim({ spec: { storageClassName: undefined } }) } },
+      { observed: { filestore: undefined } },
+    ],
+  },
+  filestoreCopied: {
+    holds: [filesMove("its files are copied"), forOnePod(filesMove("its files are to be copied"))],
+    fails: [
+      filesMove("its files are to be copied"),
+      filesMove("its files cannot be copied"),
+      filesMove("its files are the same"),
+      filesMove("its new volume is deleted"),
+      forOnePod(filesMove("its new volume is to be made")),
+    ],
+  },
   operationAbandoned: {
     holds: [init("its CR is gone", true), init("somebody asks", false)],
     fails: [init("its CR is gone, its Job works", true), init("its Job is not created", true)],
   },
   databaseMigrationRequested: {
-    holds: [migration("is asked for")],
+    holds: [databaseMove("is asked for")],
     fails: [
       {},
-      migration("is asked for to nowhere"),
-      migration("is asked for, and the other cluster does not answer"),
-      migration("is asked for, and there is a database of its name"),
-      migration("is asked for again though it has failed"),
-      untouched(migration("is asked for")),
+      databaseMove("is asked for to nowhere"),
+      databaseMove("is asked for, and the other cluster does not answer"),
+      databaseMove("is asked for, and there is a database of its name"),
+      databaseMove("is asked for again though it has failed"),
+      untouched(databaseMove("is asked for")),
     ],
   },
   databaseCopied: {
-    holds: [migration("has copied the database")],
-    fails: [migration("is asked for"), migration("copies the database"), migration("could not copy the database")],
+    holds: [databaseMove("has copied the database")],
+    fails: [
+      databaseMove("is asked for"),
+      databaseMove("copies the database"),
+      databaseMove("could not copy the database"),
+    ],
   },
   databaseMigrationFailed: {
-    holds: [migration("could not copy the database"), migration("has lost its Job")],
-    fails: [migration("copies the database"), migration("has copied the database"), {}],
+    holds: [databaseMove("could not copy the database"), databaseMove("has lost its Job")],
+    fails: [databaseMove("copies the database"), databaseMove("has copied the database"), {}],
   },
   databaseMigrationOver: {
-    holds: [{}, migration("is withdrawn")],
-    fails: [migration("is withdrawn while it copies"), migration("copies the database")],
+    holds: [{}, databaseMove("is withdrawn")],
+    fails: [databaseMove("is withdrawn while it copies"), databaseMove("copies the database")],
   },
   wantsZero: { holds: [pods(0, 0), pods(2, 0)], fails: [pods(0), UNRESOLVED] },
   wantsSome: { holds: [pods(0), pods(2)], fails: [pods(2, 0), UNRESOLVED] },

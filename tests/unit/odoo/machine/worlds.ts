@@ -3,8 +3,9 @@ import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { PHASES } from "../../../../src/odoo/machine/phases.ts";
 import type { ClusterFacts } from "../../../../src/odoo/model/database.ts";
 import type { ChosenCluster, JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
-import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
+import type { FilestorePlace, OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { copyNames, databaseName, operationJobName, roleName, stepJobName } from "../../../../src/odoo/model/names.ts";
+import { FILESTORE_MIGRATIONS } from "./filestore_migration_worlds.ts";
 import {
   aBackupJob,
   aBatchJob,
@@ -70,6 +71,7 @@ export const WEBS: Readonly<Record<string, Observed["web"]>> = {
 /** An operation, from nobody asking to its end. */
 export interface Init {
   readonly operation?: OperationStatus;
+  readonly place?: FilestorePlace;
   readonly observed:
     & Pick<Observed, "requests">
     & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods" | "sources" | "copiedBy">>;
@@ -316,7 +318,7 @@ function migrating(state?: JobState): WorldOverrides {
 }
 
 /** Moves of the database to cluster `other`. */
-export const MIGRATIONS: Readonly<Record<string, WorldOverrides>> = {
+export const DATABASE_MIGRATIONS: Readonly<Record<string, WorldOverrides>> = {
   "is asked for": { instance: TO_OTHER, otherClusters: otherCluster() },
   "is asked for to nowhere": {
     instance: TO_OTHER,
@@ -381,17 +383,18 @@ export function forEachWorld(visit: (world: World) => void): void {
       for (const instance of Object.values(WISHES)) {
         for (const web of Object.values(WEBS)) {
           for (
-            const { operation, observed } of [
+            const { operation, place, observed } of [
               ...Object.values(INITS),
               ...Object.values(UPGRADES),
               ...Object.values(BACKUPS),
               ...Object.values(RESTORES),
               ...Object.values(REFRESHES),
+              ...Object.values(FILESTORE_MIGRATIONS),
             ]
           ) {
             for (const { present, activeCluster } of FOUNDATIONS) {
               for (const dbInitialized of [true, false]) {
-                const status = { dbInitialized, activeCluster, operation };
+                const status = { dbInitialized, activeCluster, operation, filestore: place };
                 const seen = { web, ...present, ...observed };
                 visit(aWorld({ phase, cluster, instance, status, jobHistoryLimit, observed: seen }));
               }
@@ -408,7 +411,7 @@ function forEachMigration(visit: (world: World) => void): void {
   for (const phase of ALL_PHASES) {
     for (const cluster of Object.values(CLUSTERS)) {
       for (const web of Object.values(WEBS)) {
-        for (const overrides of Object.values(MIGRATIONS)) {
+        for (const overrides of Object.values(DATABASE_MIGRATIONS)) {
           for (const requests of [[], [UPGRADE]]) {
             visit(aWorld({ phase, cluster, ...overrides, observed: { web, requests, ...overrides.observed } }));
           }

@@ -68,6 +68,7 @@ for (const [sentence, wish] of Object.entries({ "nothing": BARE, "null everywher
       ingressAnnotations: {},
       serviceType: "ClusterIP",
       accessModes: ["ReadWriteMany"],
+      filestoreClaim: "shop-filestore-pvc",
       storageSize: "2Gi",
       storageClass: "standard",
       configOptions: {},
