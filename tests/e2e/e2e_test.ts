@@ -160,19 +160,25 @@ for (const [n, [what, { modulesInstall, want }]] of Object.entries(BROKEN_UPGRAD
   );
 }
 
-stages.add("restore", "a second instance gets the data of the backup, neutralized", ["backup zip"], async () => {
-  await site.create(COPY, { init: { enabled: false, modules: ["base"], demo: false }, ...WITH_ADDONS });
-  const cr = await site.ask(OdooRestoreJobKind, "from-zip", {
-    odooInstanceRef: { name: COPY },
-    source: { type: "s3", s3: site.location("nightly.zip") },
-    format: "zip",
+for (const format of ["zip", "dump"] as const) {
+  const sentence = `an instance without a database gets the ${format}'s data, neutralized`;
+  stages.add(`restore ${format}`, sentence, [`backup ${format}`], async () => {
+    const name = `${COPY}-${format}`;
+    await site.create(name, { init: { enabled: false, modules: ["base"], demo: false }, ...WITH_ADDONS });
+    const cr = await site.ask(OdooRestoreJobKind, `from-${format}`, {
+      odooInstanceRef: { name },
+      source: { type: "s3", s3: site.location(`nightly.${format}`) },
+      format,
+    });
+    assertMatch(outcomeOf(cr), /^Completed Completed: /);
+    await site.inPhase(name, "Running");
+    const odoo = await site.login(name, INSTANCE);
+    const found = await readContent(odoo, { files: format === "zip" });
+    assertEquals(found, format === "zip" ? content : { ...content, files: {} });
+    await assertNeutralized(odoo, name);
+    await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name });
   });
-  assertMatch(outcomeOf(cr), /^Completed Completed: /);
-  await site.inPhase(COPY, "Running");
-  const odoo = await site.login(COPY, INSTANCE);
-  assertEquals(await readContent(odoo), content);
-  await assertNeutralized(odoo, COPY);
-});
+}
 
 stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["upgrade"], async () => {
   await site.create(STAGING, WITH_ADDONS);
@@ -190,7 +196,7 @@ stages.add("staging refresh", "a staging instance becomes a neutralized copy", [
 
 /** Sends no mail, runs no scheduled action but the clean-up, and is not taken for the instance that it was copied from. */
 async function assertNeutralized(odoo: OdooSession, name: string): Promise<void> {
-  assertEquals(await odoo.parameter("database.is_neutralized"), "True");
+  assertEquals(String(await odoo.parameter("database.is_neutralized")).toLowerCase(), "true");
   const mail = await odoo.search("ir.mail_server", [["active", "=", true], ["smtp_host", "!=", "invalid"]], ["name"]);
   assertEquals(mail, []);
   const actions = await odoo.search("ir.cron", [["active", "=", true]], ["model_id"]);
