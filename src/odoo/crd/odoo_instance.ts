@@ -270,6 +270,9 @@ const status = z.object({
   lastMountRetryTime: z.string().nullish().describe(
     "When pods that waited for a volume were last deleted, so that they are placed anew.",
   ),
+  migrationTargetCluster: z.string().nullish().describe(
+    "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
+  ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
 }).describe("What is the case. Written by the operator only.");
 

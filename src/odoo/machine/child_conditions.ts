@@ -25,17 +25,7 @@ export function childConditions(world: World, phase: Phase): ChildCondition[] {
 
 /** Why the children are left as they are, if they are. */
 export function childrenObstacle(world: World): Problem | undefined {
-  return world.problem ?? world.cluster.problem ?? clusterChange(world);
-}
-
-/** The data is on another cluster than the one that the spec wants now. */
-export function clusterChange({ status, cluster }: World): Problem | undefined {
-  if (!status.activeCluster || !cluster.address || status.activeCluster === cluster.address.name) return undefined;
-  return {
-    reason: "ClusterChangeNotSupported",
-    message:
-      `The database is on cluster '${status.activeCluster}' and this version cannot move it: set spec.database.cluster back to that`,
-  };
+  return world.problem ?? world.cluster.problem;
 }
 
 function childrenApplied(world: World, phase: Phase): ChildCondition | undefined {

@@ -13,9 +13,10 @@ import { podProblem } from "../model/pods.ts";
 import { bringsData, requestKind } from "../model/requests.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../states/deleting.ts";
+import { migrationCondition } from "../states/migrating_database.ts";
 import { filestoreProblem } from "../states/filestore.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
-import { childConditions, clusterChange } from "./child_conditions.ts";
+import { childConditions } from "./child_conditions.ts";
 import { configurationProblem, guards, isDatabaseMissing } from "./guards.ts";
 import { PHASES } from "./phases.ts";
 import { sideConditions } from "./side_conditions.ts";
@@ -39,6 +40,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
   const serves = phase === "Running" ||
     (servesBeside(world, phase) && guards.allReady(world) && !guards.wantsZero(world));
   const ready = serves && !trouble;
+  const migration = migrationCondition(world, phase);
   return [
     { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
     {
@@ -53,6 +55,7 @@ export function conditionsFor(world: World, phase: Phase): ConditionState[] {
       ...condition,
       observedGeneration,
     })),
+    ...(migration ? [migration] : []),
   ];
 }
 
@@ -76,7 +79,7 @@ function particular(world: World, phase: Phase): Explanation | undefined {
     case "InitFailed":
       return initFailure(world);
     default:
-      return standingProblem(world) ?? clusterChange(world) ??
+      return standingProblem(world) ??
         (phase === "Provisioning" ? unreachable(world) : undefined) ?? databaseMissing(world) ??
         filestoreProblem(world) ??
         (phase === "Uninitialized" ? unfinished(world) ?? firstSourceProblem(world) : undefined) ??
@@ -92,6 +95,7 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
     case "BackingUp":
     case "Restoring":
     case "CloningFromSource":
+    case "MigratingDatabase":
       return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");

@@ -10,6 +10,7 @@ import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
+import { migrationOperation } from "../model/database_migration.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
@@ -31,6 +32,7 @@ import {
 import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
 import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
 import { planFilestore } from "../states/filestore.ts";
+import { migrationStatus, planMigrationRemains } from "../states/migrating_database.ts";
 import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planHistory } from "../states/history.ts";
@@ -87,7 +89,7 @@ export function decide(world: World): Plan {
       ...(transition ? phaseTold(world, phase) : []),
       ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
       ...databaseMissed(world, phase),
-      ...(transition ? [] : planLeftovers(world)),
+      ...(transition ? [] : [...planLeftovers(world), ...planMigrationRemains(world)]),
       ...planHistory(world),
     ]),
   };
@@ -199,6 +201,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(operation ? { operation } : {}),
+    ...migrationStatus(world, phase),
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
@@ -223,7 +226,8 @@ function hasData(world: World, phase: Phase): boolean {
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
 function nextOperation(world: World, phase: Phase): OperationStatus | undefined {
-  if (phase === world.phase) return advanced(world);
+  if (phase === "MigratingDatabase" && phase !== world.phase) return migrationOperation(world);
+  if (phase === world.phase || phase === "FinalizingDatabaseMigration") return advanced(world);
   const cr = nextRequest(world);
   if (!cr || REQUESTS[requestKind(cr)].phase !== phase) return undefined;
   const step = firstCopyStep(cr);

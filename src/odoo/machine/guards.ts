@@ -2,6 +2,7 @@
 import { adminPasswordProblem } from "../model/admin_password.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import type { RequestKind } from "../crd/mod.ts";
+import { migrationObstacle, migrationState } from "../model/database_migration.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { nextRequest } from "../model/requests.ts";
 import { readyReplicas, type World } from "../model/world.ts";
@@ -31,6 +32,12 @@ export const guards = {
   operationCancelled: (world) => isCancelled(world),
   /** The same, and nothing of it is at work any more. */
   operationAbandoned: (world) => isCancelled(world) && !isJobAtWork(world),
+  databaseMigrationRequested: (world) => migrationObstacle(world) === undefined,
+  /** The copy is complete and compared: it can be switched to. */
+  databaseCopied: (world) => migrationState(world).state === "copied",
+  databaseMigrationFailed: (world) => migrationState(world).state === "failed",
+  /** The spec wants the cluster that it is on, or operator 2.5.0 had begun it; and nothing of it is at work any more. */
+  databaseMigrationOver: (world) => ["none", "withdrawn"].includes(migrationState(world).state) && !isJobAtWork(world),
   wantsZero: (world) => wantedReplicas(world) === 0,
   wantsSome: (world) => (wantedReplicas(world) ?? 0) > 0,
   allReady: (world) => readyReplicas(world) >= (wantedReplicas(world) ?? Infinity),

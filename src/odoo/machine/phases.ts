@@ -3,6 +3,7 @@ import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
+import { planDatabaseMigration } from "../states/migrating_database.ts";
 import { planCopying } from "../states/copying.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
 import { planStuckMounts } from "../states/stuck_mounts.ts";
@@ -103,6 +104,7 @@ export const PHASES = {
     cron: "zero",
     progressing: true,
     message: "Copying the database to another cluster",
+    plan: planDatabaseMigration,
   },
   FinalizingDatabaseMigration: {
     web: "zero",
@@ -122,6 +124,4 @@ function planCopy(world: World): readonly Effect[] {
 export const PHASES_WITHOUT_ROWS: readonly Phase[] = [
   "MigratingFilestore",
   "FinalizingFilestoreMigration",
-  "MigratingDatabase",
-  "FinalizingDatabaseMigration",
 ];

@@ -37,6 +37,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Starting", when: "backupRequested", to: "BackingUp" },
   { from: "Starting", when: "restoreRequested", to: "Restoring" },
   { from: "Starting", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Starting", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Starting", when: "wantsZero", to: "Stopped" },
   { from: "Starting", when: "allReady", to: "Running" },
 
@@ -45,6 +46,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Running", when: "backupRequested", to: "BackingUp" },
   { from: "Running", when: "restoreRequested", to: "Restoring" },
   { from: "Running", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Running", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Running", when: "wantsZero", to: "Stopped" },
   { from: "Running", when: "someReady", to: "Degraded" },
   { from: "Running", when: "noneReady", to: "Starting" },
@@ -54,6 +56,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Degraded", when: "backupRequested", to: "BackingUp" },
   { from: "Degraded", when: "restoreRequested", to: "Restoring" },
   { from: "Degraded", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Degraded", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Degraded", when: "wantsZero", to: "Stopped" },
   { from: "Degraded", when: "allReady", to: "Running" },
   { from: "Degraded", when: "noneReady", to: "Starting" },
@@ -63,6 +66,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "Stopped", when: "backupRequested", to: "BackingUp" },
   { from: "Stopped", when: "restoreRequested", to: "Restoring" },
   { from: "Stopped", when: "refreshRequested", to: "CloningFromSource" },
+  { from: "Stopped", when: "databaseMigrationRequested", to: "MigratingDatabase" },
   { from: "Stopped", when: "wantsSome", to: "Starting" },
 
   { from: "Upgrading", when: "operationSucceeded", to: "settled" },
@@ -84,6 +88,11 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "CloningFromSource", when: "operationSucceeded", to: "settled" },
   { from: "CloningFromSource", when: "operationFailed", to: "settled" },
   { from: "CloningFromSource", when: "operationAbandoned", to: "settled" },
+
+  { from: "MigratingDatabase", when: "databaseCopied", to: "FinalizingDatabaseMigration" },
+  { from: "MigratingDatabase", when: "databaseMigrationFailed", to: "settled" },
+  { from: "MigratingDatabase", when: "databaseMigrationOver", to: "settled" },
+  { from: "FinalizingDatabaseMigration", when: "provisionedWithData", to: "settled" },
 ];
 
 /** Where `settled` leads: the first row that holds, the last one otherwise. */

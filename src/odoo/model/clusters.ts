@@ -34,18 +34,17 @@ export function unknownClusters(reason: string, message: string): Clusters {
 }
 
 /**
- * The cluster of an instance: the one it names; else the one it was given at first; else the alphabetically first default.
- * A default that moves later migrates nobody. At its deletion it is the one that holds its data, whatever it names.
+ * The cluster of an instance: the one that holds its data, whatever it names; else the one it names; else the
+ * alphabetically first default. A default that moves later migrates nobody.
  */
 export function chooseCluster(
   instance: OdooInstance,
   clusters: Clusters,
 ): { readonly address: ClusterAddress } | { readonly problem: Problem } {
   if (!clusters.known) return { problem: clusters.problem };
-  const { metadata, spec, status } = instance;
+  const { spec, status } = instance;
   const held = status?.activeCluster;
-  const wanted = (metadata?.deletionTimestamp && held) || spec.database?.cluster || held ||
-    firstDefault(clusters.entries);
+  const wanted = held || spec.database?.cluster || firstDefault(clusters.entries);
   if (!wanted) {
     return {
       problem: {
@@ -55,6 +54,15 @@ export function chooseCluster(
       },
     };
   }
+  return clusterNamed(wanted, clusters);
+}
+
+/** A cluster by its name. */
+export function clusterNamed(
+  wanted: string,
+  clusters: Clusters,
+): { readonly address: ClusterAddress } | { readonly problem: Problem } {
+  if (!clusters.known) return { problem: clusters.problem };
   const entry = clusters.entries.get(wanted);
   if (!entry) {
     return {

@@ -11,7 +11,11 @@ import type { Problem } from "./resolve.ts";
 import { jobStateOf, type World } from "./world.ts";
 
 /** Which pods the Jobs of a phase must not meet. */
-const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = { Initializing: "all", Upgrading: "cron" };
+const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
+  Initializing: "all",
+  Upgrading: "cron",
+  MigratingDatabase: "all",
+};
 
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */
 export function unwantedApps(world: World): string[] {

@@ -29,6 +29,7 @@ export type OperationOutcome =
 export function operationOutcome(world: World): OperationOutcome {
   const { operation } = world.status;
   if (!operation) return { state: "none" };
+  if (operation.kind === "OdooInstance") return { state: "running" }; // a migration, which nobody asks for by a request
   const cr = requestOf(world, operation);
   if (isSwapping(world)) return swapOutcome(world, cr);
   switch (cr?.status?.phase) {

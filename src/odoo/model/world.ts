@@ -147,7 +147,10 @@ export interface World {
   /** Absent if `problem` says why nothing can be resolved. */
   readonly resolved?: Resolved;
   readonly problem?: Problem;
+  /** The one that holds the data. */
   readonly cluster: ChosenCluster;
+  /** By name: others that it is to go to, or comes from. */
+  readonly otherClusters?: ReadonlyMap<string, ChosenCluster>;
   readonly observed: Observed;
   /** Milliseconds since the epoch. */
   readonly now: number;

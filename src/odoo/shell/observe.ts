@@ -17,7 +17,7 @@ import {
   type Stored,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
-import { chooseCluster, type Clusters } from "../model/clusters.ts";
+import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
 import { adoptedOperation, isTerminal } from "../model/requests.ts";
@@ -80,6 +80,7 @@ export function observe(instance: Stored<OdooInstance>, context: ReconcileContex
     jobHistoryLimit: sights.jobHistoryLimit,
     ...(resolved ? { resolved: withClaim(resolved, observed.filestore) } : { problem }),
     cluster: observeCluster(instance, sights),
+    otherClusters: observeOtherClusters(instance, sights),
     observed: { ...observed, ...(sights.adminPassword ? { adminPassword: sights.adminPassword } : {}) },
     now: context.clock.now(),
   };
@@ -137,6 +138,23 @@ export function observeCluster(
   const chosen = chooseCluster(instance, sights.clusters);
   if ("problem" in chosen) return { problem: chosen.problem };
   return { address: chosen.address, facts: sights.facts(chosen.address.name) };
+}
+
+/** Clusters that a migration goes to or comes from. */
+function observeOtherClusters(
+  { spec, status }: Stored<OdooInstance>,
+  { clusters, facts }: Sights,
+): ReadonlyMap<string, ChosenCluster> {
+  const { activeCluster, migrationPreviousCluster, migrationTargetCluster } = status ?? {};
+  const names = [spec.database?.cluster, migrationPreviousCluster, migrationTargetCluster].flatMap((name) =>
+    name ?? []
+  );
+  return new Map(
+    names.filter((name) => activeCluster && name !== activeCluster).map((name): [string, ChosenCluster] => {
+      const found = clusterNamed(name, clusters);
+      return [name, "problem" in found ? found : { ...found, facts: facts(found.address.name) }];
+    }),
+  );
 }
 
 /** An older instance some of whose children are called as some of ours would be. */

@@ -192,7 +192,8 @@ export function planReleases(world: World): Effect[] {
     const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
     const cr = requests.find(({ metadata }) => metadata.uid === owner?.uid);
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
-    return held && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+    const isAwaited = !cr && job.metadata.name === world.status.operation?.jobName;
+    return held && !isAwaited && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
   });
 }
 
