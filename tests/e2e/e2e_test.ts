@@ -27,6 +27,7 @@ import { makeNoise, streamByOthers, watchMemory } from "./streaming.ts";
 const INSTANCE = "shop";
 const COPY = "copy";
 const STAGING = "staging";
+const MOVING = "moving";
 
 const settings = readSettings();
 let site: Site;
@@ -180,7 +181,7 @@ for (const format of ["zip", "dump"] as const) {
   });
 }
 
-stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["upgrade"], async () => {
+stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["content"], async () => {
   await site.create(STAGING, WITH_ADDONS);
   await site.inPhase(STAGING, "Running");
   const cr = await site.ask(OdooStagingRefreshJobKind, "weekly", {
@@ -206,18 +207,34 @@ async function assertNeutralized(odoo: OdooSession, name: string): Promise<void>
   assert(await odoo.parameter("database.uuid") !== await original.parameter("database.uuid"), "it has the same uuid");
 }
 
-stages.add("filestore migration", "the files move to another storage class", ["upgrade"], async (note) => {
-  if (!settings.secondStorageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
-  await site.change(INSTANCE, "/spec/filestore/storageClass", settings.secondStorageClass);
-  await site.inPhase(INSTANCE, "MigratingFilestore");
-  await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
-  const name = objectNames.filestore(INSTANCE);
+stages.add("filestore migration", "the files move to another storage class", ["backup zip"], async (note) => {
+  const { secondStorageClass: storageClass } = settings;
+  if (!storageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
+  // ReadWriteOnce is what every class can do
+  const filestore = {
+    storageSize: "1Gi",
+    storageClass: settings.storageClass,
+    accessModes: ["ReadWriteOnce" as const],
+  };
+  const init = { enabled: false, modules: ["base"], demo: false };
+  await site.create(MOVING, { init, filestore, replicas: 1, strategy: { type: "Recreate" }, ...WITH_ADDONS });
+  const cr = await site.ask(OdooRestoreJobKind, "to-move", {
+    odooInstanceRef: { name: MOVING },
+    source: { type: "s3", s3: site.location("nightly.zip") },
+    neutralize: false,
+  });
+  assertMatch(outcomeOf(cr), /^Completed Completed: /);
+  await site.inPhase(MOVING, "Running");
+  await site.change(MOVING, "/spec/filestore/storageClass", storageClass);
+  await site.inPhase(MOVING, "MigratingFilestore");
+  await site.inPhase(MOVING, "Running", { timeoutMs: 600_000, passed: note });
+  const name = objectNames.filestore(MOVING);
   const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
-  assertEquals(spec?.storageClassName, settings.secondStorageClass);
-  assertEquals(await readContent(await site.login(INSTANCE)), content);
+  assertEquals(spec?.storageClassName, storageClass);
+  assertEquals(await readContent(await site.login(MOVING, INSTANCE)), content);
 });
 
-stages.add("database migration", "the database moves to another PostgreSQL", ["upgrade"], async (note) => {
+stages.add("database migration", "the database moves to another PostgreSQL", ["content"], async (note) => {
   if (!settings.secondPostgres) throw new Error("E2E_POSTGRES2_HOST is not set");
   await site.change(INSTANCE, "/spec/database", { cluster: "second" });
   await site.inPhase(INSTANCE, "MigratingDatabase");
