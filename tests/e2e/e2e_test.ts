@@ -265,9 +265,14 @@ if (settings.streamMib > 0) {
   });
 }
 
-stages.add("delete", "an instance goes with all that was its own", ["init"], async () => {
-  await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name: INSTANCE });
-  await site.gone(OdooInstanceKind, INSTANCE);
+stages.add("delete", "instances go with all that was their own", ["init"], async () => {
+  const { namespace, client } = site;
+  // A copy goes first: the finished pod that copied the files still holds the volume of its source.
+  const { items } = await client.list(OdooInstanceKind, { namespace });
+  for (const { metadata: { name } } of items.toSorted((a) => a.metadata.name === INSTANCE ? 1 : -1)) {
+    await client.delete(OdooInstanceKind, { namespace, name });
+    await site.gone(OdooInstanceKind, name);
+  }
   await site.gone(PersistentVolumeClaim, objectNames.filestore(INSTANCE));
   await site.gone(Secret, objectNames.adminSecret(INSTANCE));
 });
