@@ -27,6 +27,7 @@ import { makeNoise, streamByOthers, watchMemory } from "./streaming.ts";
 const INSTANCE = "shop";
 const COPY = "copy";
 const STAGING = "staging";
+const MOVING = "moving";
 
 const settings = readSettings();
 let site: Site;
@@ -160,21 +161,27 @@ for (const [n, [what, { modulesInstall, want }]] of Object.entries(BROKEN_UPGRAD
   );
 }
 
-stages.add("restore", "a second instance gets the data of the backup, neutralized", ["backup zip"], async () => {
-  await site.create(COPY, { init: { enabled: false, modules: ["base"], demo: false }, ...WITH_ADDONS });
-  const cr = await site.ask(OdooRestoreJobKind, "from-zip", {
-    odooInstanceRef: { name: COPY },
-    source: { type: "s3", s3: site.location("nightly.zip") },
-    format: "zip",
+for (const format of ["zip", "dump"] as const) {
+  const sentence = `an instance without a database gets the ${format}'s data, neutralized`;
+  stages.add(`restore ${format}`, sentence, [`backup ${format}`], async () => {
+    const name = `${COPY}-${format}`;
+    await site.create(name, { init: { enabled: false, modules: ["base"], demo: false }, ...WITH_ADDONS });
+    const cr = await site.ask(OdooRestoreJobKind, `from-${format}`, {
+      odooInstanceRef: { name },
+      source: { type: "s3", s3: site.location(`nightly.${format}`) },
+      format,
+    });
+    assertMatch(outcomeOf(cr), /^Completed Completed: /);
+    await site.inPhase(name, "Running");
+    const odoo = await site.login(name, INSTANCE);
+    const found = await readContent(odoo, { files: format === "zip" });
+    assertEquals(found, format === "zip" ? content : { ...content, files: {} });
+    await assertNeutralized(odoo, name);
+    await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name });
   });
-  assertMatch(outcomeOf(cr), /^Completed Completed: /);
-  await site.inPhase(COPY, "Running");
-  const odoo = await site.login(COPY, INSTANCE);
-  assertEquals(await readContent(odoo), content);
-  await assertNeutralized(odoo, COPY);
-});
+}
 
-stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["upgrade"], async () => {
+stages.add("staging refresh", "a staging instance becomes a neutralized copy", ["content"], async () => {
   await site.create(STAGING, WITH_ADDONS);
   await site.inPhase(STAGING, "Running");
   const cr = await site.ask(OdooStagingRefreshJobKind, "weekly", {
@@ -190,7 +197,7 @@ stages.add("staging refresh", "a staging instance becomes a neutralized copy", [
 
 /** Sends no mail, runs no scheduled action but the clean-up, and is not taken for the instance that it was copied from. */
 async function assertNeutralized(odoo: OdooSession, name: string): Promise<void> {
-  assertEquals(await odoo.parameter("database.is_neutralized"), "True");
+  assertEquals(String(await odoo.parameter("database.is_neutralized")).toLowerCase(), "true");
   const mail = await odoo.search("ir.mail_server", [["active", "=", true], ["smtp_host", "!=", "invalid"]], ["name"]);
   assertEquals(mail, []);
   const actions = await odoo.search("ir.cron", [["active", "=", true]], ["model_id"]);
@@ -200,18 +207,34 @@ async function assertNeutralized(odoo: OdooSession, name: string): Promise<void>
   assert(await odoo.parameter("database.uuid") !== await original.parameter("database.uuid"), "it has the same uuid");
 }
 
-stages.add("filestore migration", "the files move to another storage class", ["upgrade"], async (note) => {
-  if (!settings.secondStorageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
-  await site.change(INSTANCE, "/spec/filestore/storageClass", settings.secondStorageClass);
-  await site.inPhase(INSTANCE, "MigratingFilestore");
-  await site.inPhase(INSTANCE, "Running", { timeoutMs: 600_000, passed: note });
-  const name = objectNames.filestore(INSTANCE);
+stages.add("filestore migration", "the files move to another storage class", ["backup zip"], async (note) => {
+  const { secondStorageClass: storageClass } = settings;
+  if (!storageClass) throw new Error("E2E_STORAGE_CLASS2 is not set");
+  // ReadWriteOnce is what every class can do
+  const filestore = {
+    storageSize: "1Gi",
+    storageClass: settings.storageClass,
+    accessModes: ["ReadWriteOnce" as const],
+  };
+  const init = { enabled: false, modules: ["base"], demo: false };
+  await site.create(MOVING, { init, filestore, replicas: 1, strategy: { type: "Recreate" }, ...WITH_ADDONS });
+  const cr = await site.ask(OdooRestoreJobKind, "to-move", {
+    odooInstanceRef: { name: MOVING },
+    source: { type: "s3", s3: site.location("nightly.zip") },
+    neutralize: false,
+  });
+  assertMatch(outcomeOf(cr), /^Completed Completed: /);
+  await site.inPhase(MOVING, "Running");
+  await site.change(MOVING, "/spec/filestore/storageClass", storageClass);
+  await site.inPhase(MOVING, "MigratingFilestore");
+  await site.inPhase(MOVING, "Running", { timeoutMs: 600_000, passed: note });
+  const name = objectNames.filestore(MOVING);
   const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
-  assertEquals(spec?.storageClassName, settings.secondStorageClass);
-  assertEquals(await readContent(await site.login(INSTANCE)), content);
+  assertEquals(spec?.storageClassName, storageClass);
+  assertEquals(await readContent(await site.login(MOVING, INSTANCE)), content);
 });
 
-stages.add("database migration", "the database moves to another PostgreSQL", ["upgrade"], async (note) => {
+stages.add("database migration", "the database moves to another PostgreSQL", ["content"], async (note) => {
   if (!settings.secondPostgres) throw new Error("E2E_POSTGRES2_HOST is not set");
   await site.change(INSTANCE, "/spec/database", { cluster: "second" });
   await site.inPhase(INSTANCE, "MigratingDatabase");
@@ -242,9 +265,14 @@ if (settings.streamMib > 0) {
   });
 }
 
-stages.add("delete", "an instance goes with all that was its own", ["init"], async () => {
-  await site.client.delete(OdooInstanceKind, { namespace: site.namespace, name: INSTANCE });
-  await site.gone(OdooInstanceKind, INSTANCE);
+stages.add("delete", "instances go with all that was their own", ["init"], async () => {
+  const { namespace, client } = site;
+  // A copy goes first: the finished pod that copied the files still holds the volume of its source.
+  const { items } = await client.list(OdooInstanceKind, { namespace });
+  for (const { metadata: { name } } of items.toSorted((a) => a.metadata.name === INSTANCE ? 1 : -1)) {
+    await client.delete(OdooInstanceKind, { namespace, name });
+    await site.gone(OdooInstanceKind, name);
+  }
   await site.gone(PersistentVolumeClaim, objectNames.filestore(INSTANCE));
   await site.gone(Secret, objectNames.adminSecret(INSTANCE));
 });

@@ -3,13 +3,17 @@ import type { Fetch } from "./odoo_session.ts";
 
 const EVERY_MS = 100;
 const PATIENCE_MS = 60_000;
+/** More would be an overload, which is not what is measured. */
+const MOST_AT_ONCE = 16;
 const SLOW_MS = 2_000;
 
 /** What became of the requests. */
 export interface ProbeCounts {
   readonly requests: number;
-  /** No answer, or one of 500 and more: what, and when (seconds after the start), for the first and the last. */
+  /** No answer, or one that says that nobody is there (502 to 504): what, and when (seconds after the start), first and last. */
   readonly bad: Readonly<Record<string, string>>;
+  /** Errors of Odoo's own (500), in the same way. */
+  readonly odooErrors: string;
   /** More than two seconds, in the same way. */
   readonly slow: string;
   readonly slowestMs: number;
@@ -20,12 +24,13 @@ export interface Probe {
   stop(): Promise<ProbeCounts>;
 }
 
-/** Begins to ask for `path`, every 100 ms, whether or not the last answer is there. */
+/** Begins to ask for `path`, every 100 ms, whether or not the last answers are there, up to a limit. */
 export function startProbe(fetch: Fetch, path: string): Probe {
   const startedAt = performance.now();
   const running = new Set<Promise<void>>();
   const bad = new Map<string, number[]>();
   const slow: number[] = [];
+  const odooErrors: number[] = [];
   let requests = 0;
   let slowestMs = 0;
   const ask = async () => {
@@ -36,7 +41,8 @@ export function startProbe(fetch: Fetch, path: string): Probe {
       const signal = AbortSignal.timeout(PATIENCE_MS);
       const response = await fetch(path, { signal, redirect: "manual", headers: { connection: "close" } });
       await response.body?.cancel();
-      if (response.status >= 500) complain(String(response.status));
+      if (response.status > 500) complain(String(response.status));
+      if (response.status === 500) odooErrors.push(second);
     } catch (error) {
       complain(error instanceof Error ? error.message : String(error));
     }
@@ -45,6 +51,7 @@ export function startProbe(fetch: Fetch, path: string): Probe {
     if (tookMs > SLOW_MS) slow.push(second);
   };
   const timer = setInterval(() => {
+    if (running.size >= MOST_AT_ONCE) return;
     requests++;
     const asking = ask().finally(() => running.delete(asking));
     running.add(asking);
@@ -54,7 +61,7 @@ export function startProbe(fetch: Fetch, path: string): Probe {
       clearInterval(timer);
       await Promise.all(running);
       const told = [...bad].map(([what, seconds]) => [what, range(seconds)]);
-      return { requests, bad: Object.fromEntries(told), slow: range(slow), slowestMs };
+      return { requests, bad: Object.fromEntries(told), odooErrors: range(odooErrors), slow: range(slow), slowestMs };
     },
   };
 }
