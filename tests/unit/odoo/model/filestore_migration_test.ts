@@ -9,14 +9,22 @@ import {
 } from "../../../../src/odoo/model/filestore_migration.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { aClaim, aWorld, NOW, type WorldOverrides } from "../../../support/builders.ts";
-import { COPY, COPY_CLAIM, ELSEWHERE, migrating, MIGRATIONS, PLACE, stepJob } from "../machine/migration_worlds.ts";
+import {
+  COPY,
+  COPY_CLAIM,
+  ELSEWHERE,
+  FILESTORE_MIGRATIONS,
+  migrating,
+  PLACE,
+  stepJob,
+} from "../machine/filestore_migration_worlds.ts";
 
 function overridesOf({ operation, place, observed }: ReturnType<typeof migrating>): WorldOverrides {
   return { observed, status: { ...(operation ? { operation } : {}), ...(place ? { filestore: place } : {}) } };
 }
 
-function world(name: keyof typeof MIGRATIONS, more: WorldOverrides = {}): World {
-  const migration = MIGRATIONS[name];
+function world(name: keyof typeof FILESTORE_MIGRATIONS, more: WorldOverrides = {}): World {
+  const migration = FILESTORE_MIGRATIONS[name];
   if (!migration) throw new TypeError(`Cannot make a world: there is no migration called ${name}`);
   return aWorld({ ...overridesOf(migration), ...more });
 }
@@ -43,7 +51,7 @@ for (const [sentence, { given, want }] of Object.entries(LATE)) {
   });
 }
 
-const OUTCOMES: Readonly<Record<string, { given: keyof typeof MIGRATIONS; want: string }>> = {
+const OUTCOMES: Readonly<Record<string, { given: keyof typeof FILESTORE_MIGRATIONS; want: string }>> = {
   "its files are being compared": { given: "its files are being compared", want: "running" },
   "its files are copied, for that is not all": { given: "its files are copied", want: "running" },
   "both volumes hold the same": { given: "its files are the same", want: "succeeded" },
@@ -109,7 +117,7 @@ const PLACES: Readonly<Record<string, { given: World; phase: Phase; want: Filest
   },
   "the copy that was given up is gone, but not its Job": {
     given: world("a copy that was given up is left", {
-      observed: { ...MIGRATIONS["a copy that was given up is left"]?.observed, filestoreCopy: undefined },
+      observed: { ...FILESTORE_MIGRATIONS["a copy that was given up is left"]?.observed, filestoreCopy: undefined },
     }),
     phase: "Running",
     want: PLACE,
