@@ -13,6 +13,7 @@ import { servesBesideCopy } from "../model/copy_steps.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
+import { snapshotWork } from "../model/snapshot_step.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
@@ -38,6 +39,7 @@ import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
+import { planSnapshotEnd } from "../states/snapshotting.ts";
 import { retriesMounts } from "../states/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
@@ -55,7 +57,7 @@ export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
     // Our part is done: what is left is somebody else's finalizer, or a cache that is behind.
     if (!awaitsDeletion(world)) return { effects: [] };
-    const effects = planDeletion(world);
+    const effects = [...planSnapshotEnd(world), ...planDeletion(world)];
     const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
     return {
       effects: leaves ? effects : inOrder([...effects, { type: "status", status: nextStatus(world, world.phase) }]),
@@ -79,6 +81,7 @@ export function decide(world: World): Plan {
       ...planReadOnlyEnd(world),
       ...row.plan?.(world) ?? [],
       ...planReleases(world),
+      ...planSnapshotEnd(world),
       ...planOutcome(world),
       ...planRefusals(world),
       ...planWaiting(world),
@@ -96,7 +99,12 @@ export function decide(world: World): Plan {
 /** When to decide again though nothing brings us here. */
 function nextLook(world: World): number | undefined {
   const due = nextDueTime(world);
-  const looks = [...(due === undefined ? [] : [due - world.now]), ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : [])];
+  const snapshot = snapshotWork(world);
+  const looks = [
+    ...(due === undefined ? [] : [due - world.now]),
+    ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : []),
+    ...(snapshot?.next === "wait" ? [Math.max(snapshot.untilMs - world.now, 0)] : []),
+  ];
   return looks.length ? Math.min(...looks) : undefined;
 }
 

@@ -5,6 +5,7 @@ import type { World } from "../model/world.ts";
 import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
 import { planCopying } from "../states/copying.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
+import { planSnapshot } from "../states/snapshotting.ts";
 import { planStuckMounts } from "../states/stuck_mounts.ts";
 
 /**
@@ -115,7 +116,7 @@ export const PHASES = {
 
 /** Restores and refreshes. */
 function planCopy(world: World): readonly Effect[] {
-  return [...planCopying(world), ...planOperationJob(world), ...planStepTold(world)];
+  return [...planCopying(world), ...planSnapshot(world), ...planOperationJob(world), ...planStepTold(world)];
 }
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
