@@ -47,6 +47,8 @@ export interface StorageClass extends KubeObject {
   readonly provisioner: string;
   /** @default "Delete" */
   readonly reclaimPolicy?: string;
+  /** @default "Immediate" */
+  readonly volumeBindingMode?: string;
 }
 
 /** `snapshot.storage.k8s.io/v1`; client-node has no type for it. */

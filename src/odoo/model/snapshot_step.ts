@@ -13,7 +13,7 @@ import { snapshotName } from "./names.ts";
 import { readsSnapshot, sourceOf } from "./refresh_source.ts";
 import { isTerminal, requestOf } from "./requests.ts";
 import type { Problem } from "./resolve.ts";
-import { snapshotSupport } from "./snapshot_support.ts";
+import { providesAtOnce, snapshotSupport } from "./snapshot_support.ts";
 import type { SourceInstance, World } from "./world.ts";
 
 /** By then a node has written what Odoo wrote before: Linux keeps nothing back for longer than 30 seconds, and 5 more. */
@@ -33,7 +33,7 @@ export type SnapshotWork =
   | { readonly next: "wait"; readonly untilMs: number }
   | { readonly next: "snapshot"; readonly source: SourceInstance; readonly snapshotClass: string }
   | { readonly next: "claim"; readonly source: SourceInstance; readonly snapshot: Stored<VolumeSnapshot> }
-  /** The temporary claim is there. */
+  /** The temporary claim is there, and its volume, unless that waits for a pod. */
   | { readonly next: "done" }
   /** The files are copied one by one instead. */
   | { readonly next: "copy"; readonly problem: Problem }
@@ -51,9 +51,9 @@ export function snapshotWork(world: World): SnapshotWork | undefined {
   const cr = snapshottingRequest(world);
   const begunMs = cr && begunAt(cr);
   if (!cr || begunMs === undefined) return undefined;
-  const claim = temporaryClaim(world, cr);
-  if (claim && !claim.metadata.deletionTimestamp) return { next: "done" };
+  const claim = temporaryClaimOf(world, cr);
   const source = sourceOf(world, cr);
+  if (claim && isUsable(world, claim, source)) return { next: "done" };
   const gone = {
     reason: "SourceMissing",
     message: `OdooInstance ${cr.spec.source.instanceName} is gone, or its volume`,
@@ -63,8 +63,8 @@ export function snapshotWork(world: World): SnapshotWork | undefined {
   const problem = failure(world, snapshot, begunMs) ?? (snapshot ? undefined : snapshotSupport(world, source)?.problem);
   if (problem) return { next: cr.spec.filestoreMethod === "snapshot" ? "fail" : "copy", problem };
   if (snapshot) {
-    const isUsable = snapshot.status?.readyToUse && !snapshot.metadata.deletionTimestamp;
-    if (isUsable && !claim) return { next: "claim", source, snapshot };
+    const isReady = snapshot.status?.readyToUse && !snapshot.metadata.deletionTimestamp;
+    if (isReady && !claim) return { next: "claim", source, snapshot };
     return { next: "wait", untilMs: nextLimit(world, snapshot, begunMs) };
   }
   const support = snapshotSupport(world, source);
@@ -115,8 +115,22 @@ function isNeeded({ instance, status: { operation }, observed }: World, object: 
   return step === "snapshot" || step === "files" && readsSnapshot(cr);
 }
 
-function temporaryClaim({ observed }: World, { metadata }: Stored<OdooStagingRefreshJob>) {
-  return observed.temporaryClaims?.find((claim) => isOfRefresh(claim) && controllerOf(claim)?.uid === metadata.uid);
+/** The claim that was made of the snapshot of a refresh, if it is there. */
+export function temporaryClaimOf(
+  { observed }: World,
+  cr: OdooStagingRefreshJob,
+): Stored<PersistentVolumeClaim> | undefined {
+  return observed.temporaryClaims?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
+}
+
+/** Without a volume only if that comes with the first pod. */
+function isUsable(
+  world: World,
+  { metadata, status }: Stored<PersistentVolumeClaim>,
+  source: SourceInstance | undefined,
+): boolean {
+  if (metadata.deletionTimestamp) return false;
+  return status?.phase === "Bound" || source !== undefined && providesAtOnce(world, source) === false;
 }
 
 /** The VolumeSnapshot of a refresh, if it is there. */

@@ -42,6 +42,13 @@ export function snapshotSupport({ observed }: World, source: SourceInstance): Sn
   return storageFacts?.storageClassName === name ? judge(storageFacts) : undefined;
 }
 
+/** Whether volumes of the source's class are provided as soon as they are claimed; `undefined` if nobody has asked. */
+export function providesAtOnce({ observed }: World, source: SourceInstance): boolean | undefined {
+  const { storageFacts } = observed;
+  if (storageFacts?.storageClassName !== storageClassOf(source)) return undefined;
+  return (storageFacts.storageClass?.volumeBindingMode ?? "Immediate") === "Immediate";
+}
+
 function judge({ storageClassName, storageClass, snapshotClasses, forbidden }: StorageFacts): SnapshotSupport {
   if (forbidden !== undefined) return unsupported(`The operator may not look: ${forbidden}`);
   if (!snapshotClasses) {

@@ -35,7 +35,8 @@ const OWNED = {
     { apiVersion: "v1", kind: "OdooStagingRefreshJob", name: "weekly", uid: REFRESH_JOB_UID, controller: true },
   ],
 };
-const CLAIM: Stored<PersistentVolumeClaim> = { kind: "PersistentVolumeClaim", metadata: OWNED };
+const PENDING: Stored<PersistentVolumeClaim> = { kind: "PersistentVolumeClaim", metadata: OWNED };
+const CLAIM: Stored<PersistentVolumeClaim> = { ...PENDING, status: { phase: "Bound" } };
 
 function aSnapshot(status: VolumeSnapshot["status"], metadata: KubeObject["metadata"] = {}): Stored<VolumeSnapshot> {
   const spec = { source: { persistentVolumeClaimName: "live-filestore-pvc" } };
@@ -56,6 +57,14 @@ const CAPABLE: StorageFacts = {
   }],
 };
 const INCAPABLE: StorageFacts = { storageClassName: "fast" };
+const WAITING_FOR_PODS: StorageFacts = {
+  storageClassName: "fast",
+  storageClass: {
+    metadata: { name: "fast", uid: "1", resourceVersion: "1" },
+    provisioner: "csi.example.com",
+    volumeBindingMode: "WaitForFirstConsumer",
+  },
+};
 
 interface Scene {
   /** @default "auto" */
@@ -180,6 +189,21 @@ const CASES: Readonly<Record<string, { readonly given: Scene; readonly want: Ret
     given: { observed: { snapshots: [READY], temporaryClaims: [CLAIM] } },
     want: { stage: "files", does: [`Running from ${NAME}`] },
   },
+  "the claim has no volume yet: waits": {
+    given: { observed: { snapshots: [READY], temporaryClaims: [PENDING], storageFacts: CAPABLE } },
+    want: { stage: "snapshot", does: [] },
+  },
+  "the claim has no volume before a pod asks for it: copies from it": {
+    given: { observed: { snapshots: [READY], temporaryClaims: [PENDING], storageFacts: WAITING_FOR_PODS } },
+    want: { stage: "files", does: [`Running from ${NAME}`] },
+  },
+  "the claim has got no volume within 15 minutes, method auto: copies one by one": {
+    given: {
+      sinceMs: 15 * MINUTE_MS,
+      observed: { snapshots: [READY], temporaryClaims: [PENDING], storageFacts: CAPABLE },
+    },
+    want: { stage: "files", does: ["Running from null", "event SnapshotFailed"] },
+  },
   "somebody else's snapshot has the name: takes its own": {
     given: { observed: { storageFacts: CAPABLE, snapshots: [aSnapshot(READY.status, { ownerReferences: [] })] } },
     want: { stage: "snapshot", does: [`create VolumeSnapshot ${NAME}`] },
@@ -302,6 +326,10 @@ const QUESTIONS: Readonly<Record<string, { readonly given: World; readonly want:
   "a database is copied": { given: scene({ stage: "database", job: DONE }), want: "fast" },
   "a database is being copied": { given: scene({ stage: "database", job: { state: "active" } }), want: undefined },
   "a snapshot is to be taken": { given: scene({}), want: "fast" },
+  "a claim has no volume": {
+    given: scene({ observed: { snapshots: [READY], temporaryClaims: [PENDING] } }),
+    want: "fast",
+  },
   "a snapshot is there": { given: scene({ observed: { snapshots: [READY] } }), want: undefined },
   "files are copied": { given: scene({ stage: "files", job: { state: "active" } }), want: undefined },
   "nothing is asked for": { given: aWorld(), want: undefined },
