@@ -300,6 +300,11 @@ const GRANTED: readonly string[] = [
   "patch ingresses.networking.k8s.io",
   "delete poddisruptionbudgets.policy",
   "patch httproutes.gateway.networking.k8s.io",
+  "watch volumesnapshots.snapshot.storage.k8s.io",
+  "create volumesnapshots.snapshot.storage.k8s.io",
+  "delete volumesnapshots.snapshot.storage.k8s.io",
+  "list volumesnapshotclasses.snapshot.storage.k8s.io",
+  "get storageclasses.storage.k8s.io",
   "create events.events.k8s.io",
   "list events.events.k8s.io",
 ];
@@ -314,6 +319,9 @@ const NOT_GRANTED: readonly string[] = [
   "create clusterroles.rbac.authorization.k8s.io",
   "get nodes",
   "get persistentvolumes",
+  "patch volumesnapshots.snapshot.storage.k8s.io",
+  "create volumesnapshotclasses.snapshot.storage.k8s.io",
+  "delete storageclasses.storage.k8s.io",
   "delete namespaces",
   "impersonate users",
 ];

@@ -156,6 +156,10 @@ const REFUSALS: Readonly<
     reason: "ForeignNamespace",
   },
   "of itself": { spec: { source: { instanceName: "staging" } }, reason: "SourceIsTarget" },
+  "by snapshots, which the cluster does not have": {
+    spec: { filestoreMethod: "snapshot" },
+    reason: "SnapshotsNotSupported",
+  },
   "of a production instance's data": {
     spec: { odooInstanceRef: { name: "live" }, source: { instanceName: "staging" } },
     reason: "ProductionTarget",

@@ -42,6 +42,36 @@ export interface HttpRoute extends KubeObject {
   };
 }
 
+/** `storage.k8s.io/v1`, as far as is asked of it. */
+export interface StorageClass extends KubeObject {
+  readonly provisioner: string;
+  /** @default "Delete" */
+  readonly reclaimPolicy?: string;
+  /** @default "Immediate" */
+  readonly volumeBindingMode?: string;
+}
+
+/** `snapshot.storage.k8s.io/v1`; client-node has no type for it. */
+export interface VolumeSnapshot extends KubeObject {
+  readonly spec: {
+    readonly volumeSnapshotClassName?: string;
+    readonly source: { readonly persistentVolumeClaimName: string };
+  };
+  readonly status?: {
+    readonly readyToUse?: boolean;
+    /** The least size of a volume that is made of it. */
+    readonly restoreSize?: string;
+    /** Of the last attempt; it is tried again and again. */
+    readonly error?: { readonly message?: string; readonly time?: string };
+  };
+}
+
+/** `snapshot.storage.k8s.io/v1`: how snapshots of a driver's volumes are taken. */
+export interface VolumeSnapshotClass extends KubeObject {
+  readonly driver: string;
+  readonly deletionPolicy: string;
+}
+
 export const Deployment: ResourceType<Deployment> = {
   group: "apps",
   version: "v1",
@@ -76,4 +106,24 @@ export const HttpRoute: ResourceType<HttpRoute> = {
   version: "v1",
   kind: "HTTPRoute",
   plural: "httproutes",
+};
+export const StorageClass: ResourceType<StorageClass> = {
+  group: "storage.k8s.io",
+  version: "v1",
+  kind: "StorageClass",
+  plural: "storageclasses",
+  namespaced: false,
+};
+export const VolumeSnapshot: ResourceType<VolumeSnapshot> = {
+  group: "snapshot.storage.k8s.io",
+  version: "v1",
+  kind: "VolumeSnapshot",
+  plural: "volumesnapshots",
+};
+export const VolumeSnapshotClass: ResourceType<VolumeSnapshotClass> = {
+  group: "snapshot.storage.k8s.io",
+  version: "v1",
+  kind: "VolumeSnapshotClass",
+  plural: "volumesnapshotclasses",
+  namespaced: false,
 };

@@ -15,6 +15,7 @@ import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
 import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
+import { snapshotWork } from "../model/snapshot_step.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { type Effect, inOrder, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
@@ -42,6 +43,7 @@ import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
+import { planSnapshotEnd } from "../states/snapshotting.ts";
 import { retriesMounts } from "../states/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
@@ -59,7 +61,7 @@ export function decide(world: World): Plan {
   if (world.instance.metadata.deletionTimestamp) {
     // Our part is done: what is left is somebody else's finalizer, or a cache that is behind.
     if (!awaitsDeletion(world)) return { effects: [] };
-    const effects = planDeletion(world);
+    const effects = [...planSnapshotEnd(world), ...planDeletion(world)];
     const leaves = effects.some(({ type }) => type === "removeFinalizer"); // and then there is no status to write
     return {
       effects: leaves ? effects : inOrder([...effects, { type: "status", status: nextStatus(world, world.phase) }]),
@@ -83,6 +85,7 @@ export function decide(world: World): Plan {
       ...planReadOnlyEnd(world),
       ...row.plan?.(world) ?? [],
       ...planReleases(world),
+      ...planSnapshotEnd(world),
       ...planOutcome(world),
       ...planRefusals(world),
       ...planWaiting(world),
@@ -101,10 +104,12 @@ export function decide(world: World): Plan {
 function nextLook(world: World): number | undefined {
   const due = nextDueTime(world);
   const late = migrationDueTime(world);
+  const snapshot = snapshotWork(world);
   const looks = [
     ...(due === undefined ? [] : [due - world.now]),
     ...(late === undefined ? [] : [Math.max(late - world.now, 0)]),
     ...(waitsForSource(world) ? [SOURCE_LOOK_MS] : []),
+    ...(snapshot?.next === "wait" ? [Math.max(snapshot.untilMs - world.now, 0)] : []),
   ];
   return looks.length ? Math.min(...looks) : undefined;
 }

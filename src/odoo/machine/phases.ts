@@ -7,6 +7,7 @@ import { planDatabaseMigration } from "../states/migrating_database.ts";
 import { planCopying } from "../states/copying.ts";
 import { planFilestoreMigration } from "../states/filestore_migration.ts";
 import { planOperationJob, planStepTold } from "../states/operating.ts";
+import { planSnapshot } from "../states/snapshotting.ts";
 import { planStuckMounts } from "../states/stuck_mounts.ts";
 
 /**
@@ -120,7 +121,7 @@ export const PHASES = {
 
 /** Restores and refreshes. */
 function planCopy(world: World): readonly Effect[] {
-  return [...planCopying(world), ...planOperationJob(world), ...planStepTold(world)];
+  return [...planCopying(world), ...planSnapshot(world), ...planOperationJob(world), ...planStepTold(world)];
 }
 
 /** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */

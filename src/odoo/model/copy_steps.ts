@@ -3,7 +3,7 @@ import type { OperationStatus } from "../crd/mod.ts";
 import type { World } from "./world.ts";
 
 /** {@linkcode CopyStep}, in the order in which they follow each other. */
-export const COPY_STEPS = ["load", "database", "files", "prepare", "swap", "move", "return"] as const;
+export const COPY_STEPS = ["load", "database", "snapshot", "files", "prepare", "swap", "move", "return"] as const;
 
 /** What is done to a copy. */
 export type CopyStep = typeof COPY_STEPS[number];

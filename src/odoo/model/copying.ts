@@ -3,7 +3,7 @@
  * is served; only when it has been looked at, and all pods are gone, do the two change places. Which step is at work stands
  * in status.operation; each is told by what is there, so a crash repeats a look, never a deed.
  *
- *     restore: load → prepare → swap → move        refresh: database → files → prepare → swap → move
+ *     restore: load → prepare → swap → move        refresh: database → (snapshot →) files → prepare → swap → move
  *
  * `swap` renames the databases in one transaction, `move` the directories of files. From both `return` leads back.
  */
@@ -12,10 +12,11 @@ import { type CopyStep, copyStep } from "./copy_steps.ts";
 import type { KnownClusterFacts } from "./database.ts";
 import { areEnding } from "./ending_pods.ts";
 import { type CopyNames, copyNames, stepJobName } from "./names.ts";
-import { readerOf } from "./refresh_source.ts";
+import { readerOf, readsSnapshot } from "./refresh_source.ts";
 import { judge } from "./report.ts";
 import { requestOf } from "./requests.ts";
 import type { Problem } from "./resolve.ts";
+import { filesStep, snapshotWork } from "./snapshot_step.ts";
 import { jobStateOf, type World } from "./world.ts";
 
 /** How often the way back is tried before a person has to help. */
@@ -105,26 +106,37 @@ export function advanced(world: World): OperationStatus | undefined {
     const moves = copiesFiles(requestOf(world, operation));
     return swapsNow(world) && moves ? atStep(operation, "move") : operation;
   }
-  const next = isDone(world) ? stepAfter(step, requestOf(world, operation)) : undefined;
+  const next = nextStep(world, step, requestOf(world, operation));
   return next ? atStep(operation, next) : operation;
+}
+
+function nextStep(world: World, step: CopyStep, cr: JobRequest | undefined): CopyStep | undefined {
+  if (step === "snapshot") {
+    const work = snapshotWork(world);
+    return work?.next === "done" || work?.next === "copy" ? "files" : undefined;
+  }
+  const next = isDone(world) ? stepAfter(step, cr) : undefined;
+  return next === "files" && cr?.kind === "OdooStagingRefreshJob" ? filesStep(world, cr) : next;
 }
 
 /** The operation at a step, with the Job of that step. */
 export function atStep(operation: OperationStatus, step: CopyStep, attempt = 1): OperationStatus {
   const { jobName: _, ...rest } = operation;
-  const job = step === "swap" ? {} : { jobName: stepJobName(operation, step, attempt) };
+  const job = step === "swap" || step === "snapshot" ? {} : { jobName: stepJobName(operation, step, attempt) };
   return { ...rest, ...job, stage: step, attempt };
 }
 
-/** Whether the Job of the step has done its part. */
+/** Whether the Job of the step has done its part; a step without one is judged otherwise. */
 export function isDone(world: World): boolean {
   const job = jobStateOf(world, world.status.operation?.jobName);
   return (job.state === "succeeded" || job.state === "failed") && judge(job, "its work was done").state !== "failed";
 }
 
-/** The step after one that is done; `undefined` if that was the last. */
+/** The step after one that is done, if no snapshot comes between; `undefined` if that was the last. */
 export function stepAfter(step: CopyStep, cr: JobRequest | undefined): CopyStep | undefined {
   switch (step) {
+    case "snapshot":
+      return "files";
     case "load":
     case "files":
       return "prepare";
@@ -140,14 +152,17 @@ export function stepAfter(step: CopyStep, cr: JobRequest | undefined): CopyStep 
 /** How far the steps of a request are; `undefined` for operations of one Job. */
 export function progressOf(cr: JobRequest, operation: OperationStatus): JobRequestStatus["progress"] {
   const step = copyStep(operation);
-  const steps = stepsOf(cr);
+  const steps = stepsOf(cr, step);
   if (!step || !steps.length) return undefined;
   return { step, done: Math.max(steps.indexOf(step), 0), total: steps.length, unit: "steps" };
 }
 
-function stepsOf(cr: JobRequest): CopyStep[] {
+function stepsOf(cr: JobRequest, current: CopyStep | undefined): CopyStep[] {
+  const usesSnapshot = current === "snapshot" || cr.kind === "OdooStagingRefreshJob" && readsSnapshot(cr);
   const steps: CopyStep[] = [];
-  for (let step = firstCopyStep(cr); step; step = stepAfter(step, cr)) steps.push(step);
+  for (let step = firstCopyStep(cr); step; step = stepAfter(step, cr)) {
+    steps.push(...(step === "files" && usesSnapshot ? ["snapshot", step] as const : [step]));
+  }
   return copiesFiles(cr) ? [...steps, "move"] : steps;
 }
 

@@ -182,6 +182,11 @@ export function requestSecretName({ name, uid }: { readonly name: string; readon
   return fitted(`${name}-${uid.slice(0, 8)}`, "-", { end: "-source" });
 }
 
+/** The VolumeSnapshot that a refresh takes, and the claim that is made of it. Ends as upstream's. */
+export function snapshotName({ name, uid }: { readonly name: string; readonly uid: string }): string {
+  return fitted(`${name}-${uid.slice(0, 8)}`, "-", { end: "-src" });
+}
+
 /** Names of databases, and of directories of files, beside those that an instance lives in. */
 export interface CopyNames {
   /** What is to take their place. */

@@ -11,6 +11,7 @@ import { copiesFiles, hasReturned, isDone, swapFailure, swapsNow } from "./copyi
 import { filestoreOutcome, filestoreStep } from "./filestore_migration.ts";
 import { describeInit } from "./init_report.ts";
 import { judge, listed, type Report } from "./report.ts";
+import { snapshotWork } from "./snapshot_step.ts";
 import { jobNameOf, requestOf, SUCCEEDED } from "./requests.ts";
 import { orBase } from "./resolve.ts";
 import { describeUpgrade } from "./upgrade_report.ts";
@@ -43,6 +44,11 @@ export function operationOutcome(world: World): OperationOutcome {
         reason: conditionOf(cr.status.conditions, SUCCEEDED)?.reason ?? "JobFailed",
         message: cr.status.message ?? "no reason was recorded",
       };
+  }
+  if (copyStep(operation) === "snapshot") {
+    const work = snapshotWork(world);
+    if (!cr) return { state: "cancelled" };
+    return work?.next === "fail" ? { state: "failed", ...work.problem } : { state: "running" };
   }
   const job = jobStateOf(world, operation.jobName);
   switch (job.state) {

@@ -3,14 +3,16 @@
  * keeps running and is never written; it only must not be replaced while it is read.
  */
 import type { JobRequest, OdooStagingRefreshJob, Phase } from "../crd/mod.ts";
+import { snapshotName } from "./names.ts";
 import type { Problem } from "./resolve.ts";
+import { snapshotSupport } from "./snapshot_support.ts";
 import type { SourceInstance, World } from "./world.ts";
 
 /** Phases in which the data of an instance is whole, and stays so. */
 const READABLE: readonly Phase[] = ["Starting", "Running", "Degraded", "Stopped", "BackingUp"];
 
-/** Steps in which a refresh reads its source. */
-const READING: readonly (string | undefined)[] = ["database", "files"];
+/** Steps in which a refresh reads its source; its files only until there is a snapshot of them. */
+const READING: readonly (string | undefined)[] = ["database", "snapshot", "files"];
 
 /** The source of a refresh, if it can be seen. */
 export function sourceOf({ observed }: World, cr: OdooStagingRefreshJob): SourceInstance | undefined {
@@ -35,17 +37,23 @@ export function refreshProblem(world: World, cr: OdooStagingRefreshJob): Problem
       message: "spec.environment of the instance is Production: its data is never replaced by a copy of another's",
     };
   }
-  if (cr.spec.filestoreMethod === "snapshot" && !cr.spec.skipFilestore) {
+  const source = sourceOf(world, cr);
+  if (!source) {
     return {
-      reason: "SnapshotsNotSupported",
-      message: "This version of the operator copies files one by one: set spec.filestoreMethod to auto or copy",
+      reason: "SourceMissing",
+      message:
+        `There is no OdooInstance ${name} in this namespace that could be copied: correct spec.source.instanceName`,
     };
   }
-  return sourceOf(world, cr) ? undefined : {
-    reason: "SourceMissing",
-    message:
-      `There is no OdooInstance ${name} in this namespace that could be copied: correct spec.source.instanceName`,
-  };
+  const needsSnapshot = cr.spec.filestoreMethod === "snapshot" && !cr.spec.skipFilestore && source.hasFiles;
+  const problem = needsSnapshot ? snapshotSupport(world, source)?.problem : undefined;
+  return problem && { ...problem, message: `${problem.message}. Or set spec.filestoreMethod to auto or copy` };
+}
+
+/** Whether a refresh copies the files of its snapshot, and no more those of its source. */
+export function readsSnapshot({ metadata, status }: OdooStagingRefreshJob): boolean {
+  const { name, uid } = metadata ?? {};
+  return name !== undefined && uid !== undefined && status?.sourceSnapshot === snapshotName({ name, uid });
 }
 
 /** What a refresh waits for at its source. */
@@ -111,7 +119,9 @@ export function waitsForSource(world: World): boolean {
 
 /** Who reads this instance now, so that nothing may replace its data. */
 export function readerOf({ observed }: World): JobRequest | undefined {
-  return observed.copiedBy?.find(({ status }) =>
-    status?.phase === "Running" && READING.includes(status.progress?.step)
-  );
+  return observed.copiedBy?.find((cr) => {
+    const { phase, progress } = cr.status ?? {};
+    if (phase !== "Running" || !READING.includes(progress?.step)) return false;
+    return progress?.step !== "files" || cr.kind !== "OdooStagingRefreshJob" || !readsSnapshot(cr);
+  });
 }

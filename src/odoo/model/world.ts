@@ -11,11 +11,13 @@ import type {
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
+  VolumeSnapshot,
 } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ClusterAddress, ClusterFacts } from "./database.ts";
 import type { Defaults, Problem, Resolved } from "./resolve.ts";
+import type { StorageFacts } from "./snapshot_support.ts";
 
 /** A Secret without its contents. */
 export interface SecretFacts {
@@ -102,6 +104,11 @@ export interface Observed {
   readonly requests: readonly Stored<JobRequest>[];
   /** By name: the instances that those requests copy, as far as they exist and make sense. */
   readonly sources?: ReadonlyMap<string, SourceInstance>;
+  /** What refreshes of this instance have taken of others' files, and the claims made of it; perhaps also others' objects. */
+  readonly snapshots?: readonly Stored<VolumeSnapshot>[];
+  readonly temporaryClaims?: readonly Stored<PersistentVolumeClaim>[];
+  /** Absent unless a decision depends on it. */
+  readonly storageFacts?: StorageFacts;
   /** Refreshes of other instances that copy this one. */
   readonly copiedBy?: readonly Stored<JobRequest>[];
   /** batch/v1 Jobs of this instance. */
@@ -127,6 +134,8 @@ export interface SourceInstance {
   /** Where its database is. */
   readonly cluster: ChosenCluster;
   readonly hasFiles: boolean;
+  /** The claim of its files. */
+  readonly filestore?: Stored<PersistentVolumeClaim>;
   readonly hasUserSecret: boolean;
 }
 

@@ -4,8 +4,8 @@ import type { JobRequest, OdooRestoreJob, OdooStagingRefreshJob, OperationStatus
 import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { copiesFiles, copyOf } from "../model/copying.ts";
 import type { ClusterAddress } from "../model/database.ts";
-import { type CopyNames, objectNames, requestSecretName } from "../model/names.ts";
-import { sourceOf } from "../model/refresh_source.ts";
+import { type CopyNames, objectNames, requestSecretName, snapshotName } from "../model/names.ts";
+import { readsSnapshot, sourceOf } from "../model/refresh_source.ts";
 import { numberOf } from "../model/report.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
@@ -88,7 +88,7 @@ function sourceJob(
   world: World,
   step: "database" | "files",
   cr: OdooStagingRefreshJob,
-  { name, resolved, cluster, copy }: CopyPlace,
+  { name, resolved, cluster, operation, copy }: CopyPlace,
 ): Job | undefined {
   const source = sourceOf(world, cr);
   if (!source?.cluster.address) return undefined;
@@ -99,9 +99,14 @@ function sourceJob(
     const from = { cluster: source.cluster.address, role, database, password };
     return copyDatabaseJob(name, resolved, cluster, { source: from, target: copy.side });
   }
+  const target = { claim: resolved.filestoreClaim, directory: copy.side };
+  if (readsSnapshot(cr)) {
+    const image = { claim: snapshotName(operation), directory: database };
+    return copyFilesJob(name, resolved, cluster, { source: image, target, state: "atRest" });
+  }
   return copyFilesJob(name, resolved, cluster, {
     source: { claim: source.resolved.filestoreClaim, directory: database },
-    target: { claim: resolved.filestoreClaim, directory: copy.side },
+    target,
     state: "inUse",
     beside: { instance },
   });

@@ -19,6 +19,7 @@ import {
   type ResourceType,
   Secret,
   type Stored,
+  VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
@@ -26,6 +27,7 @@ import { readOnlyVersion } from "../model/database.ts";
 import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
+import { isOfRefresh } from "../model/snapshot_step.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
 import type { Notifications } from "./notifications.ts";
@@ -300,10 +302,19 @@ export async function releaseJob(
   }
 }
 
-const DELETABLE: readonly ResourceType[] = [Deployment, Ingress, HttpRoute, PodDisruptionBudget, Job];
+const DELETABLE: readonly ResourceType[] = [
+  Deployment,
+  Ingress,
+  HttpRoute,
+  PodDisruptionBudget,
+  Job,
+  VolumeSnapshot,
+  PersistentVolumeClaim,
+];
 
-function kindOf(object: KubeObject): ResourceType {
+function kindOf(object: Stored<KubeObject>): ResourceType {
   const type = DELETABLE.find(({ kind }) => kind === object.kind);
-  if (!type) throw new RangeError(`Cannot delete ${object.kind}: the operator deletes no such children`);
+  const holdsData = type === PersistentVolumeClaim && !isOfRefresh(object); // an instance's volume is not ours to delete
+  if (!type || holdsData) throw new RangeError(`Cannot delete ${object.kind}: the operator deletes no such children`);
   return type;
 }

@@ -15,13 +15,16 @@ import {
   type ResourceType,
   Secret,
   type Stored,
+  VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
+import { isOfRefresh } from "../model/snapshot_step.ts";
 import { adoptedOperation, isTerminal } from "../model/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
+import type { StorageFacts } from "../model/snapshot_support.ts";
 import type {
   AdminPasswordFacts,
   AdoptedInstances,
@@ -112,22 +115,24 @@ function observeSources(
       resolved,
       cluster: observeCluster(instance, sights),
       hasFiles: filestore !== undefined,
+      ...(filestore ? { filestore } : {}),
       hasUserSecret: context.store(Secret).get(key(objectNames.userSecret(name))) !== undefined,
     });
   }
   return sources;
 }
 
-/** The world, with what was found out about its pods. */
-export function withPods(
+/** The world, with what was found out by asking. */
+export function withLooks(
   world: World,
-  pods: {
+  looks: {
     readonly podTroubles?: PodTroubles | undefined;
     readonly stuckPods?: readonly StuckPod[] | undefined;
     readonly endingPods?: readonly EndingPod[] | undefined;
+    readonly storageFacts?: StorageFacts | undefined;
   },
 ): World {
-  return { ...world, observed: { ...world.observed, ...given(pods) } };
+  return { ...world, observed: { ...world.observed, ...given(looks) } };
 }
 
 /** Where the instance's database is to be, and what is known of that cluster. */
@@ -196,6 +201,8 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     disruptionBudget: child(PodDisruptionBudget, objectNames.disruptionBudget(name)),
     requests,
     sources: observeSources(instance, requests, context, sights),
+    snapshots: context.store(VolumeSnapshot).byIndex(BY_INSTANCE, instanceKey),
+    temporaryClaims: context.store(PersistentVolumeClaim).byIndex(BY_INSTANCE, instanceKey).filter(isOfRefresh),
     copiedBy: context.store<JobRequest>(OdooStagingRefreshJobKind).byIndex(BY_SOURCE, instanceKey),
     jobs,
     jobsWithPods: jobsWithPods(context.store(Pod).byIndex(BY_INSTANCE, instanceKey)),

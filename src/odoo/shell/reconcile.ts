@@ -6,8 +6,9 @@ import type { AdminPasswordSecrets } from "./admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
 import { lookForEndingPods } from "./ending_pods.ts";
 import { catchUpWithPods } from "./job_ends.ts";
-import { observe, observeCluster, type Sights, withPods } from "./observe.ts";
+import { observe, observeCluster, type Sights, withLooks } from "./observe.ts";
 import { podEyes, type PodWatch } from "./pod_watch.ts";
+import { lookForStorage } from "./storage_facts.ts";
 import { SecretBodies } from "./secrets.ts";
 import { findUpstreamChildren } from "./upstream_children.ts";
 
@@ -36,7 +37,8 @@ export async function reconcile(
   const waiting = await pods.look(world, podEyes(context));
   const ending = await lookForEndingPods(world, context);
   const { troubles: podTroubles, stuckPods } = waiting ?? {};
-  const plan = decide(withPods(world, { podTroubles, stuckPods, endingPods: ending?.pods }));
+  const storageFacts = await lookForStorage(world, context);
+  const plan = decide(withLooks(world, { podTroubles, stuckPods, endingPods: ending?.pods, storageFacts }));
   await execute(plan, instance, context, parts);
   const afterMs = Math.min(
     plan.requeueAfterMs ?? Infinity,

@@ -19,6 +19,7 @@ import {
   Secret,
   Service,
   type Stored,
+  VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
@@ -81,7 +82,17 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .watches(Ingress, OURS)
     .watches(HttpRoute, { ...OURS, optional: true })
     .watches(ConfigMap, OURS)
-    .watches(PersistentVolumeClaim, { ...OURS, map: instanceKeys }) // one that a person puts back has no owner yet
+    .watches(PersistentVolumeClaim, { // one that a person puts back has no owner yet
+      ...OURS,
+      map: instanceKeys,
+      indexes: { [BY_INSTANCE]: instanceKeys },
+    })
+    .watches(VolumeSnapshot, {
+      ...OURS,
+      optional: true,
+      map: instanceKeys,
+      indexes: { [BY_INSTANCE]: instanceKeys },
+    })
     .watches(PodDisruptionBudget, OURS)
     .watches(Secret, { ...OURS, map: instanceKeys, metadataOnly: true }) // by label: it may be on a user's Secret, too
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys }, transform: slimJob })

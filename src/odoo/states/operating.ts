@@ -9,7 +9,7 @@ import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { copyOf, isDone, progressOf, stepAfter } from "../model/copying.ts";
 import { filestoreStep } from "../model/filestore_migration.ts";
 import { mustWait } from "../model/job_turn.ts";
-import { imageHash, instanceLabels, objectNames, OUTCOME_FINALIZER } from "../model/names.ts";
+import { imageHash, instanceLabels, objectNames, OUTCOME_FINALIZER, snapshotName } from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
 import { parseReport } from "../model/report.ts";
@@ -73,12 +73,16 @@ function planStepEnd(world: World, cr: Stored<JobRequest>): Effect[] {
   return [{ type: "jobStatus", cr, status: { ...cr.status, summary } }];
 }
 
+/** What is going on in them. */
+const STEPS_WITHOUT_JOB: Readonly<Record<string, string>> = {
+  snapshot: "a snapshot of the source's volume is taken, and a volume made of it",
+  swap: "Waiting for all pods to end, then the copy takes their data's place",
+};
+
 function runningStatus(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect {
   const { jobName } = operation;
   const progress = progressOf(cr, operation);
-  const work = jobName
-    ? `Job ${jobName} is at work`
-    : "Waiting for all pods to end, then the copy takes their data's place";
+  const work = jobName ? `Job ${jobName} is at work` : STEPS_WITHOUT_JOB[operation.stage ?? ""] ?? "at work";
   const message = progress ? `Step ${(progress.done ?? 0) + 1} of ${progress.total}, ${progress.step}: ${work}` : work;
   const status = nextJobStatus(world, cr, {
     phase: "Running",
@@ -101,6 +105,8 @@ function refreshFields(
   switch (copyStep(operation)) {
     case "database":
       return { dbJobName: jobName, tempDbName: copyOf(world, operation)?.side ?? null };
+    case "snapshot":
+      return { sourceSnapshot: snapshotName(operation) };
     case "files":
       return { filestoreJobName: jobName };
     case "prepare":

@@ -1,14 +1,24 @@
 /** Every world that the machine can tell apart, as the product of what may be so: the ground of the exhaustive tests. */
+import type { Stored, VolumeSnapshot } from "../../../../src/kit/mod.ts";
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { PHASES } from "../../../../src/odoo/machine/phases.ts";
 import type { ClusterFacts } from "../../../../src/odoo/model/database.ts";
 import type { ChosenCluster, JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
 import type { FilestorePlace, OperationStatus } from "../../../../src/odoo/crd/mod.ts";
-import { copyNames, databaseName, operationJobName, roleName, stepJobName } from "../../../../src/odoo/model/names.ts";
+import {
+  copyNames,
+  databaseName,
+  operationJobName,
+  roleName,
+  snapshotName,
+  stepJobName,
+} from "../../../../src/odoo/model/names.ts";
+import { rfc3339 } from "../../../../src/odoo/model/times.ts";
 import { FILESTORE_MIGRATIONS } from "./filestore_migration_worlds.ts";
 import {
   aBackupJob,
   aBatchJob,
+  aClaim,
   aDeployment,
   anAddress,
   anInitJob,
@@ -22,6 +32,7 @@ import {
   emptyFacts,
   INIT_JOB_UID,
   INSTANCE_UID,
+  NOW,
   oneJob,
   ownedFacts,
   RESTORE_JOB_UID,
@@ -74,7 +85,7 @@ export interface Init {
   readonly place?: FilestorePlace;
   readonly observed:
     & Pick<Observed, "requests">
-    & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods" | "sources" | "copiedBy">>;
+    & Partial<Pick<Observed, "jobs" | "jobStates" | "endingPods" | "sources" | "copiedBy" | "snapshots">>;
 }
 
 const CR = anInitJob();
@@ -266,6 +277,29 @@ function refreshing(stage: string, state?: JobState): Init {
   return { operation, observed: { requests: [cr], sources, endingPods: [], ...job } };
 }
 
+/** In the step that has no Job, since two minutes. */
+function snapshotting(status: VolumeSnapshot["status"]): Init {
+  const { name, uid } = REFRESH.metadata;
+  const operation = { kind: "OdooStagingRefreshJob", name, uid, stage: "snapshot", attempt: 1 };
+  const progress = { step: "snapshot", updatedAt: rfc3339(NOW - 120_000) };
+  const cr = { ...REFRESH, status: { phase: "Running", progress } } as const;
+  const snapshot: Stored<VolumeSnapshot> = {
+    kind: "VolumeSnapshot",
+    metadata: {
+      name: snapshotName(REFRESH.metadata),
+      namespace: "blue",
+      uid: "uid-of-snapshot",
+      resourceVersion: "50",
+      creationTimestamp: rfc3339(NOW - 60_000),
+      ownerReferences: [{ apiVersion: "", kind: "OdooStagingRefreshJob", name, uid, controller: true }],
+    },
+    spec: { source: { persistentVolumeClaimName: "live-filestore-pvc" } },
+    ...(status ? { status } : {}),
+  };
+  const seen = new Map([["live", { ...aSource(), filestore: aClaim() }]]);
+  return { operation, observed: { requests: [cr], sources: seen, endingPods: [], snapshots: [snapshot] } };
+}
+
 export const REFRESHES: Readonly<Record<string, Init>> = {
   "somebody asks for a refresh": { observed: { requests: [REFRESH], sources } },
   "somebody asks for a refresh of nothing": { observed: { requests: [REFRESH] } },
@@ -282,6 +316,8 @@ export const REFRESHES: Readonly<Record<string, Init>> = {
     },
   },
   "its database is copied": refreshing("database", { state: "succeeded", message: '{"ok": true}' }),
+  "its snapshot is ready": snapshotting({ readyToUse: true }),
+  "its snapshot cannot be taken": snapshotting({ error: { message: "the array is full" } }),
   "its files are copied": refreshing("files", { state: "succeeded", message: '{"ok": true}' }),
   "its source has refused": refreshing("database", { state: "failed", message: "password authentication failed" }),
 };
