@@ -41,7 +41,7 @@ export function planOperationJob(world: World): Effect[] {
   const job = jobStateOf(world, jobName);
   if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
   const isStarted = cr ? wasStarted(cr, operation) : false;
-  if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world, jobName))) return [];
+  if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world))) return [];
   const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
   if (job.state === "absent" && !object) return []; // what it works on is not there yet
   const create: Effect[] = [
@@ -206,10 +206,10 @@ function adminSecret({ name, environment }: Resolved): Effect {
  * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
  * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
  */
-function mustWait(world: World, jobName: string): boolean {
+function mustWait(world: World): boolean {
   const { jobStates, jobsWithPods } = world.observed;
-  const active = [...jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
-  return [...active, ...jobsWithPods].some((name) => name !== jobName) || worksForUpstream(world) || areEnding(world);
+  const isActive = [...jobStates.values()].some(({ state }) => state === "active");
+  return isActive || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
 }
 
 type NewStatus = Pick<JobRequestStatus, "phase" | "jobName" | "startTime" | "message" | "summary" | "logTail">;

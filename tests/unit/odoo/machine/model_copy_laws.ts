@@ -1,15 +1,15 @@
 /** TEST MODEL: what is true of restores and refreshes, whatever happens around them. */
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { type ModelState } from "./test_model.ts";
-import { databaseAt, DUMP, placeOf } from "./test_model_copies.ts";
+import { databaseAt, DUMP, placeOf, swapped, unswapped } from "./test_model_copies.ts";
 
 export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan: Plan) => boolean>> = {
   "keeps the former database until the copy has its place": ({ status, databases, spent, ...state }) =>
-    isOver(state) || !status.dbInitialized || spent.includes("lost") ||
+    isOver(state) || !status.dbInitialized || spent.some((event) => event.startsWith("lost")) ||
     databases.live === "copy" || Object.values(databases).includes("former"),
   "keeps the former files until the copy has its place": ({ status, databases, files, spent, ...state }) =>
     isOver(state) || !status.dbInitialized || Object.values(files).includes("former") ||
-    files.live === "copy" && (databases.live === "copy" || spent.includes("lost after")) ||
+    files.live === "copy" && (databases.live === "copy" || spent.includes("lost")) ||
     !("live" in files) && databases.live === "copy",
   "lets no pod meet a database and files that do not belong together": (state) =>
     !hasPods(state) || belongTogether(state),
@@ -34,14 +34,18 @@ export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan:
       effect.type !== "dropDatabase" || placeOf(effect.database) === "side" ||
       placeOf(effect.database) === "old" && databases.live !== undefined && status.phase === "Running"
     ),
-  "lets pods go before databases change places": ({ web, cron, ending }, { effects }) =>
-    effects.every(({ type }) => type !== "swapDatabase" && type !== "unswapDatabase") ||
-    !web?.replicas && !cron?.replicas && ending.length === 0,
+  "lets pods go before databases change places": ({ web, cron, ending, databases }, { effects }) =>
+    !web?.replicas && !cron?.replicas && ending.length === 0 || effects.every(({ type }) => {
+      if (type !== "swapDatabase" && type !== "unswapDatabase") return true;
+      return (type === "swapDatabase" ? swapped : unswapped)(databases) === databases; // nothing is renamed
+    }),
 };
 
 /** What a rest is like, of an instance that is seen. */
 export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boolean>> = {
   "leaves nothing of a copy behind": ({ status, databases, files, jobs, ...state }) => {
+    // Without a former database nothing tells of its files but the Job that removes them.
+    if (state.spent.includes("lost before")) return true;
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
     const places = [...Object.keys(databases), ...Object.keys(files)];
     const isWorking = jobs.some(({ state }) => state === "active");
@@ -63,7 +67,7 @@ function hasPods({ web, cron, ending }: ModelState): boolean {
 }
 
 /** A copy of a dump has no files: those that were there are kept. */
-function belongTogether({ databases, files, requests }: ModelState): boolean {
-  if (!databases.live || requests.some(({ name }) => name === DUMP)) return true;
+function belongTogether({ databases, files, created }: ModelState): boolean {
+  if (!databases.live || Object.keys(created).some((job) => job.startsWith(DUMP))) return true;
   return (databases.live === "copy") === (files.live === "copy");
 }

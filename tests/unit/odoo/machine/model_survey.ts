@@ -78,7 +78,8 @@ export const CALM_LAWS: Readonly<Record<string, CalmLaw>> = {
   "does not stay on its way without a reason": ({ gone }, status) => {
     const row: PhaseRow | undefined = status?.phase ? PHASES[status.phase] : undefined;
     const ready = conditionOf(status?.conditions ?? [], "Ready");
-    return gone || !row?.progressing || ready?.reason !== status?.phase;
+    const reachable = conditionOf(status?.conditions ?? [], "DatabaseReachable");
+    return gone || !row?.progressing || ready?.reason !== status?.phase || reachable?.status !== "True";
   },
 };
 

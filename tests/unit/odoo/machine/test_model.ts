@@ -94,6 +94,8 @@ export interface ModelState extends Stores {
   readonly cron?: { readonly replicas: number };
   readonly requests: readonly ModelRequest[];
   readonly jobs: readonly ModelJob[];
+  /** Whether pods take their time to end. It makes many moments of one, so only operations are told so. */
+  readonly lingering: boolean;
   /** Deployments that want no pods, or are gone, and whose last pods have not ended. */
   readonly ending: readonly string[];
   /** Jobs that are gone, and whose pod has not ended. */
@@ -120,6 +122,7 @@ export const NEW: ModelState = {
   claim: false,
   requests: [],
   jobs: [],
+  lingering: false,
   ending: [],
   orphans: [],
   created: {},
@@ -168,13 +171,14 @@ function asked(phase: Phase, ready: 0 | 1, kind: RequestKind, name: string = kin
     web: { replicas: 2 * ready, ready },
     cron: { replicas: ready },
     requests: [{ kind, name, uid: COPY_UID }],
+    lingering: ready > 0,
     spent: ["asked"],
   };
 }
 
 /** What is asked for is to bring the database back. */
 function lost(state: ModelState): ModelState {
-  return { ...state, databases: {}, spent: [...state.spent, "lost"] };
+  return { ...state, databases: {}, spent: [...state.spent, "lost before"] };
 }
 
 function hollow(phase: Phase, kind: RequestKind): ModelState {

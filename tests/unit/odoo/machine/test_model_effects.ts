@@ -117,7 +117,7 @@ function afterApply(state: ModelState, effect: Effect & { type: "apply" | "apply
   if (!deployment) return state;
   const { name, replicas } = deployment;
   const former = name === "shop" ? state.web : state.cron;
-  const next = replicas === 0 && former?.replicas ? { ...state, ending: withName(state.ending, name) } : state;
+  const next = replicas === 0 && former?.replicas ? withEnding(state, name) : state;
   if (name !== "shop") return { ...next, cron: { replicas } };
   return { ...next, web: { replicas, ready: Math.min(state.web?.ready ?? 0, replicas) } };
 }
@@ -175,7 +175,7 @@ function remembered({ phase, dbInitialized, activeCluster, operation, conditions
 export function withoutDeployment(state: ModelState, which: "web" | "cron"): ModelState {
   const { [which]: deployment, ...rest } = state;
   const name = which === "web" ? "shop" : "shop-cron";
-  return deployment?.replicas ? { ...rest, ending: withName(state.ending, name) } : rest;
+  return deployment?.replicas ? withEnding(rest, name) : rest;
 }
 
 /** As if somebody had deleted it, finalizer and all: its pod ends in its own time. */
@@ -183,9 +183,10 @@ export function withoutJob(state: ModelState, name: string): ModelState {
   const job = state.jobs.find((job) => job.name === name);
   if (!job) return state;
   const jobs = state.jobs.filter((other) => other !== job);
-  return job.state === "active" ? { ...state, jobs, orphans: [...state.orphans, job] } : { ...state, jobs };
+  const lingers = state.lingering && job.state === "active";
+  return lingers ? { ...state, jobs, orphans: [...state.orphans, job] } : { ...state, jobs };
 }
 
-function withName(names: readonly string[], name: string): string[] {
-  return [...new Set([...names, name])].sort();
+function withEnding(state: ModelState, deployment: string): ModelState {
+  return state.lingering ? { ...state, ending: [...new Set([...state.ending, deployment])].sort() } : state;
 }
