@@ -2,7 +2,16 @@
 import { parseArgs } from "@std/cli/parse-args";
 
 /** The parts of the bench, in the order in which they run. */
-export const STAGE_NAMES = ["single", "rounds", "hundred", "burst", "thousand", "noise", "faults"] as const;
+export const STAGE_NAMES = [
+  "single",
+  "operations",
+  "rounds",
+  "hundred",
+  "burst",
+  "thousand",
+  "noise",
+  "faults",
+] as const;
 export type StageName = typeof STAGE_NAMES[number];
 
 /** What runs if nobody says otherwise: all but the one that takes as long as the others together. */

@@ -1,9 +1,10 @@
 /** What a bench stands on: one cluster with PostgreSQL and the double, one operator at a time, and eyes on all of it. */
-import { type Client, pause } from "../../src/kit/mod.ts";
-import { INSTANCE_LABEL } from "../../src/odoo/model/names.ts";
+import { type Client, pause, type Pod, type Stored } from "../../src/kit/mod.ts";
+import { INSTANCE_LABEL, JOB_LABEL } from "../../src/odoo/model/names.ts";
 import { type LocalCluster, startLocalCluster } from "../control_plane.ts";
 import { AuditLog, cpuSeconds, cpuSecondsOf, matchingLines, memoryOf } from "../measure.ts";
-import { type OdooJobs, startOdooJobs } from "../odoo_jobs.ts";
+import type { CopiesDouble } from "../odoo_copies.ts";
+import { type OdooJobs, type Outcome, startOdooJobs } from "../odoo_jobs.ts";
 import {
   adminClient,
   ensureNamespace,
@@ -25,6 +26,9 @@ export const NAMESPACE = "bench";
 
 /** Jobs of instances whose names begin so take a second. */
 export const SLOW_PREFIX = "slow-";
+
+/** Jobs of requests whose names begin so take half a minute. */
+export const LONG_PREFIX = "long-";
 
 /** How the bench calls itself at PostgreSQL, where everybody else with the administrator's name is the operator. */
 export const BENCH_APPLICATION = "bench";
@@ -69,13 +73,10 @@ export async function startRig(
   try {
     await prepareForOperator(client, cluster);
     await ensureNamespace(client, NAMESPACE);
-    const isSlow = (name = "") => name.startsWith(SLOW_PREFIX);
     const rig = new BenchRig({
       cluster,
       client,
-      jobs: await startOdooJobs(cluster, {
-        outcomeOf: ({ metadata: { labels } }) => isSlow(labels?.[INSTANCE_LABEL]) ? { delayMs: 1000 } : undefined,
-      }),
+      jobs: await startOdooJobs(cluster, { outcomeOf }),
       group: await startProcessGroup(),
       command,
       kubeconfig: await cluster.kubeconfigFor(OPERATOR_USER),
@@ -92,6 +93,11 @@ export async function startRig(
     await cluster.stop();
     throw error;
   }
+}
+
+function outcomeOf({ metadata: { labels } }: Stored<Pod>): Outcome | undefined {
+  if (labels?.[JOB_LABEL]?.startsWith(LONG_PREFIX)) return { delayMs: 30_000 };
+  return labels?.[INSTANCE_LABEL]?.startsWith(SLOW_PREFIX) ? { delayMs: 1_000 } : undefined;
 }
 
 /** A cluster that is being measured. */
@@ -147,6 +153,11 @@ export class BenchRig implements AsyncDisposable {
       args: options.args ?? [],
     });
     return performance.now() - startedMs;
+  }
+
+  /** What the Jobs of restores and refreshes find in the filestores. */
+  get copies(): CopiesDouble {
+    return this.#parts.jobs.copies;
   }
 
   /** Says where the bench is. */

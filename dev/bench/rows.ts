@@ -67,6 +67,8 @@ export const ROWS: readonly Row[] = [
   row(22, "429, Retry-After 1 → edit answered, slowest", "faults.tooManyRequests.max", atMost(1500), "ms", "30 s"),
   row(23, "100 AdmissionReviews/s in the burst: p99", "burst.webhook.p99", atMost(50), "ms", ""),
   row(23, "lag of the event loop in the burst: p99", "burst.eventLoopLagMs.p99", atMost(50), "ms", ""),
+  row(24, "API requests of one backup, with a Job of 1 s", "operations.backup.requests", atMost(12), "", ""),
+  row(24, "the same with a Job of 30 s", "operations.longBackup.requests", atMost(12), "", "2,100 in ten minutes"),
 ];
 
 function row(...[id, what, path, goal, unit, peer]: readonly [number, string, string, Goal, Row["unit"], string]): Row {

@@ -8,12 +8,14 @@ import { measureHundred } from "./hundred.ts";
 import { measureNoise } from "./noise.ts";
 import { type BenchOptions, changedSizes, type StageName } from "./options.ts";
 import { type BenchRig, type RigOptions, startRig } from "./rig.ts";
+import { measureOperations } from "./operations.ts";
 import { measureRounds } from "./rounds.ts";
 import { measureSingle } from "./single.ts";
 import { measureThousand } from "./thousand.ts";
 
 const STAGES: Readonly<Record<StageName, (rig: BenchRig) => Promise<Figures>>> = {
   single: measureSingle,
+  operations: measureOperations,
   rounds: measureRounds,
   hundred: measureHundred,
   burst: measureBurst,

@@ -8,14 +8,31 @@ import { OPERATOR_NAMESPACE, OPERATOR_USER, type OperatorProcess, startOperator 
 import { type ProcessGroup, startProcessGroup } from "../../dev/processes.ts";
 import { eventually } from "./eventually.ts";
 
+/** Options of {@linkcode startIsolatedOperator}. */
+export interface IsolatedOperatorOptions {
+  /** The program with its first arguments. @default {from source} */
+  readonly command?: readonly string[];
+}
+
 /** Starts one; it sees the namespaces whose names begin with `prefix`, and its own. */
-export async function startIsolatedOperator(cluster: LocalCluster, prefix: string): Promise<IsolatedOperator> {
+export async function startIsolatedOperator(
+  cluster: LocalCluster,
+  prefix: string,
+  { command }: IsolatedOperatorOptions = {},
+): Promise<IsolatedOperator> {
   const proxy = await startFaultProxy(await cluster.accessFor(OPERATOR_USER));
   const isForeign = (namespace: string | undefined) =>
     namespace !== undefined && namespace !== OPERATOR_NAMESPACE && !namespace.startsWith(prefix);
   proxy.onEvent({ where: ({ object }) => isForeign(object.metadata?.namespace) }, { type: "drop" });
   const kubeconfig = await proxy.writeKubeconfig(`${cluster.directory}/${prefix}.kubeconfig`);
-  const operator = new IsolatedOperator({ cluster, prefix, proxy, kubeconfig, group: await startProcessGroup() });
+  const operator = new IsolatedOperator({
+    cluster,
+    prefix,
+    proxy,
+    kubeconfig,
+    command,
+    group: await startProcessGroup(),
+  });
   await operator.start();
   return operator;
 }
@@ -25,6 +42,7 @@ interface IsolatedOperatorParts {
   readonly prefix: string;
   readonly proxy: FaultProxy;
   readonly kubeconfig: string;
+  readonly command: readonly string[] | undefined;
   readonly group: ProcessGroup;
 }
 
@@ -95,8 +113,8 @@ export class IsolatedOperator implements AsyncDisposable {
   }
 
   async #start(): Promise<OperatorProcess> {
-    const { cluster, kubeconfig, group } = this.#parts;
-    const operator = await startOperator(cluster, { kubeconfig, group });
+    const { cluster, kubeconfig, group, command } = this.#parts;
+    const operator = await startOperator(cluster, { kubeconfig, group, ...(command ? { command } : {}) });
     this.#logs.push(operator.process.logPath);
     this.#readyAtMs = performance.now();
     return operator;

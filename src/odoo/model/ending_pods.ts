@@ -20,14 +20,14 @@ const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
 
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */
 export function unwantedApps(world: World): string[] {
-  const { operation } = world.status;
+  const { operation, dbInitialized: mayHavePods } = world.status; // whose Deployment somebody has deleted
   const { web, cron } = world.observed;
   const which = unwanted(world);
   if (!which || !operation || jobStateOf(world, operation.jobName).state !== "absent") return [];
   const { name } = world.instance.metadata;
   const apps = [
-    ...(which === "all" && web ? Object.values(webSelector(name)) : []),
-    ...(cron ? Object.values(cronSelector(name)) : []),
+    ...(which === "all" && (web || mayHavePods) ? Object.values(webSelector(name)) : []),
+    ...(cron || mayHavePods ? Object.values(cronSelector(name)) : []),
   ];
   return apps;
 }

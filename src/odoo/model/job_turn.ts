@@ -7,8 +7,8 @@ import type { World } from "./world.ts";
  * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
  * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
  */
-export function mustWait(world: World, jobName: string): boolean {
+export function mustWait(world: World): boolean {
   const { jobStates, jobsWithPods } = world.observed;
-  const active = [...jobStates].flatMap(([name, { state }]) => state === "active" ? [name] : []);
-  return [...active, ...jobsWithPods].some((name) => name !== jobName) || worksForUpstream(world) || areEnding(world);
+  const isActive = [...jobStates.values()].some(({ state }) => state === "active");
+  return isActive || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
 }

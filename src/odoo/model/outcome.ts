@@ -10,6 +10,7 @@ import { copyStep, isSwapping } from "./copy_steps.ts";
 import { copiesFiles, hasReturned, isDone, swapFailure, swapsNow } from "./copying.ts";
 import { filestoreOutcome, filestoreStep } from "./filestore_migration.ts";
 import { describeInit } from "./init_report.ts";
+import { refreshProblem } from "./refresh_source.ts";
 import { judge, listed, type Report } from "./report.ts";
 import { snapshotWork } from "./snapshot_step.ts";
 import { jobNameOf, requestOf, SUCCEEDED } from "./requests.ts";
@@ -62,7 +63,7 @@ export function operationOutcome(world: World): OperationOutcome {
       return { state: cr ? "running" : "cancelled" };
     case "absent":
       if (!cr) return { state: "cancelled" };
-      if (!wasStarted(cr, operation)) return { state: "running" };
+      if (!wasStarted(cr, operation)) return notStarted(world, cr, operation);
       return {
         state: "failed",
         reason: "JobDeleted",
@@ -83,6 +84,14 @@ function swapOutcome(world: World, cr: JobRequest | undefined): OperationOutcome
     default:
       return swapsNow(world) && !copiesFiles(cr) ? succeeded(cr, cr?.status?.summary ?? {}) : { state: "running" };
   }
+}
+
+/** A Job that reads another instance cannot be made any more when that is gone. */
+function notStarted(world: World, cr: JobRequest, operation: OperationStatus): OperationOutcome {
+  const step = copyStep(operation);
+  const reads = cr.kind === "OdooStagingRefreshJob" && (step === "database" || step === "files");
+  const problem = reads ? refreshProblem(world, cr) : undefined;
+  return problem ? { state: "failed", ...problem } : { state: "running" };
 }
 
 /** Whether the Job of an operation has been seen: from then on it is never created again. */

@@ -43,7 +43,8 @@ export function planCopying(world: World): Effect[] {
     case "swap":
       return swapsNow(world) ? [{ type: "swapDatabase", live, ...copy, ...common }] : [];
     case "move":
-      return isDone(world) && !cluster.facts.databases.has(copy.old)
+      // with its request gone all is put back, and the former files with it
+      return isDone(world) && requestOf(world, operation) && !cluster.facts.databases.has(copy.old)
         ? [removalOf(world, copy.old, resolved, cluster.address)]
         : [];
     case "return":

@@ -28,7 +28,7 @@ export function planFilestoreMigration(world: World): Effect[] {
     const wish = { name: copy, storageClass: storageClass ?? "", accessModes };
     return [{ type: "create", object: filestoreCopyClaim(resolved, wish, observed.filestore), owner: instance }];
   }
-  if (mustWait(world, operation.jobName) || (step === "copyFiles" && isForOnePod(world))) return [];
+  if (mustWait(world) || (step === "copyFiles" && isForOnePod(world))) return [];
   const object = copyFilesJob(operation.jobName, resolved, cluster, {
     source: { claim: resolved.filestoreClaim },
     target: { claim: copy },

@@ -16,9 +16,10 @@ export function planLeftovers(world: World): Effect[] {
   const { uid } = instance.metadata;
   const { facts } = cluster;
   const role = facts.roles.get(resolved.roleName)?.ownership;
+  const isServed = phase === "Running" && facts.databases.has(resolved.databaseName);
   const leftover = databasesOwnedBy(facts, resolved.roleName).find((name) => {
     const part = copyRole(resolved.databaseName, name);
-    if (!part || (part === "old" && phase !== "Running")) return false;
+    if (!part || (part === "old" && !isServed)) return false;
     return databaseOwnerUid({ role, database: facts.databases.get(name)?.ownership }) === uid;
   });
   if (leftover === undefined) return [];

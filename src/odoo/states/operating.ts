@@ -41,7 +41,7 @@ export function planOperationJob(world: World): Effect[] {
   const job = jobStateOf(world, jobName);
   if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
   const isStarted = cr ? wasStarted(cr, operation) : false;
-  if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world, jobName))) return [];
+  if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world))) return [];
   const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
   if (job.state === "absent" && !object) return []; // what it works on is not there yet
   const create: Effect[] = [

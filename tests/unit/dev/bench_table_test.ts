@@ -63,6 +63,6 @@ Deno.test("ROWS are those of the goals that a bench can measure, in their order"
 
 Deno.test("ROWS each have a path of their own, in a stage that there is", () => {
   assertEquals(new Set(ROWS.map(({ path }) => path)).size, ROWS.length);
-  for (const { path } of ROWS) assertMatch(path, /^(single|rounds|hundred|burst|thousand|noise|faults)\./);
+  for (const { path } of ROWS) assertMatch(path, /^(single|operations|rounds|hundred|burst|thousand|noise|faults)\./);
   assert(ROWS.every(({ what }) => what.length <= 60));
 });

@@ -117,11 +117,12 @@ function storyOf(found: readonly Found[], index: number): string[] {
 
 /** The same for equal states. Most parts of a state are those of the one before: their texts are kept. */
 function keyOf(state: ModelState): string {
-  const { wish, status, deleting, gone, postgres, role, database, web, cron, requests, jobs, created, spent } = state;
-  const { userSecret, configSecret, adminSecret, claim } = state;
-  const flags = [deleting, gone, role, database, userSecret, configSecret, adminSecret, claim].map(Number).join("");
-  const parts = [wish, status, requests, jobs, created, spent].map(textOf);
-  return [postgres, flags, web?.replicas, web?.ready, cron?.replicas, ...parts].join(" ");
+  const { wish, status, deleting, gone, postgres, role, web, cron, requests, jobs, created, spent } = state;
+  const { userSecret, configSecret, adminSecret, claim, databases, files, ending, orphans, lingering } = state;
+  const flags = [deleting, gone, role, userSecret, configSecret, adminSecret, claim, lingering].map(Number).join("");
+  const parts = [wish, status, requests, jobs, created, spent, ending, orphans].map(textOf);
+  const places = [databases, files].flatMap(({ live, side, old }) => [live, side, old]);
+  return [postgres, flags, web?.replicas, web?.ready, cron?.replicas, ...places, ...parts].join(" ");
 }
 
 const TEXTS = new WeakMap<object, string>();

@@ -7,7 +7,16 @@ import { type PhaseRow, PHASES } from "../../../../src/odoo/machine/phases.ts";
 import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { explore, type Moment } from "./exploration.ts";
-import { deploymentIn, type ModelState, NEW, OPERATIONS_ASKED, WEDGED_BY_UPSTREAM, worldOf } from "./test_model.ts";
+import { COPY_CALM_LAWS, COPY_MOMENT_LAWS, dropsOnlyLeftovers } from "./model_copy_laws.ts";
+import {
+  deploymentIn,
+  FIRST_DATA_ASKED,
+  type ModelState,
+  NEW,
+  OPERATIONS_ASKED,
+  WEDGED_BY_UPSTREAM,
+  worldOf,
+} from "./test_model.ts";
 import { ALL_PHASES, SERVING_PHASES } from "./worlds.ts";
 
 /** What a walk has seen. */
@@ -26,7 +35,8 @@ type MomentLaw = (state: ModelState, plan: Plan) => boolean;
 type CalmLaw = (calm: ModelState, status: OdooInstanceStatus | undefined) => boolean;
 
 export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
-  "creates one Job for a request, even if somebody removes it": ({ created, spent }) =>
+  ...COPY_MOMENT_LAWS,
+  "creates one Job for a request, or one for each of its steps, even if somebody removes it": ({ created, spent }) =>
     spent.includes("unrecorded") || Object.values(created).every((jobs) => jobs === 1),
   "lets one Job at a time work in the database": ({ jobs }) =>
     jobs.filter(({ state }) => state === "active").length <= 1,
@@ -35,8 +45,10 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
     plan.effects.every((effect) => effect.type !== "create" || effect.object.kind !== "OdooInitJob"),
   "does nothing that cannot be undone while PostgreSQL is not seen": (state, plan) =>
     state.postgres === "answers" || plan.effects.every(({ type }) => !/^(drop|disown|deleteSecret)/.test(type)),
-  "deletes nothing of an instance that stays, but what is history": ({ deleting }, plan) =>
-    deleting || plan.effects.every(({ type }) => !/^(drop|delete(?!Request)|disown|removeFinalizer)/.test(type)),
+  "deletes nothing of an instance that stays, but what is history or was left by a copy": ({ deleting }, plan) =>
+    deleting ||
+    dropsOnlyLeftovers(plan) &&
+      plan.effects.every(({ type }) => !/^(dropRole|delete(?!Request)|disown|removeFinalizer)/.test(type)),
   "stops no pod for something that is not seen": (state, plan) => {
     const { web } = state;
     const stops = plan.effects.some((effect) => {
@@ -52,19 +64,22 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
   },
   "forgets that there is data only when the database is seen to be gone": (state, plan) =>
     !state.status.dbInitialized || statusOf(plan)?.dbInitialized !== false ||
-    state.postgres === "answers" && !state.database && state.wish.recreate,
+    state.postgres === "answers" && !state.databases.live && state.wish.recreate,
   "keeps the finalizer of an instance whose database cannot be reached": (state, plan) =>
     state.postgres === "answers" || !state.status.activeCluster ||
     plan.effects.every(({ type }) => type !== "removeFinalizer"),
 };
 
 export const CALM_LAWS: Readonly<Record<string, CalmLaw>> = {
-  "leaves neither database nor role behind": ({ gone, role, database }) => !gone || !role && !database,
+  ...COPY_CALM_LAWS,
+  "leaves neither database nor role behind": ({ gone, role, databases }) =>
+    !gone || !role && Object.keys(databases).length === 0,
   "comes to serve, or says why not": ({ gone }, status) => gone || isServingWell(status) || isExplained(status),
   "does not stay on its way without a reason": ({ gone }, status) => {
     const row: PhaseRow | undefined = status?.phase ? PHASES[status.phase] : undefined;
     const ready = conditionOf(status?.conditions ?? [], "Ready");
-    return gone || !row?.progressing || ready?.reason !== status?.phase;
+    const reachable = conditionOf(status?.conditions ?? [], "DatabaseReachable");
+    return gone || !row?.progressing || ready?.reason !== status?.phase || reachable?.status !== "True";
   },
 };
 
@@ -83,7 +98,7 @@ export function surveyModel(troubles: number): ModelSurvey {
   const starts = [
     { state: NEW, troubles: 0 },
     { state: WEDGED_BY_UPSTREAM, troubles: 0 },
-    ...OPERATIONS_ASKED.map((state) => ({ state, troubles: Math.min(1, troubles) })), // what came before is walked through
+    ...[...OPERATIONS_ASKED, ...FIRST_DATA_ASKED].map((state) => ({ state, troubles: Math.min(1, troubles) })), // what came before is walked through
   ];
   const moments = explore(starts, {
     troubles,

@@ -14,6 +14,7 @@ import {
   RENDERED_FROM_ANNOTATION,
 } from "../../../../src/odoo/model/names.ts";
 import { resolve } from "../../../../src/odoo/model/resolve.ts";
+import { mayBeGone, unwantedApps } from "../../../../src/odoo/model/ending_pods.ts";
 import type { ChosenCluster, JobState, World } from "../../../../src/odoo/model/world.ts";
 import {
   aBackupJob,
@@ -24,13 +25,16 @@ import {
   anInitJob,
   anInstance,
   anUpgradeJob,
+  aRefreshJob,
+  aRestoreJob,
   aSecret,
-  emptyFacts,
+  aSource,
   NOW,
   ownedFacts,
   someDefaults,
   unknownFacts,
 } from "../../../support/builders.ts";
+import { COPY_UID, databaseAt, DUMP, type Places, type Stores, type Work } from "./test_model_copies.ts";
 
 /** What the spec says. */
 export interface ModelWish {
@@ -46,7 +50,7 @@ export type ModelPostgres = "answers" | "silent" | "refuses" | "unlisted";
 /** A request. */
 export interface ModelRequest {
   /** @default {"OdooInitJob"} */
-  readonly kind?: "OdooUpgradeJob" | "OdooBackupJob";
+  readonly kind?: "OdooUpgradeJob" | "OdooBackupJob" | "OdooRestoreJob" | "OdooStagingRefreshJob";
   readonly name: string;
   readonly uid: string;
   readonly status?: JobRequest["status"];
@@ -55,8 +59,9 @@ export interface ModelRequest {
 /** A batch/v1 Job. */
 export interface ModelJob {
   readonly name: string;
-  /** uid of the OdooInitJob that it belongs to. */
+  /** uid of the request or instance that it belongs to. */
   readonly owner: string;
+  readonly work: Work;
   readonly state: "active" | "succeeded" | "failed";
   /** Whether our finalizer is on it. */
   readonly held: boolean;
@@ -73,7 +78,7 @@ export interface ModelStatus {
 }
 
 /** A moment of one instance's life. */
-export interface ModelState {
+export interface ModelState extends Stores {
   readonly wish: ModelWish;
   readonly status: ModelStatus;
   readonly deleting: boolean;
@@ -81,7 +86,6 @@ export interface ModelState {
   readonly gone: boolean;
   readonly postgres: ModelPostgres;
   readonly role: boolean;
-  readonly database: boolean;
   readonly userSecret: boolean;
   readonly configSecret: boolean;
   readonly adminSecret: boolean;
@@ -90,7 +94,13 @@ export interface ModelState {
   readonly cron?: { readonly replicas: number };
   readonly requests: readonly ModelRequest[];
   readonly jobs: readonly ModelJob[];
-  /** How many Jobs were ever created for a request, by its uid. */
+  /** Whether pods take their time to end. It makes many moments of one, so only operations are told so. */
+  readonly lingering: boolean;
+  /** Deployments that want no pods, or are gone, and whose last pods have not ended. */
+  readonly ending: readonly string[];
+  /** Jobs that are gone, and whose pod has not ended. */
+  readonly orphans: readonly ModelJob[];
+  /** How many Jobs were ever created under a name. */
   readonly created: Readonly<Record<string, number>>;
   /** Events that would make the story endless, and have happened. */
   readonly spent: readonly string[];
@@ -104,13 +114,17 @@ export const NEW: ModelState = {
   gone: false,
   postgres: "answers",
   role: false,
-  database: false,
+  databases: {},
+  files: {},
   userSecret: false,
   configSecret: false,
   adminSecret: false,
   claim: false,
   requests: [],
   jobs: [],
+  lingering: false,
+  ending: [],
+  orphans: [],
   created: {},
   spent: [],
 };
@@ -120,7 +134,8 @@ export const WEDGED_BY_UPSTREAM: ModelState = {
   ...NEW,
   status: { phase: "Uninitialized", dbInitialized: true, activeCluster: "main" },
   role: true,
-  database: true,
+  databases: { live: "former" },
+  files: { live: "former" },
   userSecret: true,
   configSecret: true,
   claim: true,
@@ -128,20 +143,53 @@ export const WEDGED_BY_UPSTREAM: ModelState = {
 
 /** Instances with data whose user asks for something; nobody asks for an initialisation any more. */
 export const OPERATIONS_ASKED: readonly ModelState[] = [
-  asked("Stopped", 0, ["OdooUpgradeJob"]),
-  asked("Degraded", 1, ["OdooUpgradeJob"]),
-  asked("Stopped", 0, ["OdooBackupJob"]),
-  asked("Degraded", 1, ["OdooBackupJob"]),
+  asked("Stopped", 0, "OdooUpgradeJob"),
+  asked("Degraded", 1, "OdooUpgradeJob"),
+  asked("Stopped", 0, "OdooBackupJob"),
+  asked("Degraded", 1, "OdooBackupJob"),
+  asked("Degraded", 1, "OdooRestoreJob"),
+  asked("Stopped", 0, "OdooStagingRefreshJob"),
+  asked("Degraded", 1, "OdooStagingRefreshJob"),
+  asked("Stopped", 0, "OdooRestoreJob", DUMP),
+  lost(asked("Degraded", 1, "OdooRestoreJob")),
 ];
 
-function asked(phase: Phase, ready: 0 | 1, kinds: readonly NonNullable<ModelRequest["kind"]>[]): ModelState {
+/** Instances without data whose user has some elsewhere. */
+export const FIRST_DATA_ASKED: readonly ModelState[] = [
+  hollow("Uninitialized", "OdooRestoreJob"),
+  hollow("InitFailed", "OdooRestoreJob"),
+  hollow("Uninitialized", "OdooStagingRefreshJob"),
+  hollow("InitFailed", "OdooStagingRefreshJob"),
+];
+
+type RequestKind = NonNullable<ModelRequest["kind"]>;
+
+function asked(phase: Phase, ready: 0 | 1, kind: RequestKind, name: string = kind): ModelState {
   return {
     ...WEDGED_BY_UPSTREAM,
     status: { phase, dbInitialized: true, activeCluster: "main" },
     web: { replicas: 2 * ready, ready },
     cron: { replicas: ready },
-    requests: kinds.map((kind) => ({ kind, name: kind, uid: `${kind}-uid` })),
+    requests: [{ kind, name, uid: COPY_UID }],
+    lingering: ready > 0,
     spent: ["asked"],
+  };
+}
+
+/** What is asked for is to bring the database back. */
+function lost(state: ModelState): ModelState {
+  return { ...state, databases: {}, spent: [...state.spent, "lost before"] };
+}
+
+function hollow(phase: Phase, kind: RequestKind): ModelState {
+  const failed: ModelRequest = { name: "first", uid: "first-uid", status: { phase: "Failed" } };
+  const state = asked(phase, 0, kind);
+  return {
+    ...state,
+    status: { phase, dbInitialized: false, activeCluster: "main" },
+    databases: { live: "empty" },
+    files: {},
+    requests: phase === "InitFailed" ? [failed, ...state.requests] : state.requests,
   };
 }
 
@@ -149,13 +197,26 @@ const ADDRESS = anAddress();
 const OWNED = ownedFacts();
 const USER_SECRET_VERSION = [...OWNED.roles.values()][0]?.ownership?.secretVersion ?? "";
 
-/** Facts by what is there: `role database`. */
-const FACTS: Readonly<Record<string, KnownClusterFacts>> = {
-  "false false": emptyFacts(),
-  "true false": { ...OWNED, databases: new Map() },
-  "false true": { ...OWNED, roles: new Map() },
-  "true true": OWNED,
-};
+const FACTS = new Map<string, KnownClusterFacts>();
+
+/** What is there: the same few again and again. */
+function factsOf(role: boolean, databases: Places): KnownClusterFacts {
+  const key = `${role} ${Object.keys(databases)}`;
+  const known = FACTS.get(key);
+  if (known) return known;
+  const [live] = OWNED.databases.values();
+  if (!live) throw new TypeError("Cannot make the facts of the test model: their builder makes no database");
+  const names = (["live", "side", "old"] as const).filter((place) => databases[place]).map(databaseAt);
+  const made = {
+    ...OWNED,
+    roles: role ? OWNED.roles : new Map(),
+    databases: new Map(names.map((name) => [name, { ...live, name }])),
+  };
+  FACTS.set(key, made);
+  return made;
+}
+
+const SOURCES = new Map([["live", aSource()]]);
 
 const WISHES = new Map<string, { readonly instance: Stored<OdooInstance>; readonly parts: Partial<World> }>();
 
@@ -199,7 +260,7 @@ export function worldOf(state: ModelState): World {
   const metadata = state.deleting
     ? { ...instance.metadata, deletionTimestamp: "2026-11-21T03:00:00Z" }
     : instance.metadata;
-  return {
+  const world: World = {
     ...parts,
     instance: { ...instance, metadata, status },
     status,
@@ -211,16 +272,20 @@ export function worldOf(state: ModelState): World {
     observed: observedOf(state),
     now: NOW,
   };
+  const apps = unwantedApps(world);
+  if (!apps.length || !mayBeGone(world)) return world;
+  const endingPods = state.ending.filter((app) => apps.includes(app)).map((name) => ({ name }));
+  return { ...world, observed: { ...world.observed, endingPods } };
 }
 
 function missingCondition(message: string) {
   return { type: "Ready", status: "False", reason: "DatabaseMissing", message, lastTransitionTime: "" } as const;
 }
 
-function clusterOf({ postgres, role, database }: ModelState): ChosenCluster {
+function clusterOf({ postgres, role, databases }: ModelState): ChosenCluster {
   switch (postgres) {
     case "answers":
-      return { address: ADDRESS, facts: FACTS[`${role} ${database}`] ?? emptyFacts() };
+      return { address: ADDRESS, facts: factsOf(role, databases) };
     case "silent":
       return { address: ADDRESS, facts: unknownFacts("DatabaseUnreachable") };
     case "refuses":
@@ -241,18 +306,29 @@ function observedOf(state: ModelState): World["observed"] {
     ...(web ? { web: aDeployment("shop", web) } : {}),
     ...(cron ? { cron: aDeployment("shop-cron", cron) } : {}),
     requests: state.requests.map(requestFor),
-    ...(cron?.replicas ? {} : { endingPods: [] }),
+    ...(state.spent.includes("no source") ? {} : { sources: SOURCES }),
     jobs: state.jobs.map(batchJobOf),
     jobStates: new Map(state.jobs.map(({ name, state }): [string, JobState] => [name, jobState(state)])),
-    jobsWithPods: new Set(state.jobs.flatMap(({ name, state }) => state === "active" ? [name] : [])),
+    jobsWithPods: new Set(
+      [...state.jobs.filter(({ state }) => state === "active"), ...state.orphans].map(({ name }) => name),
+    ),
   };
 }
 
 function requestFor({ kind, name, uid, status }: ModelRequest): Stored<JobRequest> {
-  const make =
-    { OdooInitJob: anInitJob, OdooUpgradeJob: anUpgradeJob, OdooBackupJob: aBackupJob }[kind ?? "OdooInitJob"];
+  const make = {
+    OdooInitJob: anInitJob,
+    OdooUpgradeJob: anUpgradeJob,
+    OdooBackupJob: aBackupJob,
+    OdooRestoreJob: name === DUMP ? aDumpRestore : aRestoreJob,
+    OdooStagingRefreshJob: aRefreshJob,
+  }[kind ?? "OdooInitJob"];
   const made: Stored<JobRequest> = make({ metadata: { name, uid } });
   return { ...made, ...(status ? { status } : {}) } as Stored<JobRequest>;
+}
+
+function aDumpRestore({ metadata = {} }: { readonly metadata?: { readonly name?: string; readonly uid?: string } }) {
+  return aRestoreJob({ metadata, spec: { format: "dump" } });
 }
 
 function batchJobOf({ name, owner, held }: ModelJob): Stored<Job> {

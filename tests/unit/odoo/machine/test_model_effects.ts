@@ -3,6 +3,15 @@ import type { OdooInstanceStatus } from "../../../../src/odoo/crd/mod.ts";
 import { conditionOf } from "../../../../src/kit/conditions.ts";
 import { type Effect, inSteps, type Plan } from "../../../../src/odoo/model/plan.ts";
 import { deploymentIn, type ModelState, type ModelStatus } from "./test_model.ts";
+import {
+  isRepeatable,
+  placeOf,
+  type Places,
+  swapped,
+  unswapped,
+  without as withoutPlace,
+  workOf,
+} from "./test_model_copies.ts";
 
 /** The API server or PostgreSQL refuses an effect: the steps behind it wait for the next reconcile. */
 const REFUSED = Symbol("refused");
@@ -44,6 +53,7 @@ function afterStep(before: Progress, step: readonly Effect[]): Progress {
     if (next === REFUSED) refused = true;
     else {
       if (effect.type === "status") decidedOn = { ...decidedOn, status: next.status };
+      if (effect.type === "jobStatus") decidedOn = { ...decidedOn, requests: next.requests };
       state = next;
     }
   }
@@ -57,11 +67,15 @@ function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): 
     case "ensureRole":
       return state.postgres === "answers" && state.userSecret ? { ...state, role: true } : REFUSED;
     case "ensureDatabase":
-      return state.postgres === "answers" && state.role ? { ...state, database: true } : REFUSED;
+      return state.role ? withDatabases(state, { [placeOf(effect.database)]: "empty", ...state.databases }) : REFUSED;
+    case "swapDatabase":
+      return withDatabases(state, swapped(state.databases));
+    case "unswapDatabase":
+      return withDatabases(state, unswapped(state.databases));
     case "dropDatabase":
-      return state.postgres === "answers" ? { ...state, database: false } : REFUSED;
+      return withDatabases(state, withoutPlace(state.databases, placeOf(effect.database)));
     case "dropRole":
-      return state.postgres === "answers" && !state.database ? { ...state, role: false } : REFUSED;
+      return state.postgres === "answers" && !Object.keys(state.databases).length ? { ...state, role: false } : REFUSED;
     case "renderConfig":
       return state.userSecret ? { ...state, configSecret: true } : REFUSED;
     case "apply":
@@ -71,7 +85,7 @@ function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): 
       return afterCreate(state, effect);
     case "deleteChild":
       if (effect.object.kind === "Job") return withoutJob(state, effect.object.metadata.name);
-      return effect.object.metadata.name === "shop" ? without(state, "web") : without(state, "cron");
+      return withoutDeployment(state, effect.object.metadata.name === "shop" ? "web" : "cron");
     case "releaseJob": {
       const jobs = state.jobs.map((job) => job.name === effect.job.metadata.name ? { ...job, held: false } : job);
       return { ...state, jobs };
@@ -102,8 +116,14 @@ function afterApply(state: ModelState, effect: Effect & { type: "apply" | "apply
   const deployment = deploymentIn(effect.object);
   if (!deployment) return state;
   const { name, replicas } = deployment;
-  if (name !== "shop") return { ...state, cron: { replicas } };
-  return { ...state, web: { replicas, ready: Math.min(state.web?.ready ?? 0, replicas) } };
+  const former = name === "shop" ? state.web : state.cron;
+  const next = replicas === 0 && former?.replicas ? withEnding(state, name) : state;
+  if (name !== "shop") return { ...next, cron: { replicas } };
+  return { ...next, web: { replicas, ready: Math.min(state.web?.ready ?? 0, replicas) } };
+}
+
+function withDatabases(state: ModelState, databases: Places | undefined): ModelState | typeof REFUSED {
+  return state.postgres === "answers" && databases ? { ...state, databases } : REFUSED;
 }
 
 function afterCreate(state: ModelState, { object, owner }: Effect & { type: "create" }): ModelState {
@@ -114,11 +134,11 @@ function afterCreate(state: ModelState, { object, owner }: Effect & { type: "cre
     return { ...state, requests: [...state.requests, { name, uid }] };
   }
   if (state.jobs.some((job) => job.name === name)) return state;
-  const { uid } = owner.metadata;
+  const work = workOf(name, owner.kind);
   return {
     ...state,
-    jobs: [...state.jobs, { name, owner: uid, state: "active", held: true }],
-    created: { ...state.created, [uid]: (state.created[uid] ?? 0) + 1 },
+    jobs: [...state.jobs, { name, owner: owner.metadata.uid, work, state: "active", held: true }],
+    created: isRepeatable(work) ? state.created : { ...state.created, [name]: (state.created[name] ?? 0) + 1 },
   };
 }
 
@@ -130,8 +150,13 @@ function afterJobStatus(
   const { uid } = cr.metadata;
   const request = state.requests.find((other) => other.uid === uid);
   if (!request || request !== decidedOn.requests.find((other) => other.uid === uid)) return REFUSED;
-  const { phase, jobName, message } = status;
-  const kept = { ...(phase ? { phase } : {}), ...(jobName ? { jobName } : {}), ...(message ? { message } : {}) };
+  const { phase, jobName, message, progress } = status;
+  const kept = {
+    ...(phase ? { phase } : {}),
+    ...(jobName ? { jobName } : {}),
+    ...(message ? { message } : {}),
+    ...(progress?.step ? { progress: { step: progress.step } } : {}),
+  };
   return { ...state, requests: state.requests.map((other) => other === request ? { ...other, status: kept } : other) };
 }
 
@@ -146,11 +171,22 @@ function remembered({ phase, dbInitialized, activeCluster, operation, conditions
   };
 }
 
-function without(state: ModelState, name: "web" | "cron"): ModelState {
-  const { [name]: _, ...rest } = state;
-  return rest;
+/** As if somebody had deleted it: its pods end in their own time. */
+export function withoutDeployment(state: ModelState, which: "web" | "cron"): ModelState {
+  const { [which]: deployment, ...rest } = state;
+  const name = which === "web" ? "shop" : "shop-cron";
+  return deployment?.replicas ? withEnding(rest, name) : rest;
 }
 
-function withoutJob(state: ModelState, name: string): ModelState {
-  return { ...state, jobs: state.jobs.filter((job) => job.name !== name) };
+/** As if somebody had deleted it, finalizer and all: its pod ends in its own time. */
+export function withoutJob(state: ModelState, name: string): ModelState {
+  const job = state.jobs.find((job) => job.name === name);
+  if (!job) return state;
+  const jobs = state.jobs.filter((other) => other !== job);
+  const lingers = state.lingering && job.state === "active";
+  return lingers ? { ...state, jobs, orphans: [...state.orphans, job] } : { ...state, jobs };
+}
+
+function withEnding(state: ModelState, deployment: string): ModelState {
+  return state.lingering ? { ...state, ending: [...new Set([...state.ending, deployment])].sort() } : state;
 }

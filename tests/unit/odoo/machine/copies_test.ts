@@ -1,0 +1,94 @@
+/** Copies that meet with misfortune: what the test model has found, one by one. */
+import { assertEquals } from "@std/assert";
+import { decide } from "../../../../src/odoo/machine/decide.ts";
+import { unwantedApps } from "../../../../src/odoo/model/ending_pods.ts";
+import { copyNames, databaseName, stepJobName } from "../../../../src/odoo/model/names.ts";
+import { operationOutcome } from "../../../../src/odoo/model/outcome.ts";
+import type { Plan } from "../../../../src/odoo/model/plan.ts";
+import {
+  aBatchJob,
+  anAddress,
+  anInstance,
+  aRefreshJob,
+  aRestoreJob,
+  aSource,
+  aWorld,
+  oneJob,
+  ownedFacts,
+  type WorldOverrides,
+} from "../../../support/builders.ts";
+
+const RESTORE = aRestoreJob();
+const REFRESH = aRefreshJob();
+const LIVE = databaseName(anInstance(), anInstance().metadata.uid);
+const { side: SIDE, old: OLD } = copyNames(LIVE, RESTORE.metadata.uid);
+
+function operationAt(step: string, { kind, metadata: { name, uid } } = RESTORE as typeof RESTORE | typeof REFRESH) {
+  const jobName = step === "swap" ? {} : { jobName: stepJobName({ name, uid }, step) };
+  return { kind: kind ?? "OdooRestoreJob", name, uid, stage: step, attempt: 1, ...jobName } as const;
+}
+
+function databases(...names: readonly string[]): Pick<WorldOverrides, "cluster"> {
+  const facts = ownedFacts();
+  const [database] = facts.databases.values();
+  if (!database) throw new TypeError("The builder makes no database");
+  const map = new Map(names.map((name) => [name, { ...database, name }]));
+  return { cluster: { address: anAddress(), facts: { ...facts, databases: map } } };
+}
+
+/** What is created, by kind. */
+function created({ effects }: Plan) {
+  return effects.flatMap((effect) => effect.type === "create" ? [effect.object.metadata?.name] : []);
+}
+
+Deno.test("decide() keeps what a copy has replaced when the copy itself is lost", () => {
+  assertEquals(created(decide(aWorld(databases(LIVE, OLD)))), [`shop-clean-old-${OLD.slice(-8)}`]);
+  assertEquals(created(decide(aWorld(databases(OLD)))), []);
+});
+
+Deno.test("decide() makes no second Job while the last pod of a lost one works", () => {
+  const jobName = stepJobName(RESTORE.metadata, "load");
+  const world = (jobsWithPods: ReadonlySet<string>) =>
+    aWorld({
+      ...databases(LIVE, SIDE),
+      phase: "Restoring",
+      status: { operation: operationAt("load") },
+      observed: { requests: [RESTORE], jobsWithPods },
+    });
+  assertEquals(created(decide(world(new Set()))), [jobName]);
+  assertEquals(created(decide(world(new Set([jobName])))), []);
+});
+
+Deno.test("decide() removes no former files when the request is gone and all is to be put back", () => {
+  const move = operationAt("move");
+  const job = oneJob(aBatchJob(move.jobName ?? "", RESTORE), { state: "succeeded", message: "" });
+  const world = (requests: readonly typeof RESTORE[]) =>
+    aWorld({ ...databases(LIVE), phase: "Restoring", status: { operation: move }, observed: { requests, ...job } });
+  assertEquals(created(decide(world([RESTORE]))), [`shop-clean-old-${OLD.slice(-8)}`]);
+  assertEquals(created(decide(world([]))), []);
+});
+
+Deno.test("operationOutcome() is a failure when a refresh has lost what it copies", () => {
+  for (const step of ["database", "files"]) {
+    const world = (sources: ReadonlyMap<string, ReturnType<typeof aSource>>) =>
+      aWorld({
+        phase: "CloningFromSource",
+        status: { operation: operationAt(step, REFRESH) },
+        observed: { requests: [REFRESH], sources },
+      });
+    assertEquals(operationOutcome(world(new Map([["live", aSource()]]))), { state: "running" });
+    const lost = operationOutcome(world(new Map()));
+    assertEquals([lost.state, "reason" in lost && lost.reason], ["failed", "SourceMissing"], step);
+  }
+});
+
+Deno.test("unwantedApps() names pods whose Deployment somebody has deleted", () => {
+  const world = (dbInitialized: boolean) =>
+    aWorld({
+      phase: "Restoring",
+      status: { dbInitialized, operation: operationAt("swap") },
+      observed: { requests: [RESTORE], web: undefined, cron: undefined },
+    });
+  assertEquals(unwantedApps(world(true)), ["shop", "shop-cron"]);
+  assertEquals(unwantedApps(world(false)), []); // it never had any
+});
