@@ -2,27 +2,15 @@
  * Whether a volume can be copied by a snapshot: is there an API, a class whose driver is the volume's, and would nothing be
  * left behind. What the cluster says to that is asked for when it matters, and judged here.
  */
-import type { StorageClass, VolumeSnapshotClass } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
+import type { VolumeSnapshotClass } from "../../kit/builders/kinds.ts";
 import type { Problem } from "./resolve.ts";
-import type { SourceInstance, World } from "./world.ts";
+import type { SourceInstance, StorageFacts, World } from "./world.ts";
 
 /** With the value "true" on at most one class of each driver. */
 const DEFAULT_ANNOTATION = "snapshot.storage.kubernetes.io/is-default-class";
 
 const NAMED = 5;
-
-/** What the cluster says of a StorageClass, and of snapshots. */
-export interface StorageFacts {
-  /** The name that was asked for. */
-  readonly storageClassName: string;
-  /** Absent if there is none of that name. */
-  readonly storageClass?: Stored<StorageClass>;
-  /** Absent if snapshots are not served. */
-  readonly snapshotClasses?: readonly Stored<VolumeSnapshotClass>[];
-  /** The API server's words, if it does not let us look. */
-  readonly forbidden?: string;
-}
 
 /** By which class snapshots can be taken, or why not. */
 export type SnapshotSupport =

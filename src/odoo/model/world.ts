@@ -11,13 +11,14 @@ import type {
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
+  StorageClass,
   VolumeSnapshot,
+  VolumeSnapshotClass,
 } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ClusterAddress, ClusterFacts } from "./database.ts";
 import type { Defaults, Problem, Resolved } from "./resolve.ts";
-import type { StorageFacts } from "./snapshot_support.ts";
 
 /** A Secret without its contents. */
 export interface SecretFacts {
@@ -137,6 +138,18 @@ export interface SourceInstance {
   /** The claim of its files. */
   readonly filestore?: Stored<PersistentVolumeClaim>;
   readonly hasUserSecret: boolean;
+}
+
+/** What the cluster says of a StorageClass, and of snapshots. */
+export interface StorageFacts {
+  /** The name that was asked for. */
+  readonly storageClassName: string;
+  /** Absent if there is none of that name. */
+  readonly storageClass?: Stored<StorageClass>;
+  /** Absent if snapshots are not served. */
+  readonly snapshotClasses?: readonly Stored<VolumeSnapshotClass>[];
+  /** The API server's words, if it does not let us look. */
+  readonly forbidden?: string;
 }
 
 /** Where the database is to be. */

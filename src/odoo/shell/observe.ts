@@ -24,7 +24,7 @@ import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from 
 import { isOfRefresh } from "../model/snapshot_step.ts";
 import { adoptedOperation, isTerminal } from "../model/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
-import type { StorageFacts } from "../model/snapshot_support.ts";
+import type { StorageFacts } from "../model/world.ts";
 import type {
   AdminPasswordFacts,
   AdoptedInstances,

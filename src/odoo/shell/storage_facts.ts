@@ -7,7 +7,7 @@ import {
   type Stored,
   VolumeSnapshotClass,
 } from "../../kit/mod.ts";
-import type { StorageFacts } from "../model/snapshot_support.ts";
+import type { StorageFacts } from "../model/world.ts";
 import { storageToAsk } from "../model/storage_question.ts";
 import type { World } from "../model/world.ts";
 

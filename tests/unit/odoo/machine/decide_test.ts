@@ -18,7 +18,8 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { ALL_PHASES, INITS, JOB_NAME, OPERATION } from "./worlds.ts";
+import { INITS, JOB_NAME, OPERATION } from "./operation_worlds.ts";
+import { ALL_PHASES } from "./worlds.ts";
 
 function only<T extends Effect["type"]>(plan: Plan, type: T): (Effect & { readonly type: T })[] {
   return plan.effects.filter((effect): effect is Effect & { readonly type: T } => effect.type === type);

@@ -15,7 +15,8 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
-import { ALL_PHASES, INITS } from "./worlds.ts";
+import { INITS } from "./operation_worlds.ts";
+import { ALL_PHASES } from "./worlds.ts";
 
 const ROLE = roleName({ namespace: "blue", name: "shop" });
 const GONE = { web: undefined, cron: undefined };

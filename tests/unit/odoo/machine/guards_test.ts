@@ -12,7 +12,8 @@ import {
   type WorldOverrides,
 } from "../../../support/builders.ts";
 import { FILESTORE_MIGRATIONS } from "./filestore_migration_worlds.ts";
-import { BACKUPS, DATABASE_MIGRATIONS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./worlds.ts";
+import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
+import { BACKUPS, INITS, OPERATION, REFRESHES, RESTORES, UPGRADES } from "./operation_worlds.ts";
 
 /** Two pods are wanted and `ready` of them serve. */
 function pods(ready: number, replicas = 2): WorldOverrides {

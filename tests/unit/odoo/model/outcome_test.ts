@@ -3,7 +3,7 @@ import { type OperationOutcome, operationOutcome } from "../../../../src/odoo/mo
 import type { Observed } from "../../../../src/odoo/model/world.ts";
 import { jobStateOf, readyReplicas } from "../../../../src/odoo/model/world.ts";
 import { aBatchJob, aDeployment, anInitJob, aWorld, oneJob } from "../../../support/builders.ts";
-import { JOB_NAME, OPERATION } from "../machine/worlds.ts";
+import { JOB_NAME, OPERATION } from "../machine/operation_worlds.ts";
 
 const ASKED = anInitJob();
 const STARTED = anInitJob({ status: { phase: "Running", jobName: JOB_NAME } });

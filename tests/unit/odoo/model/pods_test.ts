@@ -3,7 +3,7 @@ import type { Pod } from "../../../../src/kit/builders/kinds.ts";
 import type { Stored } from "../../../../src/kit/types.ts";
 import { awaitedPods, podSituation, podsRefused, podTrouble, troublesOf } from "../../../../src/odoo/model/pods.ts";
 import { aBatchJob, aDeployment, aWorld, merged, oneJob, type Overrides } from "../../../support/builders.ts";
-import { JOB_NAME, OPERATION } from "../machine/worlds.ts";
+import { JOB_NAME, OPERATION } from "../machine/operation_worlds.ts";
 
 type Status = NonNullable<Pod["status"]>;
 type ContainerState = NonNullable<NonNullable<Status["containerStatuses"]>[number]["state"]>;

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { StorageClass, Stored, VolumeSnapshotClass } from "../../../../src/kit/mod.ts";
-import { snapshotSupport, type StorageFacts } from "../../../../src/odoo/model/snapshot_support.ts";
+import { snapshotSupport } from "../../../../src/odoo/model/snapshot_support.ts";
+import type { StorageFacts } from "../../../../src/odoo/model/world.ts";
 import { aClaim, aSource, aWorld } from "../../../support/builders.ts";
 
 const SOURCE = { ...aSource(), filestore: aClaim({ spec: { storageClassName: "fast" } }) };

@@ -3,7 +3,7 @@ import { ApiError, type Event, type Pod, type Stored } from "../../../../src/kit
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { type PodEyes, PodWatch } from "../../../../src/odoo/shell/pod_watch.ts";
 import { aBatchJob, aDeployment, aWorld, oneJob } from "../../../support/builders.ts";
-import { JOB_NAME, OPERATION } from "../machine/worlds.ts";
+import { JOB_NAME, OPERATION } from "../machine/operation_worlds.ts";
 
 /** A namespace with one pod, whose image is missing. */
 class Namespace implements PodEyes {
