@@ -189,6 +189,15 @@ const CASES: Readonly<Record<string, { readonly given: Scene; readonly want: Ret
     given: { observed: { snapshots: [READY], temporaryClaims: [CLAIM] } },
     want: { stage: "files", does: [`Running from ${NAME}`] },
   },
+  "the claim is being deleted by somebody: waits": {
+    given: {
+      observed: {
+        snapshots: [READY],
+        temporaryClaims: [{ ...CLAIM, metadata: { ...OWNED, deletionTimestamp: rfc3339(NOW) } }],
+      },
+    },
+    want: { stage: "snapshot", does: [] },
+  },
   "the claim has no volume yet: waits": {
     given: { observed: { snapshots: [READY], temporaryClaims: [PENDING], storageFacts: CAPABLE } },
     want: { stage: "snapshot", does: [] },
