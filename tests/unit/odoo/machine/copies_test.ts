@@ -46,6 +46,13 @@ Deno.test("decide() keeps what a copy has replaced when the copy itself is lost"
   assertEquals(created(decide(aWorld(databases(OLD)))), []);
 });
 
+Deno.test("decide() removes nothing that the pod of a lost Job may still write to", () => {
+  const jobName = stepJobName(RESTORE.metadata, "load");
+  const world = aWorld({ ...databases(LIVE, SIDE), observed: { jobsWithPods: new Set([jobName]) } });
+  assertEquals(created(decide(world)), []);
+  assertEquals(created(decide(aWorld(databases(LIVE, SIDE)))), [`shop-clean-new-${SIDE.slice(-8)}`]);
+});
+
 Deno.test("decide() makes no second Job while the last pod of a lost one works", () => {
   const jobName = stepJobName(RESTORE.metadata, "load");
   const world = (jobsWithPods: ReadonlySet<string>) =>

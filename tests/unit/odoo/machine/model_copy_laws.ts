@@ -47,6 +47,7 @@ export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boole
     // Without a former database nothing tells of its files but the Job that removes them.
     if (state.spent.includes("lost before")) return true;
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
+    if (!databases.live) return true; // what was replaced may be all that is left
     const places = [...Object.keys(databases), ...Object.keys(files)];
     const isWorking = jobs.some(({ state }) => state === "active");
     return !isWorking && !places.includes("side") && (status.phase !== "Running" || !places.includes("old"));
@@ -68,6 +69,8 @@ function hasPods({ web, cron, ending }: ModelState): boolean {
 
 /** A copy of a dump has no files: those that were there are kept. */
 function belongTogether({ databases, files, created }: ModelState): boolean {
-  if (!databases.live || Object.keys(created).some((job) => job.startsWith(DUMP))) return true;
+  if (!databases.live || databases.live === "empty" || Object.keys(created).some((job) => job.startsWith(DUMP))) {
+    return true;
+  }
   return (databases.live === "copy") === (files.live === "copy");
 }
