@@ -1,6 +1,7 @@
 /** In every phase but deletion: what an instance needs before and beside its pods. Empty when all is there. */
 import { defaultsPatch } from "../model/resolve.ts";
 import { adminPasswordMark } from "../model/admin_password.ts";
+import { isSwapping } from "../model/copy_steps.ts";
 import { configInputsHash, configText } from "../model/config_text.ts";
 import { isAdopted } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
@@ -73,7 +74,8 @@ export function planFoundations(world: World): Effect[] {
     const held = cluster.facts.databases.get(database);
     const adopted = held?.owner === role && !held.ownership && isAdopted(world);
     // A database that is missing after it was initialised is a loss to be told, not to be papered over with an empty one.
-    const wanted = !held ? !status.dbInitialized : adopted
+    // While a copy takes its place, what is missing is the copy.
+    const wanted = !held ? !status.dbInitialized && !isSwapping(world) : adopted
       ? status.dbInitialized // else nobody knows what is in it
       : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
     if (wanted) {

@@ -75,6 +75,16 @@ Deno.test("decide() removes no former files when the request is gone and all is 
   assertEquals(created(decide(world([]))), []);
 });
 
+Deno.test("decide() makes no empty database while a copy takes the place of nothing", () => {
+  const ensured = (step: string) => {
+    const status = { dbInitialized: false, operation: operationAt(step) };
+    const observed = { requests: [RESTORE], web: undefined, cron: undefined };
+    const { effects } = decide(aWorld({ ...databases(OLD), phase: "Restoring", status, observed }));
+    return effects.flatMap((effect) => effect.type === "ensureDatabase" ? [effect.database] : []);
+  };
+  assertEquals([ensured("load"), ensured("move")], [[LIVE, SIDE], []]);
+});
+
 Deno.test("operationOutcome() is a failure when a refresh has lost what it copies", () => {
   for (const step of ["database", "files"]) {
     const world = (sources: ReadonlyMap<string, ReturnType<typeof aSource>>) =>

@@ -136,13 +136,13 @@ export function surveyModel(troubles: number, starts: readonly Start[] = startsO
 }
 
 /** Names of guards that fire no row of `fired`. */
-export function idleGuards({ fired }: ModelSurvey): string[] {
+export function idleGuards({ fired }: Pick<ModelSurvey, "fired">): string[] {
   const used = new Set<string>([...fired].map(({ when }) => when));
   return Object.keys(guards).filter((guard) => !used.has(guard));
 }
 
 /** Rows that no moment fires. */
-export function idleRows({ fired }: ModelSurvey): Transition[] {
+export function idleRows({ fired }: Pick<ModelSurvey, "fired">): Transition[] {
   return TRANSITIONS.filter((row) => !fired.has(row));
 }
 
