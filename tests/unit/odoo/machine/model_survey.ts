@@ -88,12 +88,18 @@ export const COMES_TO_REST = "comes to rest: a reconcile after the last change c
 /** From wherever it is, repairs must help. */
 export const HAS_A_WAY_BACK = "has a way to Running while it is not deleted, and an end when it is";
 
-/** Where stories begin: with lives, and with operations, before which a trouble has its turn in the lives already. */
+/**
+ * Where stories begin: with lives, and with operations, before which a trouble has its turn in the lives already. Those in
+ * which pods linger go a trouble further than the others, which are here for the phase that they begin in.
+ */
 export function startsOf(troubles: number): Start[] {
   return [
     { state: NEW, troubles: 0 },
     { state: WEDGED_BY_UPSTREAM, troubles: 0 },
-    ...[...OPERATIONS_ASKED, ...FIRST_DATA_ASKED].map((state) => ({ state, troubles: Math.min(1, troubles) })),
+    ...[...OPERATIONS_ASKED, ...FIRST_DATA_ASKED].map((state) => ({
+      state,
+      troubles: Math.min(state.lingering ? 1 : 2, troubles),
+    })),
   ];
 }
 

@@ -178,7 +178,7 @@ function asked(phase: Phase, ready: 0 | 1, kind: RequestKind, name: string = kin
 
 /** What is asked for is to bring the database back. */
 function lost(state: ModelState): ModelState {
-  return { ...state, databases: {}, spent: [...state.spent, "lost before"] };
+  return { ...state, lingering: false, databases: {}, spent: [...state.spent, "lost before"] };
 }
 
 function hollow(phase: Phase, kind: RequestKind): ModelState {
@@ -186,6 +186,7 @@ function hollow(phase: Phase, kind: RequestKind): ModelState {
   const state = asked(phase, 0, kind);
   return {
     ...state,
+    lingering: phase === "Uninitialized",
     status: { phase, dbInitialized: false, activeCluster: "main" },
     databases: { live: "empty" },
     files: {},
