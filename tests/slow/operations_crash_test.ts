@@ -53,9 +53,12 @@ Deno.test.beforeAll(async () => {
   await prepareForOperator(rig.client, rig.cluster);
   // It starts faster than the source, and is the same throughout, whatever happens to that or to the folder of bundles.
   await bundleOperator();
-  const bundle = `${rig.cluster.directory}/operator.js`;
-  await Deno.copyFile("dist/main.js", bundle);
-  const command = [...LIKE_COMPILED, bundle];
+  const folder = `${rig.cluster.directory}/operator`;
+  await Deno.mkdir(folder);
+  for await (const { name } of Deno.readDir("dist")) {
+    if (name.endsWith(".js")) await Deno.copyFile(`dist/${name}`, `${folder}/${name}`);
+  }
+  const command = [...LIKE_COMPILED, `${folder}/main.js`];
   stages = await Promise.all(Array.from({ length: OPERATORS }, async (_, index) => {
     const operator = await startIsolatedOperator(rig.cluster, `ops-${index}-`, { command });
     const stage = new OperationStage(rig, `${operator.prefix}home`);

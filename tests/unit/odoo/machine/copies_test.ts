@@ -8,6 +8,7 @@ import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
   aBatchJob,
   anAddress,
+  anInitJob,
   anInstance,
   aRefreshJob,
   aRestoreJob,
@@ -83,6 +84,24 @@ Deno.test("decide() makes no empty database while a copy takes the place of noth
     return effects.flatMap((effect) => effect.type === "ensureDatabase" ? [effect.database] : []);
   };
   assertEquals([ensured("load"), ensured("move")], [[LIVE, SIDE], []]);
+});
+
+Deno.test("decide() makes no empty database in the place of one that a Job has just filled", () => {
+  const cr = anInitJob({ status: { phase: "Running", jobName: "filled" } });
+  const operation = {
+    kind: "OdooInitJob",
+    name: cr.metadata.name,
+    uid: cr.metadata.uid,
+    jobName: "filled",
+    attempt: 1,
+  };
+  const plan = (state: "active" | "succeeded") => {
+    const job = oneJob(aBatchJob("filled", cr), { state, message: "" });
+    const status = { dbInitialized: false, operation };
+    return decide(aWorld({ ...databases(), phase: "Initializing", status, observed: { requests: [cr], ...job } }));
+  };
+  const ensures = ({ effects }: Plan) => effects.some(({ type }) => type === "ensureDatabase");
+  assertEquals([ensures(plan("active")), ensures(plan("succeeded"))], [true, false]);
 });
 
 Deno.test("operationOutcome() is a failure when a refresh has lost what it copies", () => {

@@ -150,6 +150,8 @@ export const OPERATIONS_ASKED: readonly ModelState[] = [
   asked("Degraded", 1, "OdooRestoreJob"),
   asked("Stopped", 0, "OdooStagingRefreshJob"),
   asked("Degraded", 1, "OdooStagingRefreshJob"),
+  asked("Starting", 0, "OdooRestoreJob"),
+  asked("Starting", 0, "OdooStagingRefreshJob"),
   asked("Stopped", 0, "OdooRestoreJob", DUMP),
   lost(asked("Degraded", 1, "OdooRestoreJob")),
 ];
