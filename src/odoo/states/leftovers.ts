@@ -26,6 +26,7 @@ export function planLeftovers(world: World): Effect[] {
   const name = cleaningJobName(resolved.name, leftover);
   switch (jobStateOf(world, name).state) {
     case "absent": {
+      if (observed.jobsWithPods.size > 0) return []; // what is removed must not be written to any more
       const options = { directory: leftover, pattern: leftover };
       return [{ type: "create", object: removeFilesJob(name, resolved, cluster.address, options), owner: instance }];
     }

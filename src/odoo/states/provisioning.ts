@@ -1,9 +1,11 @@
 /** In every phase but deletion: what an instance needs before and beside its pods. Empty when all is there. */
 import { defaultsPatch } from "../model/resolve.ts";
 import { adminPasswordMark } from "../model/admin_password.ts";
+import { isSwapping } from "../model/copy_steps.ts";
 import { configInputsHash, configText } from "../model/config_text.ts";
 import { isAdopted } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
+import { operationOutcome } from "../model/outcome.ts";
 import {
   INSTANCE_FINALIZER,
   instanceLabels,
@@ -78,7 +80,9 @@ export function planFoundations(world: World): Effect[] {
     const held = cluster.facts.databases.get(database);
     const adopted = held?.owner === role && !held.ownership && isAdopted(world);
     // A database that is missing after it was initialised is a loss to be told, not to be papered over with an empty one.
-    const wanted = !held ? !status.dbInitialized : adopted
+    // So is one that an operation has filled, or in whose place a copy is put, though the status does not say so yet.
+    const isFilled = status.dbInitialized || isSwapping(world) || operationOutcome(world).state === "succeeded";
+    const wanted = !held ? !isFilled : adopted
       ? status.dbInitialized // else nobody knows what is in it
       : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
     if (wanted) {

@@ -8,6 +8,7 @@ import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
   aBatchJob,
   anAddress,
+  anInitJob,
   anInstance,
   aRefreshJob,
   aRestoreJob,
@@ -46,6 +47,13 @@ Deno.test("decide() keeps what a copy has replaced when the copy itself is lost"
   assertEquals(created(decide(aWorld(databases(OLD)))), []);
 });
 
+Deno.test("decide() removes nothing that the pod of a lost Job may still write to", () => {
+  const jobName = stepJobName(RESTORE.metadata, "load");
+  const world = aWorld({ ...databases(LIVE, SIDE), observed: { jobsWithPods: new Set([jobName]) } });
+  assertEquals(created(decide(world)), []);
+  assertEquals(created(decide(aWorld(databases(LIVE, SIDE)))), [`shop-clean-new-${SIDE.slice(-8)}`]);
+});
+
 Deno.test("decide() makes no second Job while the last pod of a lost one works", () => {
   const jobName = stepJobName(RESTORE.metadata, "load");
   const world = (jobsWithPods: ReadonlySet<string>) =>
@@ -66,6 +74,34 @@ Deno.test("decide() removes no former files when the request is gone and all is 
     aWorld({ ...databases(LIVE), phase: "Restoring", status: { operation: move }, observed: { requests, ...job } });
   assertEquals(created(decide(world([RESTORE]))), [`shop-clean-old-${OLD.slice(-8)}`]);
   assertEquals(created(decide(world([]))), []);
+});
+
+Deno.test("decide() makes no empty database while a copy takes the place of nothing", () => {
+  const ensured = (step: string) => {
+    const status = { dbInitialized: false, operation: operationAt(step) };
+    const observed = { requests: [RESTORE], web: undefined, cron: undefined };
+    const { effects } = decide(aWorld({ ...databases(OLD), phase: "Restoring", status, observed }));
+    return effects.flatMap((effect) => effect.type === "ensureDatabase" ? [effect.database] : []);
+  };
+  assertEquals([ensured("load"), ensured("move")], [[LIVE, SIDE], []]);
+});
+
+Deno.test("decide() makes no empty database in the place of one that a Job has just filled", () => {
+  const cr = anInitJob({ status: { phase: "Running", jobName: "filled" } });
+  const operation = {
+    kind: "OdooInitJob",
+    name: cr.metadata.name,
+    uid: cr.metadata.uid,
+    jobName: "filled",
+    attempt: 1,
+  };
+  const plan = (state: "active" | "succeeded") => {
+    const job = oneJob(aBatchJob("filled", cr), { state, message: "" });
+    const status = { dbInitialized: false, operation };
+    return decide(aWorld({ ...databases(), phase: "Initializing", status, observed: { requests: [cr], ...job } }));
+  };
+  const ensures = ({ effects }: Plan) => effects.some(({ type }) => type === "ensureDatabase");
+  assertEquals([ensures(plan("active")), ensures(plan("succeeded"))], [true, false]);
 });
 
 Deno.test("operationOutcome() is a failure when a refresh has lost what it copies", () => {

@@ -8,12 +8,13 @@ export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan:
     isOver(state) || !status.dbInitialized || spent.some((event) => event.startsWith("lost")) ||
     databases.live === "copy" || Object.values(databases).includes("former"),
   "keeps the former files until the copy has its place": ({ status, databases, files, spent, ...state }) =>
-    isOver(state) || !status.dbInitialized || Object.values(files).includes("former") ||
+    isOver(state) || !status.dbInitialized || isWithdrawnAtTheLast(spent) || Object.values(files).includes("former") ||
     files.live === "copy" && (databases.live === "copy" || spent.includes("lost")) ||
     !("live" in files) && databases.live === "copy",
   "lets no pod meet a database and files that do not belong together": (state) =>
     !hasPods(state) || belongTogether(state),
-  "serves no half of a copy": ({ databases, files }) => databases.live !== "part" && files.live !== "part",
+  "serves no half of a copy, and no empty database": ({ databases, files, status }) =>
+    databases.live !== "part" && files.live !== "part" && (databases.live !== "empty" || !status.dbInitialized),
   "lets no two Jobs or their last pods work at the same time": ({ jobs, orphans }) =>
     jobs.filter(({ state }) => state === "active").length + orphans.length <= 1,
   "calls a copy complete when it has the place, and failed when it has not": (state) =>
@@ -47,6 +48,7 @@ export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boole
     // Without a former database nothing tells of its files but the Job that removes them.
     if (state.spent.includes("lost before")) return true;
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
+    if (!databases.live) return true; // what was replaced may be all that is left
     const places = [...Object.keys(databases), ...Object.keys(files)];
     const isWorking = jobs.some(({ state }) => state === "active");
     return !isWorking && !places.includes("side") && (status.phase !== "Running" || !places.includes("old"));
@@ -56,6 +58,14 @@ export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boole
 /** Whether a plan drops nothing but what a copy has left. */
 export function dropsOnlyLeftovers({ effects }: Plan): boolean {
   return effects.every((effect) => effect.type !== "dropDatabase" || effect.database !== databaseAt("live"));
+}
+
+/**
+ * The Job that removes former files without a database is made before its request is closed: a deletion between the two
+ * loses them. To prevent that, something would have to remember them.
+ */
+function isWithdrawnAtTheLast(spent: readonly string[]): boolean {
+  return spent.includes("lost before") && spent.includes("withdrawn");
 }
 
 function isOver({ deleting, gone }: Pick<ModelState, "deleting" | "gone">): boolean {
@@ -68,6 +78,8 @@ function hasPods({ web, cron, ending }: ModelState): boolean {
 
 /** A copy of a dump has no files: those that were there are kept. */
 function belongTogether({ databases, files, created }: ModelState): boolean {
-  if (!databases.live || Object.keys(created).some((job) => job.startsWith(DUMP))) return true;
+  if (!databases.live || databases.live === "empty" || Object.keys(created).some((job) => job.startsWith(DUMP))) {
+    return true;
+  }
   return (databases.live === "copy") === (files.live === "copy");
 }

@@ -150,6 +150,8 @@ export const OPERATIONS_ASKED: readonly ModelState[] = [
   asked("Degraded", 1, "OdooRestoreJob"),
   asked("Stopped", 0, "OdooStagingRefreshJob"),
   asked("Degraded", 1, "OdooStagingRefreshJob"),
+  asked("Starting", 0, "OdooRestoreJob"),
+  asked("Starting", 0, "OdooStagingRefreshJob"),
   asked("Stopped", 0, "OdooRestoreJob", DUMP),
   lost(asked("Degraded", 1, "OdooRestoreJob")),
 ];
@@ -178,7 +180,7 @@ function asked(phase: Phase, ready: 0 | 1, kind: RequestKind, name: string = kin
 
 /** What is asked for is to bring the database back. */
 function lost(state: ModelState): ModelState {
-  return { ...state, databases: {}, spent: [...state.spent, "lost before"] };
+  return { ...state, lingering: false, databases: {}, spent: [...state.spent, "lost before"] };
 }
 
 function hollow(phase: Phase, kind: RequestKind): ModelState {
@@ -186,6 +188,7 @@ function hollow(phase: Phase, kind: RequestKind): ModelState {
   const state = asked(phase, 0, kind);
   return {
     ...state,
+    lingering: phase === "Uninitialized",
     status: { phase, dbInitialized: false, activeCluster: "main" },
     databases: { live: "empty" },
     files: {},

@@ -25,7 +25,7 @@ export const ORDINARY: Readonly<Record<string, ModelEvent>> = {
   })),
   "PostgreSQL answers": (state) => withPostgres(state, "answers"),
   "the database is restored": (state) =>
-    !state.databases.live && !state.databases.old && state.role && state.status.dbInitialized
+    !state.databases.live && !state.status.operation && state.role && state.status.dbInitialized
       ? { ...state, databases: { ...state.databases, live: state.files.live === "copy" ? "copy" : "former" } }
       : undefined,
 };
