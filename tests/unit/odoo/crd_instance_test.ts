@@ -228,6 +228,7 @@ const INSTANCE_ADDITIONS: Facts = {
     former: "string",
     refused: "string",
   }),
+  "status.migrationTargetCluster": "string?",
   ...object("status.operation", "object", {
     kind: "string!",
     name: "string!",

@@ -91,9 +91,9 @@ const CHOICES: Readonly<Record<string, { readonly given: Overrides<Stored<OdooIn
     given: { status: { activeCluster: "a" } },
     want: "a",
   },
-  "the one that the spec names, though its data is elsewhere": {
+  "the one that holds the data, though the spec names another": {
     given: { spec: { database: { cluster: "c" } }, status: { activeCluster: "a" } },
-    want: "c",
+    want: "a",
   },
   "the alphabetically first default, when nothing is said": { given: {}, want: "b" },
   "that default too, when the spec says null": { given: { spec: { database: { cluster: null } } }, want: "b" },
