@@ -1,6 +1,6 @@
 /** The table as pictures and prose: Mermaid for people who look, Markdown for people who read. */
 import { guards } from "./guards.ts";
-import { type PhaseRow, PHASES, PHASES_WITHOUT_ROWS } from "./phases.ts";
+import { type PhaseRow, PHASES } from "./phases.ts";
 import { SETTLED, TRANSITIONS } from "./transitions.ts";
 
 /** A Mermaid state diagram, which GitHub renders. */
@@ -44,8 +44,6 @@ export function describeMachine(): string {
     ...rows,
     "",
     `\`settled\` is the first of ${settled}.`,
-    "",
-    `Named, and without rows until their operation is built: ${PHASES_WITHOUT_ROWS.join(", ")}.`,
     "",
   ].join("\n");
 }

@@ -123,6 +123,3 @@ export const PHASES = {
 function planCopy(world: World): readonly Effect[] {
   return [...planCopying(world), ...planSnapshot(world), ...planOperationJob(world), ...planStepTold(world)];
 }
-
-/** Phases that no row of the table leads out of yet: the issue that brings their operation takes them off this list. */
-export const PHASES_WITHOUT_ROWS: readonly Phase[] = [];

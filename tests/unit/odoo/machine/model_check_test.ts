@@ -1,6 +1,5 @@
 /** The machine in a model of its world: whatever order things happen in, its laws hold. tests/slow goes further. */
 import { assert, assertEquals } from "@std/assert";
-import { PHASES_WITHOUT_ROWS } from "../../../../src/odoo/machine/phases.ts";
 import {
   CALM_LAWS,
   COMES_TO_REST,
