@@ -22,8 +22,6 @@ export interface Config {
   readonly logLevel: "debug" | "info" | "warning" | "error";
   /** Reporting instance of events. */
   readonly podName: string;
-  /** Settings that were given and have no effect in this version. */
-  readonly ignored: readonly string[];
 }
 
 /** Where the admission webhook is served, and with which certificate. */
@@ -73,13 +71,6 @@ const FLAGS = {
 
 type Flag = keyof typeof FLAGS;
 
-/** Flags whose feature comes with a later version; the operator's own image is not a wish, so nobody misses its effect. */
-const WITHOUT_EFFECT: readonly Flag[] = [
-  "default-staging-smtp-host",
-  "default-staging-smtp-port",
-  "default-staging-smtp-encryption",
-];
-
 /**
  * Reads the command line and the environment; a flag goes before its variable.
  *
@@ -125,7 +116,6 @@ export function readConfig(
     logFormat,
     logLevel,
     podName: env("POD_NAME") || "odoo-operator",
-    ignored: WITHOUT_EFFECT.filter((flag) => isGiven(flag) && value(flag) !== FLAGS[flag]).map((flag) => `--${flag}`),
   };
 }
 

@@ -61,7 +61,6 @@ const WORKERS = 16;
 export async function runOperator(config: Config, signal: AbortSignal): Promise<void> {
   const log = getLogger(["odoo"]);
   const webhook = await planWebhook(config.webhook, log);
-  if (config.ignored.length) log.warn("Flags without effect in this version", { flags: config.ignored.join(" ") });
   const postgres = new PostgresClusters((address) => new PostgresPool(address, { idleConnections: 1 }));
   const adminPasswords = new AdminPasswordSecrets();
   const pods = new PodWatch();

@@ -9,7 +9,14 @@ import { type CopyStep, copyStep } from "../model/copy_steps.ts";
 import { copyOf, isDone, progressOf, stepAfter } from "../model/copying.ts";
 import { filestoreStep } from "../model/filestore_migration.ts";
 import { mustWait } from "../model/job_turn.ts";
-import { imageHash, instanceLabels, objectNames, OUTCOME_FINALIZER, snapshotName } from "../model/names.ts";
+import {
+  imageHash,
+  instanceLabels,
+  objectNames,
+  OUTCOME_FINALIZER,
+  snapshotName,
+  stepJobName,
+} from "../model/names.ts";
 import { operationOutcome, wasStarted } from "../model/outcome.ts";
 import type { Effect } from "../model/plan.ts";
 import { parseReport } from "../model/report.ts";
@@ -205,8 +212,18 @@ export function planReleases(world: World): Effect[] {
     const held = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
     const isNamed = job.metadata.name === world.status.operation?.jobName && !job.metadata.deletionTimestamp;
     const isAwaited = isNamed && isWithoutRequest(world.status.operation);
-    return held && !isAwaited && (!cr || isTerminal(cr)) ? [{ type: "releaseJob", job }] : [];
+    if (!held || isAwaited || (cr && !isTerminal(cr))) return [];
+    return [
+      { type: "releaseJob", job },
+      ...(readsOther(cr, job) ? [{ type: "deleteChild", object: job } as const] : []),
+    ];
   });
+}
+
+/** Whether its pod has the volume of another instance, which could not be deleted as long as that pod is there. */
+function readsOther(cr: Stored<JobRequest> | undefined, { metadata }: Stored<KubeObject>): boolean {
+  return cr?.kind === "OdooStagingRefreshJob" && metadata.name === stepJobName(cr.metadata, "files") &&
+    !metadata.deletionTimestamp;
 }
 
 /** Operations whose outcome is nobody's but the instance's. */
