@@ -31,7 +31,6 @@ export function operationOutcome(world: World): OperationOutcome {
   const { operation } = world.status;
   if (!operation) return { state: "none" };
   const cr = requestOf(world, operation);
-  if (isSwapping(world)) return swapOutcome(world, cr);
   switch (cr?.status?.phase) {
     case "Completed":
       return { state: "succeeded" };
@@ -42,6 +41,7 @@ export function operationOutcome(world: World): OperationOutcome {
         message: cr.status.message ?? "no reason was recorded",
       };
   }
+  if (isSwapping(world)) return swapOutcome(world, cr);
   const job = jobStateOf(world, operation.jobName);
   switch (job.state) {
     case "succeeded":
