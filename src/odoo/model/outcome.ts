@@ -35,7 +35,6 @@ export function operationOutcome(world: World): OperationOutcome {
   if (filestoreStep(operation)) return filestoreOutcome(world);
   if (operation.kind === "OdooInstance") return { state: "running" }; // a migration, which nobody asks for by a request
   const cr = requestOf(world, operation);
-  if (isSwapping(world)) return swapOutcome(world, cr);
   switch (cr?.status?.phase) {
     case "Completed":
       return { state: "succeeded" };
@@ -46,6 +45,7 @@ export function operationOutcome(world: World): OperationOutcome {
         message: cr.status.message ?? "no reason was recorded",
       };
   }
+  if (isSwapping(world)) return swapOutcome(world, cr);
   if (copyStep(operation) === "snapshot") {
     const work = snapshotWork(world);
     if (!cr) return { state: "cancelled" };

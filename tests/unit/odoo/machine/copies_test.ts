@@ -104,6 +104,15 @@ Deno.test("decide() makes no empty database in the place of one that a Job has j
   assertEquals([ensures(plan("active")), ensures(plan("succeeded"))], [true, false]);
 });
 
+Deno.test("operationOutcome() is what a closed request says, though the Job of its last step is gone", () => {
+  const outcome = (step: string, phase: "Completed" | "Failed") => {
+    const cr = aRestoreJob({ status: { phase } });
+    const status = { operation: operationAt(step) };
+    return operationOutcome(aWorld({ phase: "Restoring", status, observed: { requests: [cr] } })).state;
+  };
+  assertEquals([outcome("move", "Completed"), outcome("return", "Failed")], ["succeeded", "failed"]);
+});
+
 Deno.test("operationOutcome() is a failure when a refresh has lost what it copies", () => {
   for (const step of ["database", "files"]) {
     const world = (sources: ReadonlyMap<string, ReturnType<typeof aSource>>) =>
