@@ -48,7 +48,11 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
   "deletes nothing of an instance that stays, but what is history or was left by a copy": ({ deleting }, plan) =>
     deleting ||
     dropsOnlyLeftovers(plan) &&
-      plan.effects.every(({ type }) => !/^(dropRole|delete(?!Request)|disown|removeFinalizer)/.test(type)),
+      plan.effects.every((effect) =>
+        effect.type === "deleteChild"
+          ? effect.object.kind === "Job"
+          : !/^(dropRole|delete(?!Request)|disown|removeFinalizer)/.test(effect.type)
+      ),
   "stops no pod for something that is not seen": (state, plan) => {
     const { web } = state;
     const stops = plan.effects.some((effect) => {
