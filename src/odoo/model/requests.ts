@@ -33,15 +33,6 @@ export const REQUESTS = {
   OdooStagingRefreshJob: { phase: "CloningFromSource", event: "Refresh", noun: "refresh" },
 } as const satisfies Record<RequestKind, RequestTraits>;
 
-/** Kinds that this version carries out; the others wait for the version that does. */
-const CARRIED_OUT: readonly RequestKind[] = [
-  "OdooInitJob",
-  "OdooUpgradeJob",
-  "OdooBackupJob",
-  "OdooRestoreJob",
-  "OdooStagingRefreshJob",
-];
-
 /** Kinds that bring data of their own. */
 const REPLACING: readonly RequestKind[] = ["OdooRestoreJob", "OdooStagingRefreshJob"];
 
@@ -137,9 +128,6 @@ function initRefusal(world: World): Problem | undefined {
 /** What a request waits for; `undefined` if nothing but its turn. */
 export function obstacleTo(world: World, cr: Stored<JobRequest>): Problem | undefined {
   const kind = requestKind(cr);
-  if (!CARRIED_OUT.includes(kind)) {
-    return { reason: "NotSupported", message: `This version of the operator does not carry out any ${kind}` };
-  }
   const time = dueTime(cr);
   if (time !== undefined && time > world.now) {
     return { reason: "Scheduled", message: `Waiting for ${new Date(time).toISOString()}` };
