@@ -5,7 +5,7 @@
 // deno-lint-ignore-file no-console -- the summary is printed
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ConfigMap, PersistentVolumeClaim, Secret } from "../../src/kit/mod.ts";
-import { objectNames } from "../../src/odoo/model/names.ts";
+import { filestoreClaimName, objectNames } from "../../src/odoo/model/names.ts";
 import {
   OdooBackupJobKind,
   OdooInstanceKind,
@@ -227,8 +227,8 @@ stages.add("filestore migration", "the files move to another storage class", ["b
   await site.inPhase(MOVING, "Running");
   await site.change(MOVING, "/spec/filestore/storageClass", storageClass);
   await site.inPhase(MOVING, "MigratingFilestore");
-  await site.inPhase(MOVING, "Running", { timeoutMs: 600_000, passed: note });
-  const name = objectNames.filestore(MOVING);
+  const moved = await site.inPhase(MOVING, "Running", { timeoutMs: 600_000, passed: note });
+  const name = filestoreClaimName(moved);
   const { spec } = await site.client.get(PersistentVolumeClaim, { namespace: site.namespace, name });
   assertEquals(spec?.storageClassName, storageClass);
   assertEquals(await readContent(await site.login(MOVING, INSTANCE)), content);

@@ -162,8 +162,7 @@ Deno.test("a restore whose files cannot change places gives the former data its 
   outcomes.set("stuck/swap", { exitCode: 1, message });
   await ask(instance);
   await atStep(instance, "return");
-  assertEquals(await origin(instance).catch(() => "closed"), undefined);
-  outcomes.clear();
+  outcomes.clear(); // the way back is made by a container of the same name
   const ended = await request(instance);
   assertEquals([ended.status?.phase, reasonOf(ended), ended.status?.message], [
     "Failed",
