@@ -37,6 +37,7 @@ async function allow(verbs: readonly string[]): Promise<void> {
     { apiGroups: ["apps"], resources: ["deployments"], verbs },
     { apiGroups: ["", "bemade.org", "batch", "events.k8s.io"], resources: ["*"], verbs: ["*"] },
     { apiGroups: ["networking.k8s.io", "gateway.networking.k8s.io", "policy"], resources: ["*"], verbs: ["*"] },
+    { apiGroups: ["storage.k8s.io", "snapshot.storage.k8s.io"], resources: ["*"], verbs: ["*"] },
   ];
   await rig.client.apply(ClusterRole, { metadata: { name: USER }, rules } as KubeObject);
 }

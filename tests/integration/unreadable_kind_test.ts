@@ -18,6 +18,8 @@ const ALL_GROUPS = [
   "gateway.networking.k8s.io",
   "events.k8s.io",
   "policy",
+  "snapshot.storage.k8s.io",
+  "storage.k8s.io",
 ];
 
 let rig: Rig;
