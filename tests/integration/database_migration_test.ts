@@ -170,6 +170,12 @@ Deno.test("a copy that differs is thrown away, and the instance serves where it 
   assertMatch(condition.message, /^Table sale_order has lost rows\. The database is where it was/);
   await tracesBecome(other, instance, []);
   assertEquals(await traces(rig.cluster.postgres, instance), ["database", "role"]);
+  await eventually("the other cluster is forgotten", async () => {
+    const { status } = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name });
+    return (status?.migrationTargetCluster ?? null) === null;
+  }, PATIENCE);
+  const { condition: later } = await migrated(instance, "RowCountsDiffer");
+  assertEquals(later.status, "False");
   outcomes.clear();
   await rig.client.patch(OdooInstanceKind, { namespace, name }, [{ op: "add", path: "/spec/replicas", value: 2 }]);
   await migrated(instance, "Migrated");

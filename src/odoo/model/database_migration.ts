@@ -62,6 +62,9 @@ export function migrationObstacle(world: World): Problem | undefined {
   const name = targetCluster(world);
   const target = name === undefined ? undefined : world.otherClusters?.get(name);
   if (name === undefined || !target || !resolved) return { reason: "NotAsked", message: "" };
+  if (hasFailed(world)) { // also while what it left is removed, or cannot be: else it would be tried again when that is done
+    return { reason: "Failed", message: "It has failed, and is tried again with the next change of the spec" };
+  }
   if (target.problem) return target.problem;
   if (!target.facts.known) {
     return { reason: target.facts.reason, message: `Waiting for cluster '${name}': ${target.facts.message}` };
@@ -99,9 +102,7 @@ export function migrationObstacle(world: World): Problem | undefined {
       message: `Waiting for OdooStagingRefreshJob ${reader}, which copies this instance`,
     };
   }
-  return hasFailed(world)
-    ? { reason: "Failed", message: "It has failed, and is tried again with the next change of the spec" }
-    : undefined;
+  return undefined;
 }
 
 /** Whether the last attempt failed, and the spec is still the one that asked for it. */

@@ -18,6 +18,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
 import { INITS, JOB_NAME, OPERATION } from "./operation_worlds.ts";
 import { ALL_PHASES } from "./worlds.ts";
 
@@ -369,3 +370,11 @@ function observing(init: keyof typeof INITS): Pick<WorldOverrides, "observed"> {
   assert(observed);
   return { observed };
 }
+
+Deno.test("decide() goes on saying that a migration has failed while what it left is removed", () => {
+  const failed = DATABASE_MIGRATIONS["is asked for again though it has failed"];
+  const plan = decide(aWorld({ ...failed, status: { ...failed?.status, migrationTargetCluster: "other" } }));
+  const status = plan.effects.flatMap((effect) => effect.type === "status" ? [effect.status] : [])[0];
+  const condition = status?.conditions?.find(({ type }) => type === "DatabaseMigrated");
+  assertEquals([condition?.status, condition?.reason, condition?.observedGeneration], ["False", "RowCountsDiffer", 1]);
+});
