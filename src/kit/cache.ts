@@ -4,6 +4,7 @@
  * Guarantees: reads are synchronous and never see half a relist. Our own writes are put in with `observe()` as soon as
  * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
  * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read.
+ * Nobody is told of a change that leaves what is held as it was, such as that of a field that `transform` drops.
  * Caveat: nothing may be concluded from absence before `synced`.
  */
 import type { Client, Selection } from "./client.ts";
@@ -34,9 +35,12 @@ export interface StoreOptions<T extends KubeObject> {
   readonly transform?: (object: Stored<T>) => Stored<T>;
   /** Keep who wrote an object, without what they wrote: `managedFields` without its fields. @default {false} */
   readonly keepManagers?: boolean;
+  /** Only metadata comes from the server: another version may be all that tells of other data. @default {false} */
+  readonly metadataOnly?: boolean;
 }
 
 interface Held {
+  /** Without its resourceVersion, so that texts are equal where there is no news. */
   readonly json: string;
   readonly resourceVersion: string;
 }
@@ -51,10 +55,12 @@ export class Store<T extends KubeObject> {
   /** Reduces an object as this store does when it takes one; doing it twice makes no difference. */
   readonly reduce: (object: Stored<T>) => Stored<T>;
   readonly #listeners: ((change: Change<T>) => void)[] = [];
+  readonly #versionIsNews: boolean;
   #seenVersion = "0";
 
   constructor(options: StoreOptions<T> = {}) {
-    const { indexes = {}, transform = (object) => object, keepManagers = false } = options;
+    const { indexes = {}, transform = (object) => object, keepManagers = false, metadataOnly = false } = options;
+    this.#versionIsNews = metadataOnly;
     this.#indexes = new Map(Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map() }]));
     this.reduce = (object) => transform(withSlimManagedFields(object, keepManagers));
   }
@@ -65,11 +71,11 @@ export class Store<T extends KubeObject> {
 
   get(key: ObjectKey): Stored<T> | undefined {
     const held = this.#objects.get(key);
-    return held && JSON.parse(held.json) as Stored<T>;
+    return held && copyOf<T>(held);
   }
 
   list(): Stored<T>[] {
-    return [...this.#objects.values()].map(({ json }) => JSON.parse(json) as Stored<T>);
+    return [...this.#objects.values()].map((held) => copyOf<T>(held));
   }
 
   /** The keys of all objects, for those who need no more than that. */
@@ -148,10 +154,13 @@ export class Store<T extends KubeObject> {
   #hold(raw: Stored<T>, initial: boolean): void {
     const key = keyOf(raw);
     const { resourceVersion } = raw.metadata;
-    const previous = this.get(key);
     const object = this.reduce(raw);
+    const held = this.#objects.get(key);
+    const json = textOf(object);
+    this.#objects.set(key, { json, resourceVersion });
+    if (held?.json === json && !this.#versionIsNews) return;
+    const previous = held && copyOf<T>(held);
     if (previous) this.#unindex(key, previous);
-    this.#objects.set(key, { json: JSON.stringify(object), resourceVersion });
     for (const { valuesOf, keys } of this.#indexes.values()) {
       for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
     }
@@ -189,6 +198,16 @@ export class Store<T extends KubeObject> {
   #tell(change: Change<T>): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function textOf({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Stored<KubeObject>): string {
+  return JSON.stringify({ ...rest, metadata });
+}
+
+function copyOf<T extends KubeObject>({ json, resourceVersion }: Held): Stored<T> {
+  const copy = JSON.parse(json);
+  copy.metadata.resourceVersion = resourceVersion;
+  return copy;
 }
 
 /** Whether resourceVersion `a` is later than `b`: they are decimal numbers of any length. */

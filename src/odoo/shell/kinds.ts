@@ -1,5 +1,16 @@
-/** The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory. */
-import { customResource, type Job, type Pod, type ResourceType, type Stored } from "../../kit/mod.ts";
+/**
+ * The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory: what is not kept
+ * is no news, either. Controllers write many times into a status of which a decision reads a field or two.
+ */
+import {
+  customResource,
+  type Deployment,
+  type Job,
+  type KubeObject,
+  type Pod,
+  type ResourceType,
+  type Stored,
+} from "../../kit/mod.ts";
 import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
 
 const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
@@ -35,10 +46,33 @@ function requestType<K extends RequestKind>(kind: K): ResourceType<Extract<JobRe
   return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
 }
 
-/** A Job without its pods' template, scripts and all: a Job is made once, and compared with nothing. */
+/** An object of which only what we have applied is of interest. */
+export function withoutStatus<T extends KubeObject>(object: Stored<T>): Stored<T> {
+  if (!("status" in object)) return object;
+  const { status: _, ...rest } = object;
+  return rest as Stored<T>;
+}
+
+/** A Deployment with how many pods it has, and why it has fewer. */
+export function slimDeployment(deployment: Stored<Deployment>): Stored<Deployment> {
+  const { status, ...rest } = deployment;
+  if (!status) return deployment;
+  const { conditions = [], ...counts } = status;
+  const failures = conditions.filter(({ type }) => type === "ReplicaFailure");
+  return { ...rest, status: { ...counts, ...(failures.length ? { conditions: failures } : {}) } };
+}
+
+/** A Job without its pods' template, scripts and all (it is made once, and compared with nothing), and with its end. */
 export function slimJob(job: Stored<Job>): Stored<Job> {
-  const { spec, ...rest } = job;
-  return spec ? { ...rest, spec: { ...spec, template: {} } } : job;
+  const { spec, status, ...rest } = job;
+  const { active, ready, conditions = [] } = status ?? {};
+  const ends = conditions.filter(({ type }) => type === "Complete" || type === "Failed");
+  const seen = {
+    ...(active === undefined ? {} : { active }),
+    ...(ready === undefined ? {} : { ready }),
+    ...(ends.length ? { conditions: ends } : {}),
+  };
+  return { ...rest, ...(spec ? { spec: { ...spec, template: {} } } : {}), ...(status ? { status: seen } : {}) };
 }
 
 /** A pod without what nobody asks it: how it ended is what a Job is judged by. */

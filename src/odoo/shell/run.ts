@@ -43,7 +43,7 @@ import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
 import { CHILD_FAILURES } from "./failures.ts";
-import { OdooInstanceKind, REQUEST_KINDS, slimJob, slimPod } from "./kinds.ts";
+import { OdooInstanceKind, REQUEST_KINDS, slimDeployment, slimJob, slimPod, withoutStatus } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
 import { Notifications } from "./notifications.ts";
@@ -76,10 +76,10 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   let enqueue: (key: ObjectKey) => void = () => {};
 
   const program = operator(OdooInstanceKind)
-    .watches(Deployment, { ...OURS, keepManagers: true })
-    .watches(Service, OURS)
-    .watches(Ingress, OURS)
-    .watches(HttpRoute, { ...OURS, optional: true })
+    .watches(Deployment, { ...OURS, keepManagers: true, transform: slimDeployment })
+    .watches(Service, { ...OURS, transform: withoutStatus })
+    .watches(Ingress, { ...OURS, transform: withoutStatus })
+    .watches(HttpRoute, { ...OURS, optional: true, transform: withoutStatus })
     .watches(ConfigMap, OURS)
     .watches(PersistentVolumeClaim, { // one that a person puts back has no owner yet
       ...OURS,
@@ -92,7 +92,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       map: instanceKeys,
       indexes: { [BY_INSTANCE]: instanceKeys },
     })
-    .watches(PodDisruptionBudget, OURS)
+    .watches(PodDisruptionBudget, { ...OURS, transform: withoutStatus })
     .watches(Secret, { ...OURS, map: instanceKeys, metadataOnly: true }) // by label: it may be on a user's Secret, too
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys }, transform: slimJob })
     .watches(Pod, {

@@ -37,13 +37,32 @@ Deno.test("Store.put() ignores an event when the store holds something newer", (
 
 Deno.test("Store.put() tells the former object when there was one", () => {
   const { store, changes } = aStore();
-  const [first, second] = [aThing("a", { version: "1" }), aThing("a", { version: "2" })];
+  const [first, second] = [aThing("a", { version: "1" }), aThing("a", { version: "2", spec: { color: "red" } })];
   store.put(first);
   store.put(second);
   assertEquals(changes, [
     { key: "ns/a", object: first, deleted: false, initial: false },
     { key: "ns/a", object: second, previous: first, deleted: false, initial: false },
   ]);
+});
+
+Deno.test("Store.put() tells nobody when nothing is different but the version, or what is not held", () => {
+  const { store, held, changes } = aStore(({ spec: _, ...thing }) => thing);
+  store.put(aThing("a", { version: "1", spec: { color: "red" } }));
+  store.put(aThing("a", { version: "2", spec: { color: "red" } }));
+  store.put(aThing("a", { version: "3", spec: { color: "blue" } }));
+  assertEquals([held(), changes.length], [{ "ns/a": "3" }, 1]);
+  const other = aThing("a", { version: "4" });
+  store.put({ ...other, metadata: { ...other.metadata, labels: { a: "b" } } });
+  assertEquals(changes.map(({ object }) => object.metadata.resourceVersion), ["1", "4"]);
+});
+
+Deno.test("Store.put() tells of every version when only metadata comes from the server", () => {
+  const store = new Store<Thing>({ metadataOnly: true });
+  const versions: string[] = [];
+  store.onChange(({ object }) => versions.push(object.metadata.resourceVersion));
+  for (const version of ["1", "2"]) store.put(aThing("a", { version }));
+  assertEquals(versions, ["1", "2"]);
 });
 
 Deno.test("Store.observe() shows our own write at once, and an older event does not undo it", () => {

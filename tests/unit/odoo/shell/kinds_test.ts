@@ -1,18 +1,47 @@
 import { assertEquals } from "@std/assert";
-import type { Job, Pod, Stored } from "../../../../src/kit/mod.ts";
-import { slimJob, slimPod } from "../../../../src/odoo/shell/kinds.ts";
+import type { Deployment, Ingress, Job, Pod, Stored } from "../../../../src/kit/mod.ts";
+import { slimDeployment, slimJob, slimPod, withoutStatus } from "../../../../src/odoo/shell/kinds.ts";
 
 const metadata = { name: "shop-init", namespace: "a", uid: "1", resourceVersion: "7" };
 const container = { name: "init", image: "odoo:19.0", command: ["sh", "-c", "a long script"] };
 
-Deno.test("slimJob() keeps all but the template of the pods, and doing it twice makes no difference", () => {
+Deno.test("withoutStatus() keeps all but the status", () => {
+  const ingress: Stored<Ingress> = { metadata, spec: { ingressClassName: "nginx" }, status: { loadBalancer: {} } };
+  assertEquals(withoutStatus(ingress), { metadata, spec: { ingressClassName: "nginx" } });
+});
+
+Deno.test("slimDeployment() keeps the counts and why pods are refused, and doing it twice makes no difference", () => {
+  const refused = { type: "ReplicaFailure", status: "True", message: "exceeded quota" };
+  const counts = { observedGeneration: 3, replicas: 2, readyReplicas: 1, updatedReplicas: 2, unavailableReplicas: 1 };
+  const deployment: Stored<Deployment> = {
+    metadata,
+    spec: { replicas: 2, selector: {}, template: { spec: { containers: [container] } } },
+    status: { ...counts, conditions: [{ type: "Progressing", status: "True" }, refused] },
+  };
+  const slim = slimDeployment(deployment);
+  assertEquals(slim, { ...deployment, status: { ...counts, conditions: [refused] } });
+  assertEquals(slimDeployment(slim), slim);
+});
+
+Deno.test("slimJob() keeps all but the template of the pods and steps of their count, and doing it twice makes no difference", () => {
+  const ended = { type: "Complete", status: "True" };
   const job: Stored<Job> = {
     metadata: { ...metadata, finalizers: ["bemade.org/outcome"] },
     spec: { backoffLimit: 0, template: { spec: { containers: [container] } } },
-    status: { conditions: [{ type: "Complete", status: "True" }] },
+    status: {
+      active: 1,
+      ready: 0,
+      startTime: "2026-11-21T04:00:00Z",
+      uncountedTerminatedPods: { succeeded: ["2"] },
+      conditions: [{ type: "SuccessCriteriaMet", status: "True" }, ended],
+    },
   };
   const slim = slimJob(job);
-  assertEquals(slim, { ...job, spec: { backoffLimit: 0, template: {} } });
+  assertEquals(slim, {
+    ...job,
+    spec: { backoffLimit: 0, template: {} },
+    status: { active: 1, ready: 0, conditions: [ended] },
+  });
   assertEquals(slimJob(slim), slim);
 });
 
