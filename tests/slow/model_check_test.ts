@@ -30,6 +30,6 @@ for (const [index, start] of OPERATIONS.entries()) {
   });
 }
 
-Deno.test("slow: TRANSITIONS has no row and uses no guard that nothing has fired", () => {
+Deno.test("slow: TRANSITIONS has no row and uses no guard that nothing has fired, but those of migrations", () => {
   assertEquals([idleRows({ fired }), idleGuards({ fired })], [[], []]);
 });

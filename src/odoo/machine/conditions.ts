@@ -6,6 +6,7 @@ import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { describeUnfinished, unfinishedDatabase } from "../model/adoption.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
+import { returnProblem } from "../model/copying.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { endingProblem } from "../model/ending_pods.ts";
 import { firstSourceProblem } from "../model/refresh_source.ts";
@@ -97,7 +98,7 @@ function waitingProblem(world: World, phase: Phase): Explanation | undefined {
     case "CloningFromSource":
     case "FinalizingFilestoreMigration":
     case "MigratingDatabase":
-      return pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
+      return returnProblem(world) ?? pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
     case "Starting":
       return pullSecretProblem(world) ?? podProblem(world, "web");
     case "Degraded":

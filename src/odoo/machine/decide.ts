@@ -234,6 +234,7 @@ function restarts(world: World): boolean {
 /** Forgotten in one case only, and in the write that begins anew. */
 function hasData(world: World, phase: Phase): boolean {
   if (phase === "Uninitialized" && guards.databaseToRecreate(world)) return false;
+  if (world.instance.metadata.deletionTimestamp) return world.status.dbInitialized === true; // no operation goes on
   return world.status.dbInitialized === true || operationOutcome(world).state === "succeeded";
 }
 

@@ -75,11 +75,12 @@ export function swapsNow(world: World): boolean {
   return swapReadiness(world, operation) === "ready" && world.observed.jobsWithPods.size === 0;
 }
 
-/** Whether all is as it was before the swap, as far as files go; the databases are put back in the same breath. */
+/** Whether all is as it was before the swap, in the volume and in PostgreSQL. */
 export function hasReturned(world: World): boolean {
   const { operation } = world.status;
   const filesAreBack = copyStep(operation) === "return" && jobStateOf(world, operation?.jobName).state === "succeeded";
-  return filesAreBack && world.resolved !== undefined && reachableFacts(world) !== undefined;
+  const old = operation && copyOf(world, operation)?.old;
+  return filesAreBack && old !== undefined && reachableFacts(world)?.databases.has(old) === false;
 }
 
 /** Of the cluster that the instance is on: databases can be renamed now. */
@@ -171,6 +172,21 @@ function anotherReturn(world: World, operation: OperationStatus): OperationStatu
   const { attempt = 1 } = operation;
   const failed = jobStateOf(world, operation.jobName).state === "failed";
   return failed && attempt < MOST_RETURNS ? atStep(operation, "return", attempt + 1) : operation;
+}
+
+/** Why a way back has not been found, once it is left to people. Who deletes its last Job has it tried again. */
+export function returnProblem(world: World): Problem | undefined {
+  const { operation } = world.status;
+  const { jobName, attempt = 1 } = operation ?? {};
+  const job = jobStateOf(world, jobName);
+  if (copyStep(operation) !== "return" || attempt < MOST_RETURNS || job.state !== "failed") return undefined;
+  const verdict = judge(job, "the files were put back");
+  const cause = verdict.state === "failed" ? verdict.message : "no reason was recorded";
+  return {
+    reason: "ReturnFailed",
+    message: `The files cannot be put back as they were before the swap, after ${attempt} attempts: ${cause}. ` +
+      `Nothing is lost, and no pod is started. Remove the cause, then delete Job ${jobName}: it is tried again`,
+  };
 }
 
 function moveFailure(world: World): Problem | undefined {

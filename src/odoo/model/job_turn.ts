@@ -1,14 +1,17 @@
 /** Whose turn it is among Jobs: one at a time works on the data of an instance. */
 import { worksForUpstream } from "./adoption.ts";
 import { areEnding } from "./ending_pods.ts";
+import { readerOf } from "./refresh_source.ts";
 import type { World } from "./world.ts";
 
 /**
  * Whether the Job must not be made yet: two must never work on one database, not even in the last seconds of a pod whose
- * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
+ * Job is deleted already; one of operator 2.5.0 goes before; pods that the phase wants gone must be gone; and an upgrade
+ * lets a refresh of another instance read to the end that said so before.
  */
 export function mustWait(world: World): boolean {
   const { jobStates, jobsWithPods } = world.observed;
   const isActive = [...jobStates.values()].some(({ state }) => state === "active");
-  return isActive || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
+  const isRead = world.status.operation?.kind === "OdooUpgradeJob" && readerOf(world) !== undefined;
+  return isActive || isRead || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
 }

@@ -80,7 +80,7 @@ function unswap(
   }
   if (!live.databaseFound) {
     if (side.databaseFound) return reopening(side, { ...write, live: write.side });
-    return { conflict: `there is neither a database ${quoted(write.live)} nor ${quoted(write.old)}` };
+    return { names: [], open: [], comments: {} }; // both are lost: nothing is left to be put back
   }
   const origin = originOf(live);
   if (side.databaseFound || origin?.side !== write.side) return reopening(live, write);

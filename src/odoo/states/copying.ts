@@ -1,6 +1,6 @@
 /** Restores and refreshes, beyond their Jobs: the database that a copy is made in, and the change of places. */
 import { copyStep } from "../model/copy_steps.ts";
-import { copyOf, isDone, swapsNow } from "../model/copying.ts";
+import { copyOf, hasReturned, isDone, swapsNow } from "../model/copying.ts";
 import { cleaningJobName, instanceLabels, requestSecretName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import { requestOf } from "../model/requests.ts";
@@ -9,7 +9,7 @@ import type { Resolved } from "../model/resolve.ts";
 import { jobStateOf, type World } from "../model/world.ts";
 import { removeFilesJob } from "../resources/mod.ts";
 
-/** Without a former database nothing says that there are former files, so they go at once. */
+/** Without a database of their name nothing says that there are such files, so they go at once. */
 function removalOf({ instance }: World, directory: string, resolved: Resolved, cluster: ClusterAddress): Effect {
   const name = cleaningJobName(resolved.name, directory);
   return {
@@ -48,7 +48,12 @@ export function planCopying(world: World): Effect[] {
         ? [removalOf(world, copy.old, resolved, cluster.address)]
         : [];
     case "return":
-      return [{ type: "unswapDatabase", live, ...copy, ...common }];
+      return [
+        { type: "unswapDatabase", live, ...copy, ...common },
+        ...(hasReturned(world) && !cluster.facts.databases.has(copy.side)
+          ? [removalOf(world, copy.side, resolved, cluster.address)]
+          : []),
+      ];
     default:
       return [];
   }

@@ -31,6 +31,7 @@ import {
   REQUESTS,
   SUCCEEDED,
 } from "../model/requests.ts";
+import { refreshObstacle } from "../model/refresh_source.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { jobTime, rfc3339 } from "../model/times.ts";
 import { jobStateOf, type World } from "../model/world.ts";
@@ -48,6 +49,7 @@ export function planOperationJob(world: World): Effect[] {
   const job = jobStateOf(world, jobName);
   if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
   const isStarted = cr ? wasStarted(cr, operation) : false;
+  if (cr && job.state === "absent" && !isStarted && !mayRead(world, cr)) return planReading(world, cr, operation);
   if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world))) return [];
   const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
   if (job.state === "absent" && !object) return []; // what it works on is not there yet
@@ -57,8 +59,33 @@ export function planOperationJob(world: World): Effect[] {
   ];
   if (isStarted || !cr) return create;
   const note = `Created Job ${jobName}`;
-  const begun = cr.status?.phase !== "Running";
+  const begun = jobNameOf(cr) === undefined;
   return [...create, runningStatus(world, cr, operation), eventOf(cr, begun ? "Started" : "Continued", note)];
+}
+
+/**
+ * What a refresh does before its first Job reads the source. It says first that it will, and reads only if the source is
+ * still at rest then: whoever begins something there says so before it looks, too, so that one of both sees the other.
+ */
+function planReading(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect[] {
+  const obstacle = cr.kind === "OdooStagingRefreshJob" ? refreshObstacle(world, cr) : undefined;
+  const isTold = cr.status?.progress != null;
+  if (!obstacle) return [runningStatus(world, cr, withoutJob(operation))];
+  const former = conditionOf(cr.status?.conditions, SUCCEEDED);
+  if (!isTold && former?.message === obstacle.message) return [];
+  const status = nextJobStatus(world, cr, { phase: "Running", message: null }, { status: "Unknown", ...obstacle });
+  return [{ type: "jobStatus", cr, status }];
+}
+
+function withoutJob({ jobName: _, ...operation }: OperationStatus): OperationStatus {
+  return operation;
+}
+
+/** Whether the Job of a refresh may be made; others read nobody else's data. */
+function mayRead(world: World, cr: Stored<JobRequest>): boolean {
+  const isFirst = copyStep(world.status.operation) === "database";
+  if (!isFirst || cr.kind !== "OdooStagingRefreshJob") return true;
+  return cr.status?.progress?.step === "database" && !refreshObstacle(world, cr);
 }
 
 /** A step without a Job of its own is told, too. */
@@ -80,8 +107,9 @@ function planStepEnd(world: World, cr: Stored<JobRequest>): Effect[] {
   return [{ type: "jobStatus", cr, status: { ...cr.status, summary } }];
 }
 
-/** What is going on in them. */
+/** What is going on where no Job is, or not yet. */
 const STEPS_WITHOUT_JOB: Readonly<Record<string, string>> = {
+  database: "the source is about to be read",
   snapshot: "a snapshot of the source's volume is taken, and a volume made of it",
   swap: "Waiting for all pods to end, then the copy takes their data's place",
 };

@@ -121,7 +121,7 @@ const UNSWAPS: Readonly<Record<string, Case>> = {
     given: [SWAPPED, ABSENT, ABSENT],
     want: `database "o" is gone`,
   },
-  "nothing at all": { given: [ABSENT, ABSENT, ABSENT], want: `there is neither a database "l" nor "o"` },
+  "nothing to do when all are lost": { given: [ABSENT, ABSENT, ABSENT], want: [] },
   "all names are taken": { given: [SWAPPED, THERE, CLOSED], want: `databases "l", "s", "o" are all there` },
   "the old one is another's": { given: [SWAPPED, ABSENT, { ...THERE, databaseOwner: "x" }], want: `database "o"` },
 };

@@ -1,8 +1,9 @@
 /** Copies that meet with misfortune: what the test model has found, one by one. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { explain } from "../../../../src/odoo/machine/conditions.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { unwantedApps } from "../../../../src/odoo/model/ending_pods.ts";
-import { copyNames, databaseName, stepJobName } from "../../../../src/odoo/model/names.ts";
+import { copyNames, databaseName, operationJobName, stepJobName } from "../../../../src/odoo/model/names.ts";
 import { operationOutcome } from "../../../../src/odoo/model/outcome.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
@@ -10,6 +11,7 @@ import {
   anAddress,
   anInitJob,
   anInstance,
+  anUpgradeJob,
   aRefreshJob,
   aRestoreJob,
   aSource,
@@ -125,6 +127,94 @@ Deno.test("operationOutcome() is a failure when a refresh has lost what it copie
     const lost = operationOutcome(world(new Map()));
     assertEquals([lost.state, "reason" in lost && lost.reason], ["failed", "SourceMissing"], step);
   }
+});
+
+/** A refresh whose copy is to begin, as far as it has been told, with its source in a phase. */
+function reading(progress: "told" | "untold", phase: "Running" | "Upgrading") {
+  const status = { phase: "Running", ...(progress === "told" ? { progress: { step: "database" } } : {}) } as const;
+  const cr = aRefreshJob({ status });
+  const { side } = copyNames(LIVE, cr.metadata.uid);
+  return decide(aWorld({
+    ...databases(LIVE, side),
+    phase: "CloningFromSource",
+    status: { operation: operationAt("database", cr) },
+    observed: { requests: [cr], sources: new Map([["live", aSource({ status: { phase } })]]) },
+  }));
+}
+
+function toldOf({ effects }: Plan) {
+  return effects.flatMap((effect) => effect.type === "jobStatus" ? [effect.status] : []);
+}
+
+Deno.test("decide() lets a refresh say that it reads its source before it does", () => {
+  const [before, after] = [reading("untold", "Running"), reading("told", "Running")];
+  assertEquals([created(before), created(after).length], [[], 1]);
+  assertEquals(toldOf(before).map(({ phase, progress }) => [phase, progress?.step]), [["Running", "database"]]);
+});
+
+Deno.test("decide() lets a refresh step back when something has begun at its source meanwhile", () => {
+  const plan = reading("told", "Upgrading");
+  assertEquals(created(plan), []);
+  assertEquals(toldOf(plan).map(({ progress, conditions }) => [progress, conditions?.[0]?.reason]), [
+    [undefined, "SourceBusy"],
+  ]);
+  assertEquals(toldOf(reading("untold", "Upgrading")).map(({ progress }) => progress), [undefined]);
+});
+
+Deno.test("decide() makes no Job of an upgrade while a refresh reads that has said so before", () => {
+  const cr = anUpgradeJob();
+  const { name, uid } = cr.metadata;
+  const jobName = operationJobName(cr, uid);
+  const upgrading = (copiedBy: readonly typeof REFRESH[]) =>
+    decide(aWorld({
+      phase: "Upgrading",
+      status: { operation: { kind: "OdooUpgradeJob", name, uid, jobName, attempt: 1 } },
+      observed: { requests: [cr], endingPods: [], copiedBy },
+    }));
+  const reader = aRefreshJob({ status: { phase: "Running", progress: { step: "database" } } });
+  assertEquals([created(upgrading([])), created(upgrading([reader]))], [[jobName], []]);
+});
+
+Deno.test("decide() removes the files of a copy whose database is lost when all is put back", () => {
+  const back = operationAt("return");
+  const cr = aRestoreJob({ status: { phase: "Running" } });
+  const job = oneJob(aBatchJob(back.jobName ?? "", cr), { state: "succeeded", message: "" });
+  const world = (...names: readonly string[]) =>
+    aWorld({
+      ...databases(...names),
+      phase: "Restoring",
+      status: { operation: back },
+      observed: { requests: [cr], ...job },
+    });
+  const removed = (world: ReturnType<typeof aWorld>) => created(decide(world));
+  assertEquals(removed(world(LIVE)), [`shop-clean-new-${SIDE.slice(-8)}`]);
+  assertEquals(removed(world(LIVE, SIDE)), []); // planLeftovers() finds them
+  assertEquals(removed(world(OLD)), []); // not put back yet
+  assertEquals(operationOutcome(world(OLD)).state, "running");
+});
+
+Deno.test("explain() says who has to help when the last way back has failed, and its Job is made again when it is deleted", () => {
+  const cr = aRestoreJob({ status: { phase: "Running" } });
+  const { name, uid } = cr.metadata;
+  const back = (attempt: number) => {
+    const jobName = stepJobName({ name, uid }, "return", attempt);
+    return { ...operationAt("return"), attempt, jobName };
+  };
+  const world = (
+    attempt: number,
+    job = oneJob(aBatchJob(back(attempt).jobName, cr), { state: "failed", message: "" }),
+  ) =>
+    aWorld({
+      ...databases(LIVE, SIDE),
+      phase: "Restoring",
+      status: { operation: back(attempt) },
+      observed: { requests: [cr], ...job },
+    });
+  const reasonAt = (attempt: number) => explain(world(attempt), "Restoring").reason;
+  assertEquals([reasonAt(4), reasonAt(5)], ["Restoring", "ReturnFailed"]);
+  assertMatch(explain(world(5), "Restoring").message, /after 5 attempts.*delete Job \S+-return/);
+  const none = { jobs: [], jobStates: new Map() };
+  assertEquals([created(decide(world(5))), created(decide(world(5, none)))], [[], [back(5).jobName]]);
 });
 
 Deno.test("unwantedApps() names pods whose Deployment somebody has deleted", () => {

@@ -145,15 +145,26 @@ export function surveyModel(troubles: number, starts: readonly Start[] = startsO
   return { moments, reached, fired, broken };
 }
 
-/** Names of guards that fire no row of `fired`. */
+/** Migrations are not in the model, which has one cluster and one volume: tests/integration walks through them. */
+export const MIGRATIONS: readonly Phase[] = [
+  "FinalizingDatabaseMigration",
+  "FinalizingFilestoreMigration",
+  "MigratingDatabase",
+  "MigratingFilestore",
+];
+
+/** Names of guards that fire no row of `fired`, but those of migrations. */
 export function idleGuards({ fired }: Pick<ModelSurvey, "fired">): string[] {
   const used = new Set<string>([...fired].map(({ when }) => when));
-  return Object.keys(guards).filter((guard) => !used.has(guard));
+  return Object.keys(guards).filter((guard) =>
+    !used.has(guard) && !/database(Migration|Copied)|filestore/i.test(guard)
+  );
 }
 
-/** Rows that no moment fires. */
+/** Rows that no moment fires, but those of migrations. */
 export function idleRows({ fired }: Pick<ModelSurvey, "fired">): Transition[] {
-  return TRANSITIONS.filter((row) => !fired.has(row));
+  const isOfMigration = (phase: string) => MIGRATIONS.some((migration) => migration === phase);
+  return TRANSITIONS.filter((row) => !fired.has(row) && !isOfMigration(row.from) && !isOfMigration(row.to));
 }
 
 /** Phases that no moment is in. */

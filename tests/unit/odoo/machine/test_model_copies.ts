@@ -132,7 +132,7 @@ export function unswapped(databases: Places): Places | undefined {
     if (!live) return { ...(side ? { side } : {}), live: old };
     return side ? undefined : { side: live, live: old };
   }
-  if (!live) return side ? databases : undefined;
+  if (!live) return databases;
   return side || live !== "copy" ? databases : { side: live };
 }
 
