@@ -57,8 +57,9 @@ export function planOperationJob(world: World): Effect[] {
   ];
   if (isStarted || !cr) return create;
   const note = `Created Job ${jobName}`;
-  const begun = cr.status?.phase !== "Running";
-  return [...create, runningStatus(world, cr, operation), eventOf(cr, begun ? "Started" : "Continued", note)];
+  const isContinued = cr.status?.phase === "Running";
+  const told = isContinued ? [eventOf(cr, "Continued", note)] : toldTo(world, cr, "Started", note);
+  return [...create, runningStatus(world, cr, operation), ...told];
 }
 
 /** A step without a Job of its own is told, too. */
@@ -282,9 +283,12 @@ function nextJobStatus(
   };
 }
 
+type EventOfBoth = "Started" | "Completed" | "Failed";
+
 /** On the request, and on the instance: whoever looks at either is told. */
-function toldTo({ instance }: World, cr: Stored<JobRequest>, end: "Completed" | "Failed", note: string): Effect[] {
-  return [eventOf(cr, end, note), { ...eventOf(cr, end, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance }];
+function toldTo({ instance }: World, cr: Stored<JobRequest>, what: EventOfBoth, note: string): Effect[] {
+  const onInstance = { ...eventOf(cr, what, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance };
+  return [eventOf(cr, what, note), onInstance];
 }
 
 function eventOf(cr: Stored<JobRequest>, what: string, note: string): Effect & { readonly about: Stored<KubeObject> } {

@@ -299,6 +299,20 @@ Deno.test("decide() tells of the failure at hand, not of an earlier one", () => 
   assertStringIncludes(only(plan, "event").at(-1)?.note ?? "", "out of memory");
 });
 
+Deno.test("decide() tells request and instance when a Job is created, but only the request when it is one more Job", () => {
+  const told = (status: OdooInitJob["status"]) =>
+    only(
+      decide(aWorld({
+        phase: "Initializing",
+        status: { dbInitialized: false, operation: OPERATION },
+        observed: { requests: [anInitJob({ status })] },
+      })),
+      "event",
+    ).map(({ about, reason }) => [about.kind, reason]);
+  assertEquals(told({}), [["OdooInitJob", "InitStarted"], ["OdooInstance", "InitStarted"]]);
+  assertEquals(told({ phase: "Running", jobName: "former" }), [["OdooInitJob", "InitContinued"]]);
+});
+
 Deno.test("decide() refuses in any phase a request from another namespace, and any once there is data", () => {
   const stray = anInitJob({ spec: { odooInstanceRef: { namespace: "red" } } });
   for (const phase of ALL_PHASES) {
