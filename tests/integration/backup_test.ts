@@ -5,6 +5,7 @@ import type { OdooBackupJob, OdooBackupJobSpec, OdooUpgradeJob } from "../../src
 import { OdooBackupJobKind, OdooInstanceKind, OdooUpgradeJobKind } from "../../src/odoo/shell/kinds.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { eventually } from "../support/eventually.ts";
+import { startHistory } from "../support/history.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 let rig: Rig;
@@ -115,11 +116,15 @@ Deno.test("a stopped instance is backed up without starting", async () => {
     { op: "add", path: "/spec/replicas", value: 0 },
   ]);
   await rig.inPhase(namespace, "sleeper", "Stopped");
+  await eventually("its cron pods are to go", async () => {
+    const { spec } = await rig.client.get(Deployment, { namespace, name: "sleeper-cron" });
+    return spec?.replicas === 0;
+  });
+  await using history = startHistory(rig.client, namespace);
   await ask(namespace, "nightly", "sleeper");
   assertEquals((await request(namespace, "nightly")).status?.phase, "Completed");
   const { status } = await rig.inPhase(namespace, "sleeper", "Stopped");
-  const { spec } = await rig.client.get(Deployment, { namespace, name: "sleeper" });
-  assertEquals([status?.readyReplicas, spec?.replicas], [0, 0]);
+  assertEquals([status?.readyReplicas, history.replicas("sleeper"), history.replicas("sleeper-cron")], [0, [0], [0]]);
 });
 
 Deno.test("two backups at once are made one after the other, the older one first", async () => {

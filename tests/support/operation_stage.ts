@@ -18,7 +18,8 @@ import { ORIGIN_PARAMETER } from "../../dev/odoo_copies.ts";
 import { eventually } from "./eventually.ts";
 import type { Rig } from "./rig.ts";
 
-const NAME = "cat";
+/** The instance that is operated on. */
+export const NAME = "cat";
 const SOURCE = "live";
 const PATIENCE = { timeoutMs: 120_000 } as const;
 const S3 = { bucket: "backups", endpoint: "https://s3.example.com" } as const;
@@ -64,6 +65,16 @@ export interface Trial {
   readonly id: string;
 }
 
+/** A state to wait for, by what the status says. */
+export interface StateOf<T extends { readonly status?: unknown }> {
+  /** Behind the object's name. */
+  readonly what: string;
+  readonly isSo: (status: NonNullable<T["status"]>) => boolean;
+}
+
+/** A request of any kind. */
+export type StageRequest = KubeObject & Pick<JobRequest, "status">;
+
 /** Two instances in a namespace of their own. */
 export class OperationStage {
   readonly namespace: string;
@@ -86,8 +97,8 @@ export class OperationStage {
     }
   }
 
-  /** Marks the present data, so that it can be told from a copy, and asks for an operation. */
-  async ask(operation: OperationName): Promise<Trial> {
+  /** Marks the present data, so that it can be told from a copy, and asks for an operation; `more` goes into its spec. */
+  async ask(operation: OperationName, more: Readonly<Record<string, unknown>> = {}): Promise<Trial> {
     const trial = { operation, id: `${operation}-${++this.#trials}` };
     const database = this.#database(await this.#instance());
     const mark =
@@ -96,28 +107,45 @@ export class OperationStage {
     const { kind, spec } = OPERATIONS[operation];
     await this.#rig.client.create(kind, {
       metadata: { name: trial.id, namespace: this.namespace },
-      spec: { odooInstanceRef: { name: NAME }, ...spec(trial.id) },
+      spec: { odooInstanceRef: { name: NAME }, ...spec(trial.id), ...more },
     } as object);
     return trial;
   }
 
   /** The phase in which the request has ended, once the instance is at rest again. */
   async ended({ operation, id }: Trial): Promise<string> {
-    const kind: ResourceType<KubeObject & Pick<JobRequest, "status">> = OPERATIONS[operation].kind;
-    const { status } = await eventually(`${this.namespace}/${id} has ended`, async () => {
+    const { status } = await this.request({ operation, id }, {
+      what: "has ended",
+      isSo: ({ phase }) => phase === "Completed" || phase === "Failed",
+    });
+    await this.instance({
+      what: "is at rest",
+      isSo: ({ phase, operation, conditions }) =>
+        phase === "Running" && !operation && conditionOf(conditions, "Ready")?.status === "True",
+    });
+    return status?.phase ?? "";
+  }
+
+  /** The request, once its status is as asked for. */
+  request({ operation, id }: Trial, { what, isSo }: StateOf<JobRequest>): Promise<Stored<StageRequest>> {
+    const kind: ResourceType<StageRequest> = OPERATIONS[operation].kind;
+    return eventually(`${this.namespace}/${id} ${what}`, async () => {
       const cr = await this.#rig.client.get(kind, { namespace: this.namespace, name: id });
-      if (!/^(Completed|Failed)$/.test(cr.status?.phase ?? "")) throw new Error(`it is ${JSON.stringify(cr.status)}`);
+      if (!isSo(cr.status ?? {})) throw new Error(`it is ${JSON.stringify(cr.status)}`);
       return cr;
     }, PATIENCE);
-    await eventually(`${this.namespace}/${NAME} is at rest`, async () => {
-      const { status } = await this.#instance();
-      const ready = conditionOf(status?.conditions, "Ready");
-      if (status?.phase !== "Running" || status.operation || ready?.status !== "True") {
-        throw new Error(`it is in ${status?.phase} with ${JSON.stringify([status?.operation, ready])}`);
+  }
+
+  /** The instance that is operated on, once its status is as asked for. */
+  instance({ what, isSo }: StateOf<OdooInstance>): Promise<Stored<OdooInstance>> {
+    return eventually(`${this.namespace}/${NAME} ${what}`, async () => {
+      const instance = await this.#instance();
+      const { phase, operation, conditions } = instance.status ?? {};
+      if (!isSo(instance.status ?? {})) {
+        throw new Error(`it is in ${phase} with ${JSON.stringify([operation, conditionOf(conditions, "Ready")])}`);
       }
-      return true;
+      return instance;
     }, PATIENCE);
-    return status?.phase ?? "";
   }
 
   /** That the data is whole, the one that `phase` promises, and alone. */

@@ -74,6 +74,7 @@ export interface Resolved {
   readonly adminPasswordRef?: SecretKeyRef;
   readonly environment: "Staging" | "Production";
   readonly webReplicas: number;
+  /** None of an instance without web pods: it is stopped, whatever is done to its data meanwhile. */
   readonly cronReplicas: number;
   readonly hosts: readonly string[];
   readonly ingressIssuer?: string;
@@ -157,7 +158,7 @@ export function resolve(
       adminPassword: spec.adminPassword ?? "",
       environment: spec.environment ?? "Staging",
       webReplicas: spec.replicas ?? 1,
-      cronReplicas: cron?.replicas ?? 1,
+      cronReplicas: spec.replicas === 0 ? 0 : cron?.replicas ?? 1,
       hosts: ingress.hosts,
       ingressAnnotations: ingress.annotations ?? {},
       serviceType: spec.service?.type ?? "ClusterIP",

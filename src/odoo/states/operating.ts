@@ -59,8 +59,8 @@ export function planOperationJob(world: World): Effect[] {
   ];
   if (isStarted || !cr) return create;
   const note = `Created Job ${jobName}`;
-  const begun = jobNameOf(cr) === undefined;
-  return [...create, runningStatus(world, cr, operation), eventOf(cr, begun ? "Started" : "Continued", note)];
+  const told = jobNameOf(cr) === undefined ? toldTo(world, cr, "Started", note) : [eventOf(cr, "Continued", note)];
+  return [...create, runningStatus(world, cr, operation), ...told];
 }
 
 /**
@@ -310,9 +310,12 @@ function nextJobStatus(
   };
 }
 
+type EventOfBoth = "Started" | "Completed" | "Failed";
+
 /** On the request, and on the instance: whoever looks at either is told. */
-function toldTo({ instance }: World, cr: Stored<JobRequest>, end: "Completed" | "Failed", note: string): Effect[] {
-  return [eventOf(cr, end, note), { ...eventOf(cr, end, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance }];
+function toldTo({ instance }: World, cr: Stored<JobRequest>, what: EventOfBoth, note: string): Effect[] {
+  const onInstance = { ...eventOf(cr, what, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance };
+  return [eventOf(cr, what, note), onInstance];
 }
 
 function eventOf(cr: Stored<JobRequest>, what: string, note: string): Effect & { readonly about: Stored<KubeObject> } {

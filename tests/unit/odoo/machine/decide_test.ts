@@ -133,7 +133,8 @@ const SCALES: Readonly<
   Record<string, { readonly given: WorldOverrides; readonly want: readonly (number | undefined)[] }>
 > = {
   "Running with 2 wanted": { given: { instance: { spec: { replicas: 2 } } }, want: [2, 1] },
-  "Running with 0 wanted": { given: { instance: { spec: { replicas: 0 } } }, want: [0, 1] },
+  "Running with 0 wanted": { given: { instance: { spec: { replicas: 0 } } }, want: [0, 0] },
+  "BackingUp with 0 wanted": { given: { phase: "BackingUp", instance: { spec: { replicas: 0 } } }, want: [0, 0] },
   "Stopped": { given: { phase: "Stopped" }, want: [0, 0] },
   "Initializing": { given: { phase: "Initializing" }, want: [0, 0] },
   "Upgrading, which leaves the web pods as they are": { given: { phase: "Upgrading" }, want: [undefined, 0] },
@@ -297,6 +298,20 @@ Deno.test("decide() tells of the failure at hand, not of an earlier one", () => 
     "OdooInitJob first failed: The Job ended before sale could be installed: out of memory. Create a new OdooInitJob to try again",
   );
   assertStringIncludes(only(plan, "event").at(-1)?.note ?? "", "out of memory");
+});
+
+Deno.test("decide() tells request and instance when a Job is created, but only the request when it is one more Job", () => {
+  const told = (status: OdooInitJob["status"]) =>
+    only(
+      decide(aWorld({
+        phase: "Initializing",
+        status: { dbInitialized: false, operation: OPERATION },
+        observed: { requests: [anInitJob({ status })] },
+      })),
+      "event",
+    ).map(({ about, reason }) => [about.kind, reason]);
+  assertEquals(told({}), [["OdooInitJob", "InitStarted"], ["OdooInstance", "InitStarted"]]);
+  assertEquals(told({ phase: "Running", jobName: "former" }), [["OdooInitJob", "InitContinued"]]);
 });
 
 Deno.test("decide() refuses in any phase a request from another namespace, and any once there is data", () => {
