@@ -94,7 +94,7 @@ export class PostgresCluster {
   #everRead = false;
   #failure: PostgresFailure | undefined;
   #failures = 0;
-  #attemptedAtMs = -Infinity;
+  #failedAtMs = -Infinity;
   #timer: { readonly dueAtMs: number; readonly cancel: () => void } | undefined;
   #reading: Promise<ClusterFacts> | undefined;
   /** The reading after the one under way. */
@@ -142,7 +142,7 @@ export class PostgresCluster {
     this.#everRead = this.#nextWanted = true;
     const { promise } = this.#next;
     const { clock, minRetryMs } = this.#options;
-    this.#readAfter(this.#failures === 0 ? 0 : this.#attemptedAtMs + minRetryMs - clock.monotonicMs());
+    this.#readAfter(this.#failures === 0 ? 0 : this.#failedAtMs + minRetryMs - clock.monotonicMs());
     return promise;
   }
 
@@ -222,10 +222,7 @@ export class PostgresCluster {
   #failed(failure: PostgresFailure): void {
     if (failure.connected) {
       if (failure.reason === "DatabaseUnreachable") void this.refresh();
-    } else if (failure !== this.#failure) { // those who waited behind an attempt to connect fail with the same error
-      this.#attemptedAtMs = this.#options.clock.monotonicMs();
-      this.#fail(failure);
-    }
+    } else if (failure !== this.#failure) this.#fail(failure); // who waited behind an attempt to connect has the same error
   }
 
   #known(): KnownClusterFacts {
@@ -249,7 +246,6 @@ export class PostgresCluster {
     this.#timer = undefined;
     this.#nextWanted = false;
     this.#unread = [];
-    this.#attemptedAtMs = this.#options.clock.monotonicMs();
     const { promise, resolve } = this.#next;
     this.#next = Promise.withResolvers();
     this.#reading = promise;
@@ -273,8 +269,9 @@ export class PostgresCluster {
   }
 
   #fail(failure: PostgresFailure): void {
-    const { log, minRetryMs, maxRetryMs, maxLoginRetryMs } = this.#options;
+    const { clock, log, minRetryMs, maxRetryMs, maxLoginRetryMs } = this.#options;
     const { reason, message } = failure;
+    this.#failedAtMs = clock.monotonicMs();
     if (this.#failures === 0 && !this.#closed) {
       log.warn("PostgreSQL failed", { cluster: this.#name, reason, error: message });
     }
