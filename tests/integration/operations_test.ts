@@ -133,7 +133,7 @@ Deno.test("an upgrade whose time comes during a restore says for whom it waits, 
   outcomes.set("prepare", { delayMs: 8_000 });
   const restore = await stage.ask("restore");
   await stage.instance({ what: "is prepared", isSo: ({ operation }) => operation?.stage === "prepare" });
-  const due = Date.now() + 3_000;
+  const due = Date.now() + 2_000;
   const upgrade = await stage.ask("upgrade", { scheduledTime: new Date(due).toISOString() });
   await stage.request(upgrade, waits("Scheduled", /^Waiting for 20\d\d-/));
   await stage.request(upgrade, waits("Waiting", new RegExp(`^Waiting for OdooRestoreJob ${restore.id} to end$`)));

@@ -8,7 +8,7 @@ import type {
   OdooStagingRefreshJobSpec,
   OdooUpgradeJob,
 } from "../../src/odoo/crd/mod.ts";
-import { databaseName, objectNames } from "../../src/odoo/model/names.ts";
+import { databaseName, INSTANCE_LABEL, JOB_LABEL, objectNames } from "../../src/odoo/model/names.ts";
 import { OdooInstanceKind, OdooStagingRefreshJobKind, OdooUpgradeJobKind } from "../../src/odoo/shell/kinds.ts";
 import { ORIGIN_PARAMETER } from "../../dev/odoo_copies.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
@@ -18,12 +18,15 @@ import { type Rig, startRig } from "../support/rig.ts";
 const PATIENCE = { timeoutMs: 90_000 } as const;
 
 let rig: Rig;
-/** By instance and container, such as `shop/copy`; without an entry all goes well. */
+/** By instance and container, such as `shop/copy`, or step, such as `shop/files`; without an entry all goes well. */
 const outcomes = new Map<string, Outcome>();
 
 Deno.test.beforeAll(async () => {
-  const outcomeOf = ({ metadata, spec }: Stored<Pod>) =>
-    outcomes.get(`${metadata.labels?.["bemade.org/instance"]}/${spec?.containers[0]?.name}`);
+  const outcomeOf = ({ metadata: { labels }, spec }: Stored<Pod>) => {
+    const step = labels?.[JOB_LABEL]?.split("-").at(-1);
+    return [spec?.containers[0]?.name, step].map((name) => outcomes.get(`${labels?.[INSTANCE_LABEL]}/${name}`))
+      .find((outcome) => outcome);
+  };
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
 Deno.test.afterAll(() => rig.stop());
@@ -121,6 +124,38 @@ for (const container of ["copy", "prepare"]) {
     ]);
     const { status } = await inPhase(staging, "Running");
     assertEquals([status?.dbInitialized, await parameter(staging, ORIGIN_PARAMETER)], [true, undefined]);
+  });
+}
+
+for (const step of ["files", "move"]) {
+  Deno.test(`a refresh whose step ${step} fails serves the former staging's data again, and leaves nothing of the copy`, async () => {
+    const { live, staging } = await pair();
+    const { namespace = "" } = live.metadata;
+    const database = databaseName(staging, staging.metadata.uid);
+    const former = await parameter(staging, "database.uuid");
+    const message = JSON.stringify({ ok: false, reason: "DiskFull", error: "There is no space left on the volume" });
+    outcomes.set(`staging/${step}`, { exitCode: 1, message });
+    await ask(staging);
+    const ended = await request(namespace);
+    outcomes.clear();
+    assertEquals([ended.status?.phase, reasonOf(ended), ended.status?.message], [
+      "Failed",
+      "DiskFull",
+      "There is no space left on the volume",
+    ]);
+    const { status } = await inPhase(staging, "Running");
+    assertEquals([status?.dbInitialized, status?.operation], [true, undefined]);
+    assertEquals([await parameter(staging, "database.uuid"), await parameter(staging, ORIGIN_PARAMETER)], [
+      former,
+      undefined,
+    ]);
+    await eventually("nothing of the copy is left", async () => {
+      const select = "SELECT datname FROM pg_database WHERE datname LIKE $1";
+      const databases = (await rig.sql(select, [`${database}%`])).map(({ datname }) => datname);
+      const directories = rig.jobs.copies.directories(namespace, objectNames.filestore("staging"));
+      assertEquals([databases, directories], [[database], [database]]);
+      return true;
+    }, PATIENCE);
   });
 }
 
