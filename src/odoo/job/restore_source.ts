@@ -3,6 +3,7 @@ import type { BackupFormat } from "../crd/s3_location.ts";
 import { DESCRIPTION_SUFFIX } from "../model/s3_location.ts";
 import { type S3Head, S3Object } from "../ports/s3.ts";
 import { type ByteSource, fileSource } from "./byte_window.ts";
+import { withAuthority } from "./certificate_authority.ts";
 import { fileSink } from "./file_sink.ts";
 import { JobError } from "./report.ts";
 import { fetchOdooBackup } from "./odoo_source.ts";
@@ -27,9 +28,12 @@ export function openSource(settings: RestoreSettings, signal: AbortSignal): Prom
   return settings.s3 ? openObject(settings, signal) : openOdoo(settings, signal);
 }
 
-async function openObject({ s3, format, maxBytes }: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
+async function openObject(
+  { s3, caFile, format, maxBytes }: RestoreSettings,
+  signal: AbortSignal,
+): Promise<RestoreSource> {
   if (!s3) throw new TypeError("Cannot open an object: no location is given");
-  const object = new S3Object(s3, { signal });
+  const object = new S3Object(await withAuthority(s3, caFile), { signal });
   const head = await object.head();
   const name = `s3://${s3.bucket}/${s3.key} at ${s3.endpoint}`;
   if (!head) {

@@ -120,5 +120,5 @@ export const S3_ADVICE = {
   S3Busy: "run it again when the service answers",
   S3Unreachable: "correct endpoint, or look at the network between the pod and it",
   S3Refused: "see that endpoint is the address of an S3 service",
-  CertificateUnknown: "have the endpoint's certificate signed by a known authority, or set insecure",
+  CertificateUnknown: "name a Secret with the authority of the endpoint's certificate in caSecretRef, or set insecure",
 } as const satisfies Record<S3Reason, string>;

@@ -23,6 +23,19 @@ const FIELDS: Readonly<Record<string, { readonly given: Overrides<S3Field>; read
     given: { s3CredentialsSecretRef: { name: "s3-keys", namespace: "blue" } },
     want: undefined,
   },
+  "an authority is named without its key": { given: { caSecretRef: { name: "s3-ca" } }, want: undefined },
+  "the authority's Secret has no name": {
+    given: { caSecretRef: { name: "" } },
+    want: "InvalidDestination: spec.destination.caSecretRef.name is no name of a Secret",
+  },
+  "the authority's key leads elsewhere": {
+    given: { caSecretRef: { name: "s3-ca", key: "../token" } },
+    want: "InvalidDestination: spec.destination.caSecretRef.key is no key of a Secret, such as ca.crt",
+  },
+  "the authority's key is a folder": {
+    given: { caSecretRef: { name: "s3-ca", key: ".." } },
+    want: "InvalidDestination: spec.destination.caSecretRef.key is no key of a Secret, such as ca.crt",
+  },
   "the bucket is empty": {
     given: { bucket: "" },
     want: "InvalidDestination: spec.destination.bucket is no name of a bucket",
