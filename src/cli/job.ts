@@ -4,6 +4,7 @@
  *
  * Environment of all jobs:
  *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
+ *   KUBERNETES_SERVICE_HOST  what the kubelet gives every pod: nothing is sent there
  *   TERMINATION_LOG        where the result goes; default: /termination-log, where the kubelet is told to look
  *
  * Environment of `job backup`; scripts/backup_dump.sh is its counterpart:

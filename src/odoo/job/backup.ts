@@ -21,6 +21,7 @@ import {
 import { type DumpPipes, openDumpPipes } from "./dump_pipes.ts";
 import { openStored } from "./filestore.ts";
 import { JobError } from "./report.ts";
+import { assertServiceHost } from "./service_host.ts";
 import { type Sink, ZipWriter } from "./zip_writer.ts";
 
 /** What a backup holds. */
@@ -99,8 +100,12 @@ interface Opening {
 }
 
 /** What is wrong with the bucket, or the way to it, is known before the database has any work. */
-async function openTarget({ target, caFile }: BackupSettings, { pipes, signal }: Opening): Promise<S3Object> {
+async function openTarget(
+  { target, caFile, apiServer }: BackupSettings,
+  { pipes, signal }: Opening,
+): Promise<S3Object> {
   try {
+    await assertServiceHost(target.endpoint, { apiServer });
     const object = new S3Object(await withAuthority(target, caFile), { signal });
     await object.head();
     return object;

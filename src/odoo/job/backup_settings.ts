@@ -20,6 +20,8 @@ export interface BackupSettings {
   readonly target: S3Location;
   /** With the authority of the target's certificate, if it has one of its own. */
   readonly caFile?: string;
+  /** Address of the Kubernetes API server, if the pod knows it. */
+  readonly apiServer?: string;
 }
 
 const FORMATS: readonly BackupFormat[] = ["zip", "sql", "dump"];
@@ -35,6 +37,7 @@ export function backupSettings(environment: Environment): BackupSettings {
   const format = FORMATS.find((known) => known === needed("BACKUP_FORMAT"));
   if (!format) throw new JobError("InvalidSettings", `BACKUP_FORMAT is none of ${FORMATS.join(", ")}`);
   const { S3_REGION: region, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey, S3_CA_FILE: caFile } = environment;
+  const { KUBERNETES_SERVICE_HOST: apiServer } = environment;
   return {
     format,
     withFilestore: format === "zip" && environment.BACKUP_WITH_FILESTORE !== "false",
@@ -51,5 +54,6 @@ export function backupSettings(environment: Environment): BackupSettings {
       ...(accessKey && secretKey ? { credentials: { accessKey, secretKey } } : {}),
     },
     ...(caFile ? { caFile } : {}),
+    ...(apiServer ? { apiServer } : {}),
   };
 }

@@ -17,6 +17,8 @@ export interface RestoreSettings {
   readonly s3?: S3Location;
   /** With the authority of that service's certificate, if it has one of its own. */
   readonly caFile?: string;
+  /** Address of the Kubernetes API server, if the pod knows it. */
+  readonly apiServer?: string;
   readonly odoo?: OdooAddress;
   readonly format: BackupFormat;
   /** Name of the side database, and of the directory that files go to. */
@@ -44,11 +46,12 @@ export function restoreSettings(environment: Environment): RestoreSettings {
   if (!format) throw senseless("RESTORE_FORMAT");
   const side = needed(environment, "RESTORE_SIDE");
   if (!SIDE.test(side)) throw senseless("RESTORE_SIDE");
-  const { S3_CA_FILE: caFile } = environment;
+  const { S3_CA_FILE: caFile, KUBERNETES_SERVICE_HOST: apiServer } = environment;
   return {
     ...(source === "s3"
       ? { s3: s3Location(environment), ...(caFile ? { caFile } : {}) }
       : { odoo: odooAddress(environment) }),
+    ...(apiServer ? { apiServer } : {}),
     format,
     side,
     dataDirectory: environment.RESTORE_DATA || "/var/lib/odoo",

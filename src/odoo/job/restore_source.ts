@@ -8,6 +8,7 @@ import { fileSink } from "./file_sink.ts";
 import { JobError } from "./report.ts";
 import { fetchOdooBackup } from "./odoo_source.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
+import { assertServiceHost } from "./service_host.ts";
 
 /** A backup that is as it was said to be, as far as can be told without reading all of it. */
 export interface RestoreSource extends AsyncDisposable {
@@ -29,10 +30,11 @@ export function openSource(settings: RestoreSettings, signal: AbortSignal): Prom
 }
 
 async function openObject(
-  { s3, caFile, format, maxBytes }: RestoreSettings,
+  { s3, caFile, apiServer, format, maxBytes }: RestoreSettings,
   signal: AbortSignal,
 ): Promise<RestoreSource> {
   if (!s3) throw new TypeError("Cannot open an object: no location is given");
+  await assertServiceHost(s3.endpoint, { apiServer });
   const object = new S3Object(await withAuthority(s3, caFile), { signal });
   const head = await object.head();
   const name = `s3://${s3.bucket}/${s3.key} at ${s3.endpoint}`;
@@ -82,11 +84,12 @@ async function describedChecksum(description: S3Object, of: S3Head): Promise<str
  * of the files, which needs the room anyway; what a node has for emptyDir nobody knows.
  */
 async function openOdoo(settings: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
-  const { odoo, format, maxBytes } = settings;
+  const { odoo, apiServer, format, maxBytes } = settings;
   if (!odoo) throw new TypeError("Cannot ask another Odoo: no address is given");
   if (format === "sql") {
     throw new JobError("FormatMismatch", "Another Odoo gives no plain SQL: set format to zip or dump");
   }
+  await assertServiceHost(odoo.url, { apiServer }); // before the master password is sent
   const stream = await fetchOdooBackup(odoo, { format, maxBytes, signal });
   const pieces = stream[Symbol.asyncIterator]();
   const first = await pieces.next();

@@ -4,6 +4,7 @@
  */
 import type { OdooBackupJob } from "../crd/mod.ts";
 import type { Problem } from "./resolve.ts";
+import { hostProblem } from "./service_address.ts";
 
 /** Where an object is, and how to get there. */
 export interface S3Location {
@@ -95,5 +96,6 @@ function endpointProblem(endpoint: string): string | undefined {
     return "has credentials in it: they belong into the Secret of s3CredentialsSecretRef";
   }
   if (url.search || url.hash || /[?#]/.test(endpoint)) return "has a ? or # in it: write the address alone";
-  return undefined;
+  const problem = hostProblem(url.hostname); // the URL parser has made one form of all ways to write an address
+  return problem && `leads where no S3 service is: ${problem}`;
 }
