@@ -4,6 +4,8 @@ import { literalAddress } from "../model/webhook_target.ts";
 import { hostProblem, serviceAddressProblem } from "../model/service_address.ts";
 import { JobError } from "./report.ts";
 
+const UNKNOWN_NAME = /^(ENOTFOUND|ENODATA|EAI_)/;
+
 /** All addresses of a name, as a connection would find them; throws if it has none. */
 export type LookUp = (name: string) => Promise<readonly string[]>;
 
@@ -43,7 +45,7 @@ async function addressesOf(name: string, lookUp: LookUp): Promise<readonly strin
   try {
     return await lookUp(name);
   } catch (error) {
-    if (error instanceof Error) return [];
+    if (error instanceof Error && "code" in error && UNKNOWN_NAME.test(String(error.code))) return [];
     throw error;
   }
 }
