@@ -24,6 +24,8 @@ export interface S3ServerOptions {
   readonly buckets?: readonly string[];
   /** With "https" it has a certificate of its own authority. @default {"http"} */
   readonly scheme?: "http" | "https";
+  /** The one that requests must be signed for. @default {"us-east-1"} */
+  readonly region?: string;
   /** Where it runs. @default {a group of its own} */
   readonly group?: ProcessGroup;
   readonly signal?: AbortSignal;
@@ -108,7 +110,7 @@ export class S3Server implements AsyncDisposable {
   /** Starts it again after {@linkcode stop}, on the same port. */
   async start(): Promise<void> {
     if (this.#process && !this.#process.exit) return;
-    const { group, command, tls, signal } = this.#settings;
+    const { group, command, tls, region, signal } = this.#settings;
     this.#process = await group.spawn({
       name: "versitygw",
       command,
@@ -116,6 +118,7 @@ export class S3Server implements AsyncDisposable {
         `--port=${this.host}:${this.port}`,
         `--health=${HEALTH_PATH}`,
         "--keep-alive",
+        ...(region ? [`--region=${region}`] : []),
         "--quiet",
         ...(tls ? [`--cert=${tls.certFile}`, `--key=${tls.keyFile}`] : []),
         "posix",

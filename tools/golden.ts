@@ -140,7 +140,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     backupJob: aBackupJob({
       metadata: { name: "hostile" },
       spec: {
-        destination: { objectKey: "k$(S3_SECRET_KEY)$$.sql", region: "eu-central-1", insecure: true },
+        destination: {
+          objectKey: "k$(S3_SECRET_KEY)$$.sql",
+          region: "eu-central-1",
+          insecure: true,
+          caSecretRef: { name: "s3-ca", key: "root.pem" },
+        },
         format: "sql",
       },
     }),

@@ -96,6 +96,7 @@ export const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "node:https": ["src/kit/admission.ts", "src/kit/pki.ts"],
   "node:stream": ["src/odoo/job/", "src/odoo/ports/s3.ts"],
   "node:zlib": ["src/odoo/job/"], // crc32
+  "node:dns/promises": ["src/odoo/job/service_host.ts"], // where a name leads, as a connection would find it
   "node:util": ["src/std/", "src/odoo/shell/secrets.ts"],
   "pg": ["src/odoo/ports/postgres.ts"],
   "prom-client": ["src/kit/"],

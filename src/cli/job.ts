@@ -4,6 +4,7 @@
  *
  * Environment of all jobs:
  *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
+ *   KUBERNETES_SERVICE_HOST  what the kubelet gives every pod: nothing is sent there
  *   TERMINATION_LOG        where the result goes; default: /termination-log, where the kubelet is told to look
  *
  * Environment of `job backup`; scripts/backup_dump.sh is its counterpart:
@@ -47,13 +48,13 @@ interface Work {
   run(signal: AbortSignal): Promise<object>;
 }
 
-const JOBS: Readonly<Record<string, (environment: Environment, ca: string | undefined) => Work>> = {
-  backup: (environment, ca) => {
-    const settings = backupSettings(environment, ca);
+const JOBS: Readonly<Record<string, (environment: Environment) => Work>> = {
+  backup: (environment) => {
+    const settings = backupSettings(environment);
     return { timeoutMs: settings.timeoutMs, run: (signal) => backUp(settings, signal) };
   },
-  restore: (environment, ca) => {
-    const settings = restoreSettings(environment, ca);
+  restore: (environment) => {
+    const settings = restoreSettings(environment);
     return { timeoutMs: settings.timeoutMs, run: (signal) => restore(settings, signal) };
   },
 };
@@ -69,8 +70,7 @@ export async function command(args: readonly string[], signal: AbortSignal): Pro
   let report: string;
   let code = 0;
   try {
-    const ca = environment.S3_CA_FILE ? await Deno.readTextFile(environment.S3_CA_FILE) : undefined;
-    const work = prepare(environment, ca);
+    const work = prepare(environment);
     const late = AbortSignal.timeout(work.timeoutMs);
     report = successReport({ ...await work.run(AbortSignal.any([signal, late])) });
   } catch (error) {

@@ -3,13 +3,14 @@
  * wherever the operator writes or can be looked at: none is found outside Secrets.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { OPERATOR_NAMESPACE, OPERATOR_USER, prepareForOperator, writeClustersSecret } from "../../dev/operator.ts";
+import { OPERATOR_NAMESPACE, prepareForOperator, writeClustersSecret } from "../../dev/operator.ts";
 import { freePort } from "../../dev/processes.ts";
 import { ApiError, type KubeObject, type ResourceType, Secret } from "../../src/kit/mod.ts";
 import type { OdooInitJob, OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { WEBHOOK_PATH } from "../../src/odoo/shell/webhook.ts";
-import { Canaries, type Place } from "../support/canaries.ts";
+import { Canaries } from "../support/canaries.ts";
+import { recorded, visible } from "../support/canary_places.ts";
 import { type CertificateFiles, certificateFiles } from "../support/certificate_files.ts";
 import { committedCrds, establish, withoutRules } from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
@@ -25,35 +26,6 @@ const PULL = "pull secret's \\ canary 6";
 const TAMPERED = "tampered role's \\ canary 7\0";
 const REFUSED = "refused option's \\ canary 8";
 
-const CORE: readonly string[] = [
-  "configmaps",
-  "events",
-  "persistentvolumeclaims",
-  "persistentvolumes",
-  "pods",
-  "serviceaccounts",
-  "services",
-];
-const OTHERS: Readonly<Record<string, readonly string[]>> = {
-  "apps/v1": ["deployments", "replicasets"],
-  "batch/v1": ["jobs"],
-  "bemade.org/v1alpha1": ["odooinitjobs"],
-  "coordination.k8s.io/v1": ["leases"],
-  "discovery.k8s.io/v1": ["endpointslices"],
-  "events.k8s.io/v1": ["events"],
-  "networking.k8s.io/v1": ["ingresses"],
-  "policy/v1": ["poddisruptionbudgets"],
-};
-
-/** Every kind that may be looked at by whoever may not look at Secrets; instances are looked at apart. */
-const KINDS: readonly ResourceType[] = [
-  ...CORE.map((plural) => ({ group: "", version: "v1", kind: plural, plural })),
-  ...Object.entries(OTHERS).flatMap(([apiVersion, plurals]) => {
-    const [group = "", version = ""] = apiVersion.split("/");
-    return plurals.map((plural) => ({ group, version, kind: plural, plural }));
-  }),
-];
-
 const WebhookConfiguration: ResourceType = {
   group: "admissionregistration.k8s.io",
   version: "v1",
@@ -61,49 +33,6 @@ const WebhookConfiguration: ResourceType = {
   plural: "validatingwebhookconfigurations",
   namespaced: false,
 };
-
-/** What the cluster and the operator's process show at this moment. */
-async function visible(rig: Rig): Promise<Place[]> {
-  const pid = rig.operator?.process.pid;
-  const [{ items: instances }, { items: secrets }, metrics, ...lists] = await Promise.all([
-    rig.client.list<OdooInstance>(OdooInstanceKind),
-    rig.client.list(Secret),
-    fetch(`${rig.operator?.healthUrl}/metrics`).then((response) => response.text()),
-    ...KINDS.map((type) => rig.client.list(type)),
-  ]);
-  return [
-    ...lists.flatMap(({ items }, index) =>
-      items.map((item) => ({ what: `${KINDS[index]?.plural} ${item.metadata.name}`, text: JSON.stringify(item) }))
-    ),
-    // spec.adminPassword is the user's own, and plain by its nature: what the operator adds to an instance is not.
-    ...instances.map(({ metadata, status }) => ({
-      what: `instance ${metadata.name}`,
-      text: JSON.stringify([metadata, status]),
-    })),
-    ...secrets.map(({ metadata }) => ({ what: `metadata of Secret ${metadata.name}`, text: JSON.stringify(metadata) })),
-    { what: "/metrics", text: metrics },
-    { what: "argv", text: await Deno.readTextFile(`/proc/${pid}/cmdline`) },
-    { what: "environment", text: await Deno.readTextFile(`/proc/${pid}/environ`) },
-  ];
-}
-
-/** What was written down from the start: by the operator, by PostgreSQL (every statement), and of the operator's requests. */
-async function recorded(rig: Rig): Promise<Place[]> {
-  const audit = (await Deno.readTextFile(rig.cluster.auditLog)).split("\n").filter((line) =>
-    line.includes(`"username":"${OPERATOR_USER}"`)
-  );
-  assert(audit.some((line) => line.includes('"requestObject"')), "the audit log has what was sent");
-  const log = await Deno.readTextFile(rig.operator?.process.logPath ?? "");
-  assert(/\bdebug\b/.test(log), "the operator's log has its debug lines");
-  const statements = await Deno.readTextFile(rig.cluster.postgres.logPath);
-  assert(/statement: .*SCRAM-SHA-256/i.test(statements), "PostgreSQL's log has the statements");
-  return [
-    { what: "the operator's log", text: log },
-    { what: "the audit log", text: audit.join("\n") },
-    // The test's own statements have the keeper's passwords in them.
-    { what: "PostgreSQL's log", text: statements.split("\n").filter((line) => !/role keeper/.test(line)).join("\n") },
-  ];
-}
 
 /** The webhook of the operator at `port`, asked about every write to an instance. */
 async function callWebhook(rig: Rig, port: number, files: CertificateFiles): Promise<void> {

@@ -89,6 +89,17 @@ for (const [sentence, { answer, databases, reason, says }] of Object.entries(ODO
   });
 }
 
+for (const url of ["http://169.254.169.254", "http://127.0.0.9:8069"]) {
+  Deno.test(`job restore sends no password when the other Odoo is said to be at ${url}, the metadata service or the API server`, async () => {
+    await using odoo = startOdoo(() => page(""));
+    const what = fromOdoo(odoo, "zip");
+    const env = { ...what.env, SOURCE_URL: url, KUBERNETES_SERVICE_HOST: "127.0.0.9" };
+    const { report, output } = await rig.attempt({ ...what, env });
+    assertEquals([report.ok, report.reason], [false, "ServiceRefused"], output);
+    assertStringIncludes(String(report.error), `Cannot connect to ${url}`);
+  });
+}
+
 Deno.test("job restore says why when another Odoo breaks off", async () => {
   await using odoo = startOdoo(() => {
     const pieces = async function* () {

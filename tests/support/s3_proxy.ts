@@ -1,7 +1,10 @@
-/** A way to an S3 service that a test can spoil: answers of 503 to everything, or no connection at all. */
+/** A way to an S3 service that a test can spoil: answers of 503 to everything, no connection at all, or other answers. */
 
 /** What becomes of requests. */
 export type S3Weather = "fair" | "busy" | "cut";
+
+/** What the client gets in place of a piece of an answer; `request` is like `HEAD /bucket/key`. */
+export type S3Edit = (answer: string, request: string) => string;
 
 const HOST = "127.0.0.1";
 const SLOW_DOWN = "<Error><Code>SlowDown</Code><Message>Later</Message></Error>";
@@ -25,6 +28,7 @@ export class S3Proxy implements AsyncDisposable {
   readonly #sockets = new Set<Deno.TcpConn>();
   readonly #work = new Set<Promise<void>>();
   #weather: S3Weather = "fair";
+  #edit: S3Edit | undefined;
 
   constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -36,6 +40,11 @@ export class S3Proxy implements AsyncDisposable {
   turn(weather: S3Weather): void {
     this.#weather = weather;
     for (const socket of this.#sockets) this.#close(socket);
+  }
+
+  /** From now on; `edit` sees a character for each byte. */
+  spoil(edit: S3Edit): void {
+    this.#edit = edit;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -55,9 +64,14 @@ export class S3Proxy implements AsyncDisposable {
     const server = await Deno.connect({ hostname: this.#target.host, port: this.#target.port }).catch(() => undefined);
     if (!server) return this.#close(client);
     this.#sockets.add(server);
+    let request = "";
     await Promise.all([
-      this.#copy(client, server, (size) => this.sentBytes += size),
-      this.#copy(server, client, () => {}),
+      this.#copy(client, server, (piece) => {
+        this.sentBytes += piece.length;
+        request = /^[A-Z]{3,7} [^ ?]+/.exec(textOf(piece.subarray(0, 2048)))?.[0] ?? request;
+        return piece;
+      }),
+      this.#copy(server, client, (piece) => this.#edit ? bytesOf(this.#edit(textOf(piece), request)) : piece),
     ]);
   }
 
@@ -70,13 +84,12 @@ export class S3Proxy implements AsyncDisposable {
     this.#close(client);
   }
 
-  async #copy(from: Deno.TcpConn, to: Deno.TcpConn, count: (size: number) => void): Promise<void> {
+  async #copy(from: Deno.TcpConn, to: Deno.TcpConn, pass: (piece: Uint8Array) => Uint8Array): Promise<void> {
     const buffer = new Uint8Array(65_536);
     for (;;) {
       const size = await from.read(buffer).catch(() => null); // a connection that breaks ends for both sides
       if (!size) break;
-      count(size);
-      let rest = buffer.subarray(0, size);
+      let rest = pass(buffer.subarray(0, size));
       while (rest.length > 0) {
         const sent = await to.write(rest).catch(() => 0);
         if (sent === 0) return this.#close(from);
@@ -95,4 +108,12 @@ export class S3Proxy implements AsyncDisposable {
     this.#work.add(work);
     work.finally(() => this.#work.delete(work));
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

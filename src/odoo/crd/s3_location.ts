@@ -14,6 +14,12 @@ export const s3Location = z.object({
     name: z.string().optional().describe("Name of the Secret, which has the keys accessKey and secretKey."),
     namespace: z.string().optional().describe("Its namespace. Default: the namespace of this object."),
   }).nullish().describe("Secret with the credentials. Absent: requests are not signed."),
+  caSecretRef: z.object({
+    name: z.string().describe("Name of a Secret in this namespace."),
+    key: z.string().nullish().describe("Key in that Secret. Default: ca.crt."),
+  }).nullish().describe(
+    "Where certificates of authorities are, as PEM, that are believed beside the public ones: for an endpoint whose certificate is signed by an authority of your own.",
+  ),
 });
 
 /** The form of a backup. */

@@ -8,6 +8,7 @@ import type { BackupFormat } from "../crd/mod.ts";
 import { DESCRIPTION_SUFFIX } from "../model/s3_location.ts";
 import { S3Object } from "../ports/s3.ts";
 import type { BackupSettings } from "./backup_settings.ts";
+import { withAuthority } from "./certificate_authority.ts";
 import {
   copiedText,
   type DatabaseFacts,
@@ -20,6 +21,7 @@ import {
 import { type DumpPipes, openDumpPipes } from "./dump_pipes.ts";
 import { openStored } from "./filestore.ts";
 import { JobError } from "./report.ts";
+import { assertServiceHost } from "./service_host.ts";
 import { type Sink, ZipWriter } from "./zip_writer.ts";
 
 /** What a backup holds. */
@@ -57,15 +59,9 @@ const MARGIN_BYTES = 4096;
 /** Makes the backup; resolves when it is where it should be and all of it is. */
 export async function backUp(settings: BackupSettings, signal: AbortSignal): Promise<BackupSummary> {
   const startedAt = performance.now();
-  const { directory, format, peerTimeoutMs, target } = settings;
+  const { directory, format, peerTimeoutMs } = settings;
   using pipes = await openDumpPipes(directory, { timeoutMs: peerTimeoutMs, signal });
-  using object = new S3Object(target, { signal });
-  try {
-    await object.head(); // what is wrong with the bucket is known before the database has any work
-  } catch (error) {
-    await pipes.say("never");
-    throw error;
-  }
+  using object = await openTarget(settings, { pipes, signal });
   await pipes.say("ready");
   const facts = parseFacts(await pipes.factsLine());
   const about = { format, odooVersion: odooVersion(facts), pgVersion: pgVersion(facts) };
@@ -96,6 +92,27 @@ export async function backUp(settings: BackupSettings, signal: AbortSignal): Pro
   await describe(object, { ...found, etag, database, modules, createdAt: new Date().toISOString() });
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   return { ...found, modules: Object.keys(modules).length, seconds };
+}
+
+interface Opening {
+  readonly pipes: DumpPipes;
+  readonly signal: AbortSignal;
+}
+
+/** What is wrong with the bucket, or the way to it, is known before the database has any work. */
+async function openTarget(
+  { target, caFile, apiServer }: BackupSettings,
+  { pipes, signal }: Opening,
+): Promise<S3Object> {
+  try {
+    await assertServiceHost(target.endpoint, { apiServer });
+    const object = new S3Object(await withAuthority(target, caFile), { signal });
+    await object.head();
+    return object;
+  } catch (error) {
+    await pipes.say("never");
+    throw error;
+  }
 }
 
 interface Counts {

@@ -18,12 +18,16 @@ export interface BackupSettings {
   readonly peerTimeoutMs: number;
   readonly timeoutMs: number;
   readonly target: S3Location;
+  /** With the authority of the target's certificate, if it has one of its own. */
+  readonly caFile?: string;
+  /** Address of the Kubernetes API server, if the pod knows it. */
+  readonly apiServer?: string;
 }
 
 const FORMATS: readonly BackupFormat[] = ["zip", "sql", "dump"];
 
 /** The settings in an environment. */
-export function backupSettings(environment: Environment, ca: string | undefined): BackupSettings {
+export function backupSettings(environment: Environment): BackupSettings {
   const needed = (name: string): string => {
     const value = environment[name];
     if (!value) throw new JobError("InvalidSettings", `The environment has no ${name}`);
@@ -32,7 +36,8 @@ export function backupSettings(environment: Environment, ca: string | undefined)
   const seconds = (name: string, otherwise: number): number => 1000 * Number(environment[name] || otherwise);
   const format = FORMATS.find((known) => known === needed("BACKUP_FORMAT"));
   if (!format) throw new JobError("InvalidSettings", `BACKUP_FORMAT is none of ${FORMATS.join(", ")}`);
-  const { S3_REGION: region, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = environment;
+  const { S3_REGION: region, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey, S3_CA_FILE: caFile } = environment;
+  const { KUBERNETES_SERVICE_HOST: apiServer } = environment;
   return {
     format,
     withFilestore: format === "zip" && environment.BACKUP_WITH_FILESTORE !== "false",
@@ -47,7 +52,8 @@ export function backupSettings(environment: Environment, ca: string | undefined)
       insecure: environment.S3_INSECURE === "true",
       ...(region ? { region } : {}),
       ...(accessKey && secretKey ? { credentials: { accessKey, secretKey } } : {}),
-      ...(ca ? { ca } : {}),
     },
+    ...(caFile ? { caFile } : {}),
+    ...(apiServer ? { apiServer } : {}),
   };
 }

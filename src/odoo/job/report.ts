@@ -1,4 +1,5 @@
 /** How a job in a pod ends: one JSON object that the kubelet keeps, small enough that it keeps all of it. */
+import { masked } from "../model/masking.ts";
 
 /** The kubelet cuts at 4096. */
 const MOST_BYTES = 4000;
@@ -25,11 +26,10 @@ export function successReport(summary: Readonly<Record<string, unknown>>): strin
 
 /** The termination message of a job that failed; `secrets` appear nowhere in it. */
 export function failureReport(error: unknown, secrets: readonly string[]): string {
-  const masked = (text: string) => secrets.filter(Boolean).reduce((all, secret) => all.replaceAll(secret, "***"), text);
   const { reason, log } = error as { readonly reason?: unknown; readonly log?: unknown };
   const known = typeof reason === "string" && /^[A-Z][A-Za-z0-9]+$/.test(reason) ? reason : "JobFailed";
-  const message = masked(error instanceof Error ? error.message : String(error)).slice(0, 1000);
-  let tail = masked(typeof log === "string" ? log : "");
+  const message = masked(error instanceof Error ? error.message : String(error), secrets).slice(0, 1000);
+  let tail = masked(typeof log === "string" ? log : "", secrets);
   for (;;) {
     const report = JSON.stringify({ ok: false, reason: known, error: message, log: tail });
     const surplus = new TextEncoder().encode(report).length - MOST_BYTES;

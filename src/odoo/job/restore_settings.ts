@@ -15,6 +15,10 @@ export interface OdooAddress {
 /** What to restore, and where to. Exactly one of `s3` and `odoo` is there. */
 export interface RestoreSettings {
   readonly s3?: S3Location;
+  /** With the authority of that service's certificate, if it has one of its own. */
+  readonly caFile?: string;
+  /** Address of the Kubernetes API server, if the pod knows it. */
+  readonly apiServer?: string;
   readonly odoo?: OdooAddress;
   readonly format: BackupFormat;
   /** Name of the side database, and of the directory that files go to. */
@@ -35,15 +39,19 @@ const FORMATS: readonly BackupFormat[] = ["zip", "dump", "sql"];
 const SIDE = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
 /** The settings in an environment. @throws {JobError} if something is missing or makes no sense */
-export function restoreSettings(environment: Environment, ca: string | undefined): RestoreSettings {
+export function restoreSettings(environment: Environment): RestoreSettings {
   const source = needed(environment, "RESTORE_SOURCE");
   if (source !== "s3" && source !== "odoo") throw senseless("RESTORE_SOURCE");
   const format = FORMATS.find((known) => known === needed(environment, "RESTORE_FORMAT"));
   if (!format) throw senseless("RESTORE_FORMAT");
   const side = needed(environment, "RESTORE_SIDE");
   if (!SIDE.test(side)) throw senseless("RESTORE_SIDE");
+  const { S3_CA_FILE: caFile, KUBERNETES_SERVICE_HOST: apiServer } = environment;
   return {
-    ...(source === "s3" ? { s3: s3Location(environment, ca) } : { odoo: odooAddress(environment) }),
+    ...(source === "s3"
+      ? { s3: s3Location(environment), ...(caFile ? { caFile } : {}) }
+      : { odoo: odooAddress(environment) }),
+    ...(apiServer ? { apiServer } : {}),
     format,
     side,
     dataDirectory: environment.RESTORE_DATA || "/var/lib/odoo",
@@ -55,7 +63,7 @@ export function restoreSettings(environment: Environment, ca: string | undefined
   };
 }
 
-function s3Location(environment: Environment, ca: string | undefined): S3Location {
+function s3Location(environment: Environment): S3Location {
   const { S3_REGION: region, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = environment;
   return {
     endpoint: needed(environment, "S3_ENDPOINT"),
@@ -63,7 +71,6 @@ function s3Location(environment: Environment, ca: string | undefined): S3Locatio
     key: needed(environment, "S3_KEY"),
     insecure: environment.S3_INSECURE === "true",
     ...(region ? { region } : {}),
-    ...(ca ? { ca } : {}),
     ...(accessKey && secretKey ? { credentials: { accessKey, secretKey } } : {}),
   };
 }

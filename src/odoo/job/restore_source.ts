@@ -3,10 +3,12 @@ import type { BackupFormat } from "../crd/s3_location.ts";
 import { DESCRIPTION_SUFFIX } from "../model/s3_location.ts";
 import { type S3Head, S3Object } from "../ports/s3.ts";
 import { type ByteSource, fileSource } from "./byte_window.ts";
+import { withAuthority } from "./certificate_authority.ts";
 import { fileSink } from "./file_sink.ts";
 import { JobError } from "./report.ts";
 import { fetchOdooBackup } from "./odoo_source.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
+import { assertServiceHost } from "./service_host.ts";
 
 /** A backup that is as it was said to be, as far as can be told without reading all of it. */
 export interface RestoreSource extends AsyncDisposable {
@@ -27,9 +29,13 @@ export function openSource(settings: RestoreSettings, signal: AbortSignal): Prom
   return settings.s3 ? openObject(settings, signal) : openOdoo(settings, signal);
 }
 
-async function openObject({ s3, format, maxBytes }: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
+async function openObject(
+  { s3, caFile, apiServer, format, maxBytes }: RestoreSettings,
+  signal: AbortSignal,
+): Promise<RestoreSource> {
   if (!s3) throw new TypeError("Cannot open an object: no location is given");
-  const object = new S3Object(s3, { signal });
+  await assertServiceHost(s3.endpoint, { apiServer });
+  const object = new S3Object(await withAuthority(s3, caFile), { signal });
   const head = await object.head();
   const name = `s3://${s3.bucket}/${s3.key} at ${s3.endpoint}`;
   if (!head) {
@@ -78,11 +84,12 @@ async function describedChecksum(description: S3Object, of: S3Head): Promise<str
  * of the files, which needs the room anyway; what a node has for emptyDir nobody knows.
  */
 async function openOdoo(settings: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
-  const { odoo, format, maxBytes } = settings;
+  const { odoo, apiServer, format, maxBytes } = settings;
   if (!odoo) throw new TypeError("Cannot ask another Odoo: no address is given");
   if (format === "sql") {
     throw new JobError("FormatMismatch", "Another Odoo gives no plain SQL: set format to zip or dump");
   }
+  await assertServiceHost(odoo.url, { apiServer }); // before the master password is sent
   const stream = await fetchOdooBackup(odoo, { format, maxBytes, signal });
   const pieces = stream[Symbol.asyncIterator]();
   const first = await pieces.next();

@@ -88,8 +88,11 @@ function reachableFacts({ cluster, status }: World): KnownClusterFacts | undefin
   return cluster.facts?.known && cluster.address.name === status.activeCluster ? cluster.facts : undefined;
 }
 
+/** Why files did not change places, with the last lines of what was to do it. */
+type SwapFailure = Problem & { readonly log?: string };
+
 /** Why the copy did not take the place of the data. */
-export function swapFailure(world: World): Problem {
+export function swapFailure(world: World): SwapFailure {
   return moveFailure(world) ?? {
     reason: "SwapFailed",
     message: "The copy could not take the place of the data: one of the databases was not there any more",
@@ -189,10 +192,12 @@ export function returnProblem(world: World): Problem | undefined {
   };
 }
 
-function moveFailure(world: World): Problem | undefined {
+function moveFailure(world: World): SwapFailure | undefined {
   const { operation } = world.status;
   const job = operation && jobStateOf(world, stepJobName(operation, "move"));
   if (job?.state !== "failed" && job?.state !== "succeeded") return undefined;
   const verdict = judge(job, "the files had changed places");
-  return verdict.state === "failed" ? { reason: verdict.reason, message: verdict.message } : undefined;
+  if (verdict.state !== "failed") return undefined;
+  const { state: _, ...failure } = verdict;
+  return failure;
 }

@@ -7,7 +7,7 @@ import type { OperationStatus } from "../crd/mod.ts";
 import type { KnownClusterFacts } from "./database.ts";
 import { type CopyNames, copyNames, copyRole, stepJobName } from "./names.ts";
 import { readerOf } from "./refresh_source.ts";
-import { judge } from "./report.ts";
+import { judge, withLog } from "./report.ts";
 import type { Problem } from "./resolve.ts";
 import { conditionOf } from "../../kit/conditions.ts";
 import { type ChosenCluster, jobStateOf, type World } from "./world.ts";
@@ -124,7 +124,7 @@ export function migrationState(world: World): MigrationState {
   if (job.state !== "succeeded" && job.state !== "failed") return { state: "running" };
   const verdict = judge(job, "the database was copied");
   if (verdict.state === "failed") {
-    return { state: "failed", problem: { reason: verdict.reason, message: verdict.message } };
+    return { state: "failed", problem: { reason: verdict.reason, message: withLog(verdict) } };
   }
   const target = reachable(world, name);
   return target && world.resolved ? { state: "copied", target } : { state: "running" };

@@ -12,7 +12,7 @@ import type { FilestorePlace, OdooInstanceStatus, OperationStatus, Phase } from 
 import { worksForUpstream } from "./adoption.ts";
 import { filestoreClaimName, filestoreCopyName, filestoreJobName } from "./names.ts";
 import { readerOf } from "./refresh_source.ts";
-import { judge, type Report } from "./report.ts";
+import { judge, type Report, withLog } from "./report.ts";
 import { nextRequest } from "./requests.ts";
 import type { Problem } from "./resolve.ts";
 import { jobStateOf, type World } from "./world.ts";
@@ -106,7 +106,7 @@ export function filestoreOutcome(world: World): FilestoreOutcome {
   if (job.state === "failed" || job.state === "succeeded") {
     const verdict = judge(job, FILESTORE_STEPS[step].task);
     if (verdict.state === "failed") {
-      return { state: "failed", reason: verdict.reason, message: verdict.message };
+      return { state: "failed", reason: verdict.reason, message: withLog(verdict) };
     }
     // What was on the former volume is on the new one, so it does not matter any more how that one is.
     if (step === "compareFiles" && !lostCopy) return { state: "succeeded", summary: verdict.fields };

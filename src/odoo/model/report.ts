@@ -2,6 +2,7 @@
  * The termination message of a Job → how it ended. Every job program leaves one JSON object (`ok`, and what it found, or
  * `reason`, `error` and `log`); what cannot be read is told as it is, never taken for a success.
  */
+import { masked } from "./masking.ts";
 import type { JobState } from "./world.ts";
 
 /** What a job program says of itself. */
@@ -23,8 +24,20 @@ export type Verdict =
   | { readonly state: "succeeded"; readonly fields: Report["fields"] }
   | { readonly state: "failed"; readonly reason: string; readonly message: string; readonly log?: string };
 
-const LONGEST_QUOTE = 2048;
+/** As much as a program may say of itself in a sentence. */
+const LONGEST_MESSAGE = 1000;
+/** Of a program that did not mean to be quoted. */
+const LONGEST_QUOTE = 200;
+const LONGEST_TAIL = 2048;
 const MOST_NAMES = 10;
+
+/** Whatever an image may write: a condition takes no other reason. */
+const CONSTANT = /^[A-Z][A-Za-z0-9]{0,99}$/;
+/** What Kubernetes itself says before it lets the pod speak. */
+const JOB_CAUSE = /^(?:DeadlineExceeded|PodFailurePolicy): /;
+const ERROR = /error|fatal|critical|exception|failed|failure|cannot|could not|denied|refused|not found|no such|killed/i;
+// deno-lint-ignore no-control-regex -- colours, and whatever else a terminal obeys
+const CONTROL = /\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** The report in a termination message, or `undefined` if the message is none. */
 export function parseReport(message: string): Report | undefined {
@@ -35,27 +48,46 @@ export function parseReport(message: string): Report | undefined {
   return { ok, reason: textOf(reason), error: textOf(error), log: textOf(log), fields };
 }
 
-/** What to make of a Job that has ended; `task` says in words what it was to do. */
+/** What to make of a Job that has ended; `task` says in words what it was to do. Neither sentence nor log has a secret. */
 export function judge(job: JobState & { readonly state: "succeeded" | "failed" }, task: string): Verdict {
-  const report = parseReport(job.message);
+  const [cause = ""] = JOB_CAUSE.exec(job.message) ?? [];
+  const report = parseReport(job.message.slice(cause.length));
   if (report && !report.ok) {
+    const log = masked(report.log);
     return {
       state: "failed",
-      reason: report.reason || "JobFailed",
-      message: report.error,
-      ...(report.log ? { log: report.log } : {}),
+      reason: CONSTANT.test(report.reason) ? report.reason : "JobFailed",
+      message: cause + masked(report.error).slice(0, LONGEST_MESSAGE),
+      ...(log ? { log } : {}),
     };
   }
-  const lastWords = job.message.slice(-LONGEST_QUOTE);
   if (job.state === "failed") {
-    return { state: "failed", reason: "JobFailed", message: `The Job ended before ${task}: ${lastWords}` };
+    const beginning = `The Job ended before ${task}: ${cause}`;
+    return { state: "failed", reason: "JobFailed", ...quoted(beginning, job.message.slice(cause.length)) };
   }
   if (report || job.message === "") return { state: "succeeded", fields: report?.fields ?? {} };
-  return {
-    state: "failed",
-    reason: "ResultUnreadable",
-    message: `The Job ended without a result that can be read; it left: ${lastWords}`,
-  };
+  const beginning = "The Job ended without a result that can be read; it left: ";
+  return { state: "failed", reason: "ResultUnreadable", ...quoted(beginning, job.message) };
+}
+
+/** A sentence that ends with what names the cause; if there was more, that is the log. */
+function quoted(beginning: string, words: string): { readonly message: string; readonly log?: string } {
+  const log = masked(words).replace(CONTROL, "").trim();
+  const line = causeIn(log);
+  return { message: beginning + (line || "no word"), ...(line === log ? {} : { log: log.slice(-LONGEST_TAIL) }) };
+}
+
+/** The line of a log that says most: the last that speaks of an error, else the last with words in it. */
+function causeIn(log: string): string {
+  const lines = log.split("\n").map((line) => line.trim()).filter((line) => /\w/.test(line));
+  const line = lines.findLast((line) => ERROR.test(line)) ?? lines.at(-1) ?? "";
+  return line.length > LONGEST_QUOTE ? `${line.slice(0, LONGEST_QUOTE - 1)}…` : line;
+}
+
+/** The message of a failure and, where no log is kept beside it, what its log says most. */
+export function withLog({ message, log = "" }: { readonly message: string; readonly log?: string }): string {
+  const line = causeIn(log);
+  return !line || message.includes(line.replace(/…$/, "")) ? message : `${message} (${line})`;
 }
 
 /** Names in a sentence; of many only the first. */

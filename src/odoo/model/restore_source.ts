@@ -5,6 +5,7 @@
 import type { OdooRestoreJob } from "../crd/mod.ts";
 import type { Problem } from "./resolve.ts";
 import { s3Problem } from "./s3_location.ts";
+import { hostProblem } from "./service_address.ts";
 
 /** Key of the Job's own Secret that holds the master password of the other Odoo. */
 export const MASTER_PASSWORD_KEY = "masterPassword";
@@ -14,12 +15,8 @@ const LONGEST_DATABASE_BYTES = 63;
 // deno-lint-ignore no-control-regex -- these are what is looked for
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 
-/** The machine itself, and the link-local networks, where clouds keep credentials for whoever asks. */
-const FORBIDDEN_V4 = /^(0|127|169\.254)\./;
-const FORBIDDEN_V6 = /^\[(::1?|fe[89ab][0-9a-f]:.*|fd00:ec2:.*)\]$/;
-const MAPPED_V4 = /^\[(?:::ffff:|64:ff9b::|::)([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
-const FORBIDDEN_NAMES =
-  /^(localhost|.*\.localhost|metadata|metadata\.google\.internal|kubernetes(\.default(\.svc(\..*)?)?)?)\.?$/;
+/** The pod itself, where no other Odoo is. */
+const LOOPBACK = /^(127\.|\[::1\]$|\[::(ffff:)?7f[0-9a-f]{2}:|\[64:ff9b::7f[0-9a-f]{2}:|(.*\.)?localhost\.?$)/;
 
 /** What keeps a restore from being made; the message says what to write instead. */
 export function restoreProblem({ metadata, spec }: OdooRestoreJob): Problem | undefined {
@@ -53,18 +50,9 @@ export function sourceUrlProblem(text: string): string | undefined {
   if (!url) return "is no address such as https://old.example.com";
   if (url.username || url.password) return "has credentials in it: leave them out";
   if (/[?#]/.test(text)) return "has a ? or # in it: write the address alone";
-  return isForbiddenHost(url.hostname) ? "leads into the pod or the node, where no Odoo is" : undefined;
-}
-
-/** The URL parser has already made one form of all ways to write an address. */
-function isForbiddenHost(host: string): boolean {
-  const [, high, low] = MAPPED_V4.exec(host) ?? [];
-  if (high && low) return FORBIDDEN_V4.test(dotted(parseInt(high, 16), parseInt(low, 16)));
-  return FORBIDDEN_V4.test(host) || FORBIDDEN_V6.test(host) || FORBIDDEN_NAMES.test(host);
-}
-
-function dotted(high: number, low: number): string {
-  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  const { hostname } = url; // the URL parser has made one form of all ways to write an address
+  const problem = LOOPBACK.test(hostname) ? "it is the pod itself" : hostProblem(hostname);
+  return problem && `leads where no Odoo is: ${problem}`;
 }
 
 function databaseProblem(name: string): string | undefined {

@@ -3,6 +3,7 @@
  *
  * Services agree on the codes of AWS, less on when they send them, and some answer without one; then the HTTP status counts.
  */
+import { masked } from "./masking.ts";
 
 /** What can be wrong, in the words of conditions and events. */
 export type S3Reason =
@@ -88,10 +89,7 @@ export function saidBy(error: unknown, secrets: readonly string[] = []): string 
   const words = error.message === "UnknownError" ? "" : error.message;
   // deno-lint-ignore no-control-regex -- a hostile service may send what a terminal obeys
   const line = [status, code, words].filter(Boolean).join(" ").replace(/[\x00-\x1f\x7f]+/g, " ");
-  return secrets.filter(Boolean).reduce((text, secret) => text.replaceAll(secret, "***"), line).slice(
-    0,
-    MOST_OF_A_LINE,
-  );
+  return masked(line, secrets).slice(0, MOST_OF_A_LINE);
 }
 
 const MOST_OF_A_LINE = 200;
@@ -122,5 +120,5 @@ export const S3_ADVICE = {
   S3Busy: "run it again when the service answers",
   S3Unreachable: "correct endpoint, or look at the network between the pod and it",
   S3Refused: "see that endpoint is the address of an S3 service",
-  CertificateUnknown: "have the endpoint's certificate signed by a known authority, or set insecure",
+  CertificateUnknown: "name a Secret with the authority of the endpoint's certificate in caSecretRef, or set insecure",
 } as const satisfies Record<S3Reason, string>;

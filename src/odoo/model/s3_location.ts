@@ -4,6 +4,7 @@
  */
 import type { OdooBackupJob } from "../crd/mod.ts";
 import type { Problem } from "./resolve.ts";
+import { hostProblem } from "./service_address.ts";
 
 /** Where an object is, and how to get there. */
 export interface S3Location {
@@ -24,6 +25,9 @@ export interface S3Location {
 /** The same as a field of a job CR. */
 export type S3Field = OdooBackupJob["spec"]["destination"];
 
+/** Key of the authority's certificate, if `caSecretRef` names none. */
+export const CA_KEY = "ca.crt";
+
 /** What describes a backup lies beside it, under its key and this. */
 export const DESCRIPTION_SUFFIX = ".json";
 
@@ -33,6 +37,7 @@ const LONGEST_KEY_BYTES = 1024 - DESCRIPTION_SUFFIX.length;
 /** AWS's rules for names, and what other services and old buckets have beside them. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9_.-]{1,253}[A-Za-z0-9]$/;
 const REGION = /^[A-Za-z0-9-]{1,64}$/;
+const SECRET_KEY = /^(?!\.\.?$|\.\.)[-._a-zA-Z0-9]{1,253}$/;
 const SECRET = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 // deno-lint-ignore no-control-regex -- these are what is looked for
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
@@ -52,13 +57,15 @@ export interface S3ProblemOptions {
 
 /** What is wrong with an S3 location; the message says what to write instead. */
 export function s3Problem(location: S3Field, { field, namespace }: S3ProblemOptions): Problem | undefined {
-  const { bucket, objectKey, endpoint, region, s3CredentialsSecretRef: secret } = location;
+  const { bucket, objectKey, endpoint, region, s3CredentialsSecretRef: secret, caSecretRef: ca } = location;
   const wrong: Readonly<Record<string, string | undefined>> = {
     bucket: BUCKET.test(bucket) && !bucket.includes("..") ? undefined : "is no name of a bucket",
     objectKey: keyProblem(objectKey),
     endpoint: endpointProblem(endpoint),
     region: !region || REGION.test(region) ? undefined : "is no name of a region, such as eu-central-1",
     "s3CredentialsSecretRef.name": !secret || SECRET.test(secret.name ?? "") ? undefined : "is no name of a Secret",
+    "caSecretRef.name": !ca || SECRET.test(ca.name) ? undefined : "is no name of a Secret",
+    "caSecretRef.key": SECRET_KEY.test(ca?.key || CA_KEY) ? undefined : "is no key of a Secret, such as ca.crt",
   };
   for (const [name, problem] of Object.entries(wrong)) {
     if (problem) return { reason: "InvalidDestination", message: `${field}.${name} ${problem}` };
@@ -89,5 +96,6 @@ function endpointProblem(endpoint: string): string | undefined {
     return "has credentials in it: they belong into the Secret of s3CredentialsSecretRef";
   }
   if (url.search || url.hash || /[?#]/.test(endpoint)) return "has a ? or # in it: write the address alone";
-  return undefined;
+  const problem = hostProblem(url.hostname); // the URL parser has made one form of all ways to write an address
+  return problem && `leads where no S3 service is: ${problem}`;
 }

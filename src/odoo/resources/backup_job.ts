@@ -6,7 +6,6 @@ import {
   type Container,
   container,
   env,
-  envFromSecret,
   type EnvVar,
   type Job,
   job,
@@ -18,9 +17,9 @@ import type { OdooBackupJob } from "../crd/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
 import { instanceLabels, objectNames, OUTCOME_FINALIZER, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
-import type { S3Field } from "../model/s3_location.ts";
 import { jobPlacement } from "./placement.ts";
 import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooPod, TERMINATION_LOG } from "./pod.ts";
+import { s3Env, s3Mounts, s3Volumes } from "./s3_access.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 const DEADLINE_SECONDS = 86_400;
@@ -46,31 +45,10 @@ export function backupJob(name: string, cr: OdooBackupJob, resolved: Resolved, c
     pod: odooPod(resolved, containers, {
       cluster,
       ...jobPlacement(resolved),
-      volumes: volumes(resolved, cluster),
+      volumes: [...volumes(resolved, cluster), ...s3Volumes(cr.spec.destination)],
     }),
     spec: { backoffLimit: 0, activeDeadlineSeconds: DEADLINE_SECONDS },
   });
-}
-
-/** Where a job finds an object in S3; the keys stay in their Secret. Also for what reads a backup. */
-export function s3Env(location: S3Field): EnvVar[] {
-  const { endpoint, region, bucket, objectKey, insecure, s3CredentialsSecretRef: secret } = location;
-  const name = secret?.name;
-  return [
-    ...literalEnv({
-      S3_ENDPOINT: endpoint,
-      S3_REGION: region ?? "",
-      S3_BUCKET: bucket,
-      S3_KEY: objectKey,
-      S3_INSECURE: String(insecure ?? false),
-    }),
-    ...(name
-      ? [
-        envFromSecret("S3_ACCESS_KEY", { name, key: "accessKey" }),
-        envFromSecret("S3_SECRET_KEY", { name, key: "secretKey" }),
-      ]
-      : []),
-  ];
 }
 
 /** Reports, so it is the first. */
@@ -93,6 +71,7 @@ function backupContainer({ spec }: OdooBackupJob, resolved: Resolved): Container
     volumeMounts: [
       { name: "exchange", mountPath: EXCHANGE_DIRECTORY },
       { name: "filestore", mountPath: DATA_DIRECTORY, readOnly: true },
+      ...s3Mounts(spec.destination),
     ],
     resources: resources as NonNullable<Container["resources"]>,
   });

@@ -16,9 +16,9 @@ import type { OdooRestoreJob } from "../crd/mod.ts";
 import type { ClusterAddress } from "../model/database.ts";
 import { objectNames } from "../model/names.ts";
 import type { Resolved, SecretKeyRef } from "../model/resolve.ts";
-import { s3Env } from "./backup_job.ts";
 import { jobPlacement } from "./placement.ts";
 import { CONFIG_DIRECTORY, DATA_DIRECTORY, databaseEnv, odooContainer, odooPod, TERMINATION_LOG } from "./pod.ts";
+import { s3Env, s3Mounts, s3Volumes } from "./s3_access.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { certificateVolume, filestoreVolume, stageJob } from "./stage_job.ts";
 
@@ -59,6 +59,8 @@ export function restoreLoadJob(
 ): Job {
   const { operatorImage, resources = RESTORE_RESOURCES } = resolved.jobs;
   if (!operatorImage) throw new RangeError("Cannot make a Job for a restore: the operator does not know its own image");
+  const { type, s3 } = cr.spec.source;
+  const object = type === "s3" && s3 ? s3 : undefined;
   const shared = env({ RESTORE_SHARED: EXCHANGE_DIRECTORY, RESTORE_PEER_SECONDS: String(PEER_SECONDS) });
   const exchange = { name: "exchange", mountPath: EXCHANGE_DIRECTORY };
   const restore = container("restore", operatorImage, { // reports, so it is the first
@@ -67,7 +69,11 @@ export function restoreLoadJob(
     terminationMessagePath: TERMINATION_LOG,
     terminationMessagePolicy: "FallbackToLogsOnError",
     env: [...shared, ...restoreEnv(cr, options)],
-    volumeMounts: [exchange, { name: "filestore", mountPath: DATA_DIRECTORY }],
+    volumeMounts: [
+      exchange,
+      { name: "filestore", mountPath: DATA_DIRECTORY },
+      ...(object ? s3Mounts(object) : []),
+    ],
     resources: resources as NonNullable<Container["resources"]>,
   });
   const load = container("load", resolved.jobs.postgresClientImage, {
@@ -84,6 +90,7 @@ export function restoreLoadJob(
     { name: "exchange", emptyDir: { sizeLimit: EXCHANGE_SIZE } },
     filestoreVolume(resolved),
     ...certificateVolume(resolved, cluster),
+    ...(object ? s3Volumes(object) : []),
   ];
   return stageJob(name, resolved, {
     pod: odooPod(resolved, [restore, load], { cluster, ...jobPlacement(resolved), volumes }),

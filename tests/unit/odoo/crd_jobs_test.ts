@@ -89,7 +89,13 @@ const ADDITIONS: Facts = {
   "status.summary": "object",
   "status.logTail": "string",
 };
-const OWN_ADDITIONS: Readonly<Record<string, Facts>> = { "initjob-crd": { "spec.languages": "[string]?" } };
+const authority = (location: string) =>
+  object(`${location}.caSecretRef`, "object?", { name: "string!", key: "string?" });
+const OWN_ADDITIONS: Readonly<Record<string, Facts>> = {
+  "initjob-crd": { "spec.languages": "[string]?" },
+  "backupjob-crd": authority("spec.destination"),
+  "restorejob-crd": authority("spec.source.s3"),
+};
 
 const COLUMNS: Readonly<Record<string, { readonly shortName: string; readonly own: readonly string[] }>> = {
   "initjob-crd": { shortName: "initjob", own: [] },

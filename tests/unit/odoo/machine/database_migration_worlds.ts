@@ -76,7 +76,10 @@ export const DATABASE_MIGRATIONS: Readonly<Record<string, WorldOverrides>> = {
   "is to begin with the copy": { ...migrating(), status: { ...MIGRATING, dbMigrationJobName: null } },
   "copies the database": migrating({ state: "active" }),
   "has copied the database": migrating({ state: "succeeded", message: '{"ok": true}' }),
-  "could not copy the database": migrating({ state: "failed", message: "rows are missing" }),
+  "could not copy the database": migrating({
+    state: "failed",
+    message: '{"ok": false, "reason": "RowCountsDiffer", "error": "rows are missing", "log": "PASSWORD=x fails"}',
+  }),
   "has lost its Job": migrating(),
   "is withdrawn": { ...migrating(), instance: {} },
   "is withdrawn while it copies": { ...migrating({ state: "active" }), instance: {} },

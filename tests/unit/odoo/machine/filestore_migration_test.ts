@@ -1,10 +1,11 @@
 /** What is planned for a filestore migration: the new volume, the two Jobs, and what goes afterwards. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Job, PersistentVolumeClaim } from "../../../../src/kit/builders/kinds.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { OUTCOME_FINALIZER } from "../../../../src/odoo/model/names.ts";
 import type { Effect } from "../../../../src/odoo/model/plan.ts";
 import { aBatchJob, aClaim, aDeployment, anInstance, aWorld, type WorldOverrides } from "../../../support/builders.ts";
+import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
 import { COPY, COPY_CLAIM, ELSEWHERE, FILESTORE_MIGRATIONS, migrating, stepJob } from "./filestore_migration_worlds.ts";
 
 function effectsOf(
@@ -135,4 +136,21 @@ Deno.test("decide() fills in the class that the volume has where the spec names 
   assertEquals(classOf({ filestore: undefined }), ["standard"]);
   assertEquals(classOf({ filestore: aClaim({ spec: { storageClassName: "" } }) }), []);
   assertEquals(COPY_CLAIM.metadata.name, COPY);
+});
+
+Deno.test("decide() tells in condition and event what the log of a migration says most when it failed", () => {
+  const effects = effectsOf(named("its files differ"), { phase: "FinalizingFilestoreMigration" });
+  const status = effects.flatMap((effect) => effect.type === "status" ? [effect.status] : [])[0];
+  const told = status?.conditions?.find(({ type }) => type === "FilestoreMigrated")?.message;
+  assertStringIncludes(told ?? "", "It is full (cannot write a/bc: no space)");
+  const notes = effects.flatMap((effect) => effect.type === "event" ? [effect.note] : []);
+  assertEquals(notes[0], "The files stay where they are. It is full (cannot write a/bc: no space)");
+});
+
+Deno.test("decide() tells in the condition, without secrets, what the log of a database migration says most", () => {
+  const failed = DATABASE_MIGRATIONS["could not copy the database"];
+  const { effects } = decide(aWorld({ ...failed, phase: "MigratingDatabase" }));
+  const status = effects.flatMap((effect) => effect.type === "status" ? [effect.status] : [])[0];
+  const told = status?.conditions?.find(({ type }) => type === "DatabaseMigrated")?.message;
+  assertStringIncludes(told ?? "", "rows are missing (PASSWORD=*** fails). The database is where it was");
 });

@@ -62,7 +62,10 @@ function belated(step: FilestoreStep): Seen {
 }
 
 const SUCCEEDED: JobState = { state: "succeeded", message: '{"ok": true, "files": 12}' };
-const FAILED: JobState = { state: "failed", message: '{"ok": false, "reason": "VolumeFull", "error": "It is full"}' };
+const FAILED: JobState = {
+  state: "failed",
+  message: '{"ok": false, "reason": "VolumeFull", "error": "It is full", "log": "cannot write a/bc: no space\\nbye"}',
+};
 
 function claim(overrides: Overrides<typeof COPY_CLAIM>, name: string) {
   return aClaim({ ...overrides, metadata: { uid: `uid-of-${name}`, ...overrides.metadata, name } });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describeInit } from "../../../../src/odoo/model/init_report.ts";
-import { judge, listed, parseReport } from "../../../../src/odoo/model/report.ts";
+import { judge, listed, parseReport, withLog } from "../../../../src/odoo/model/report.ts";
 
 Deno.test("parseReport() reads what a job program writes, and fills in what is not there", () => {
   assertEquals(parseReport('{"ok":true,"odoo":"18.0","seconds":42}'), {
@@ -50,13 +50,77 @@ Deno.test("judge() believes no failure that calls itself a success", () => {
   assertEquals(verdict.state, "failed");
 });
 
-Deno.test("judge() quotes the last words of a Job without a report, and says what it was to do", () => {
-  const verdict = judge({ state: "failed", message: `${"x".repeat(9000)}the end` }, "sale was installed");
-  assert(verdict.state === "failed");
-  assertEquals(verdict.reason, "JobFailed");
-  assert(/^The Job ended before sale was installed: x.*xthe end$/.test(verdict.message), verdict.message);
-  assert(verdict.message.length < 2200);
+const TRACE = [
+  "Traceback (most recent call last):",
+  '  File "/usr/bin/odoo", line 8, in <module>',
+  "psycopg2.OperationalError: FATAL: no room for user=odoo password=h0rse-staple",
+  "  ^^^^^^^^^",
+  "DETAIL: postgres://odoo:h0rse-staple@db:5432/shop",
+  "",
+].join("\n");
+
+Deno.test("judge() tells the line that names the cause, and keeps the others as the log, when a Job leaves no report", () => {
+  const verdict = judge({ state: "failed", message: `\x1b[31m${TRACE}\x1b[0m` }, "sale was installed");
+  assertEquals(verdict, {
+    state: "failed",
+    reason: "JobFailed",
+    message: "The Job ended before sale was installed: " +
+      "psycopg2.OperationalError: FATAL: no room for user=odoo password=***",
+    log: TRACE.replaceAll("h0rse-staple", "***").trim(),
+  });
 });
+
+Deno.test("judge() tells the last line with words, and no log beside it, when none speaks of an error", () => {
+  const { message, log } = failed({ state: "failed", message: "adding user\n\n---\n" });
+  assertEquals([message, log], ["The Job ended before it was done: adding user", "adding user\n\n---"]);
+  assertEquals(failed({ state: "failed", message: "adding user\n" }).log, undefined);
+  assertEquals(failed({ state: "failed", message: "" }).message, "The Job ended before it was done: no word");
+});
+
+Deno.test("judge() cuts what has no end", () => {
+  const { message, log } = failed({ state: "failed", message: `${"y".repeat(9000)}${"x".repeat(3000)}` });
+  assert(/^The Job ended before it was done: y{199}…$/.test(message), message);
+  assertEquals(log, "x".repeat(2048));
+  const error = "e".repeat(5000);
+  assertEquals(failed({ state: "failed", message: JSON.stringify({ ok: false, error }) }).message.length, 1000);
+});
+
+Deno.test("judge() keeps the cause that Kubernetes gives, before a report and before a log", () => {
+  const late = (words: string) => failed({ state: "failed", message: `DeadlineExceeded: ${words}` });
+  const report = '{"ok":false,"reason":"Stopped","error":"told to stop"}';
+  assertEquals(late(report), { state: "failed", reason: "Stopped", message: "DeadlineExceeded: told to stop" });
+  assertEquals(late("one\ntwo").message, "The Job ended before it was done: DeadlineExceeded: two");
+});
+
+Deno.test("judge() masks what a report says, and takes no reason that is no constant", () => {
+  const report = {
+    ok: false,
+    reason: "wrong: PGPASSWORD=h0rse",
+    error: "postgres://u:h0rse@db fails",
+    log: "x\nPGPASSWORD=h0rse",
+  };
+  assertEquals(failed({ state: "succeeded", message: JSON.stringify(report) }), {
+    state: "failed",
+    reason: "JobFailed",
+    message: "postgres://u:***@db fails",
+    log: "x\nPGPASSWORD=***",
+  });
+});
+
+Deno.test("withLog() adds the line that names the cause, unless the message has it", () => {
+  assertEquals(withLog({ message: "The copy failed" }), "The copy failed");
+  assertEquals(
+    withLog({ message: "The copy failed", log: "error: disk full\nbye" }),
+    "The copy failed (error: disk full)",
+  );
+  assertEquals(withLog({ message: "It ended: disk full", log: "disk full" }), "It ended: disk full");
+});
+
+function failed(job: Parameters<typeof judge>[0]) {
+  const verdict = judge(job, "it was done");
+  assert(verdict.state === "failed");
+  return verdict;
+}
 
 Deno.test("listed() counts what would be too long", () => {
   const names = Array.from({ length: 14 }, (_, index) => `m${index}`);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MOST_PARTS, partBytes } from "../../../../src/odoo/model/multipart.ts";
 import { mayPass, s3Reason, saidBy } from "../../../../src/odoo/model/s3_failure.ts";
 import { backupProblem, type S3Field, s3Problem } from "../../../../src/odoo/model/s3_location.ts";
@@ -22,6 +22,19 @@ const FIELDS: Readonly<Record<string, { readonly given: Overrides<S3Field>; read
   "the Secret's namespace is this one": {
     given: { s3CredentialsSecretRef: { name: "s3-keys", namespace: "blue" } },
     want: undefined,
+  },
+  "an authority is named without its key": { given: { caSecretRef: { name: "s3-ca" } }, want: undefined },
+  "the authority's Secret has no name": {
+    given: { caSecretRef: { name: "" } },
+    want: "InvalidDestination: spec.destination.caSecretRef.name is no name of a Secret",
+  },
+  "the authority's key leads elsewhere": {
+    given: { caSecretRef: { name: "s3-ca", key: "../token" } },
+    want: "InvalidDestination: spec.destination.caSecretRef.key is no key of a Secret, such as ca.crt",
+  },
+  "the authority's key is a folder": {
+    given: { caSecretRef: { name: "s3-ca", key: ".." } },
+    want: "InvalidDestination: spec.destination.caSecretRef.key is no key of a Secret, such as ca.crt",
   },
   "the bucket is empty": {
     given: { bucket: "" },
@@ -91,6 +104,53 @@ for (const [sentence, { given, want }] of Object.entries(FIELDS)) {
   Deno.test(`s3Problem() tells ${want ? "what to write" : "of nothing"} when ${sentence}`, () => {
     const problem = s3Problem(merged(GOOD, given), { field: "spec.destination", namespace: "blue" });
     assertEquals(problem && `${problem.reason}: ${problem.message}`, want);
+  });
+}
+
+const NO_SERVICES: readonly string[] = [
+  "http://169.254.169.254",
+  "http://169.254.169.254.",
+  "http://2852039166",
+  "http://0xa9fea9fe",
+  "http://0xa9.0xfe.0xa9.0xfe",
+  "http://0251.0376.0251.0376",
+  "http://169.16689662",
+  "http://[::ffff:169.254.169.254]",
+  "http://[::169.254.169.254]",
+  "http://[64:ff9b::a9fe:a9fe]",
+  "http://[fe80::1]",
+  "http://[febf::1]",
+  "http://[fd00:ec2::254]",
+  "http://0.0.0.0:9000",
+  "http://100.100.100.200",
+  "http://metadata.google.internal",
+  "http://METADATA.google.internal.",
+  "http://instance-data.ec2.internal",
+  "https://kubernetes",
+  "https://kubernetes.default",
+  "https://kubernetes.default.svc:443",
+  "https://Kubernetes.Default.svc.cluster.local.",
+];
+
+for (const endpoint of NO_SERVICES) {
+  Deno.test(`s3Problem() refuses the endpoint when it is ${endpoint}`, () => {
+    const problem = s3Problem({ ...GOOD, endpoint }, { field: "spec.destination", namespace: "blue" });
+    assertStringIncludes(problem?.message ?? "", "spec.destination.endpoint leads where no S3 service is: ");
+  });
+}
+
+for (
+  const endpoint of [
+    "http://127.0.0.1:7070",
+    "https://10.0.0.5:9000",
+    "http://[fd12::1]",
+    "https://kubernetes.example.com",
+    "http://minio.kubernetes",
+    "https://1.2.3.4",
+  ]
+) {
+  Deno.test(`s3Problem() takes the endpoint when it is ${endpoint}`, () => {
+    assertEquals(s3Problem({ ...GOOD, endpoint }, { field: "spec.destination", namespace: "blue" }), undefined);
   });
 }
 

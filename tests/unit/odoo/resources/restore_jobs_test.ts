@@ -33,6 +33,24 @@ Deno.test("restoreLoadJob() gives keys to the one that fetches and the password 
   assertEquals(containers[1]?.env?.find(({ name }) => name === "PGDATABASE")?.value, "shop_side");
 });
 
+Deno.test("restoreLoadJob() gives the authority to the one that fetches, from S3 alone", () => {
+  const caSecretRef = { name: "s3-ca" };
+  const podOf = (type: "s3" | "odoo") => {
+    const cr = aRestoreJob({
+      spec: { source: { type, s3: { caSecretRef }, odoo: { url: "https://old.example.com" } } },
+    });
+    return restoreLoadJob("back-load", cr, aResolved({}, DEFAULTS), anAddress(), { side: "s" }).spec?.template.spec;
+  };
+  const { containers: [restore, load] = [], volumes } = podOf("s3") ?? {};
+  const path = "/etc/s3-authority/ca.crt";
+  assertEquals(restore?.env?.find(({ name }) => name === "S3_CA_FILE")?.value, path);
+  assertEquals(restore?.volumeMounts?.at(-1), { name: "s3-authority", mountPath: "/etc/s3-authority", readOnly: true });
+  assertEquals(load?.volumeMounts?.length, 1);
+  const secret = { secretName: "s3-ca", items: [{ key: "ca.crt", path: "ca.crt" }], optional: true };
+  assertEquals(volumes?.at(-1), { name: "s3-authority", secret });
+  assertEquals(JSON.stringify(podOf("odoo")).includes("authority"), false);
+});
+
 Deno.test("restoreLoadJob() never carries the master password of the CR", () => {
   const odoo = { url: "https://old.example.com", masterPassword: "canary" };
   const cr = aRestoreJob({ spec: { source: { type: "odoo", s3: undefined, odoo } } });
