@@ -219,7 +219,8 @@ Deno.test("readOnlySqlAccess gives a login that may read, from the first modules
 
 Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and an event says so", async () => {
   const namespace = await rig.namespace();
-  const { metadata } = await rig.create(namespace, "kept", { deletionPolicy: "Retain" });
+  const readOnlySqlAccess = { enabled: true };
+  const { metadata } = await rig.create(namespace, "kept", { deletionPolicy: "Retain", readOnlySqlAccess });
   await rig.inPhase(namespace, "kept", "Running");
   const database = `odoo_${metadata.uid.replaceAll("-", "_")}`;
   await rig.client.delete(OdooInstanceKind, { namespace, name: "kept" });
@@ -228,7 +229,9 @@ Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and a
   const children = await Promise.all([
     rig.client.get(PersistentVolumeClaim, { namespace, name: "kept-filestore-pvc" }),
     rig.client.get(Secret, { namespace, name: "kept-odoo-user" }),
-    rig.client.get(Secret, { namespace, name: "kept-odoo-conf" }),
+    ...["admin", "db-ro-password", "odoo-conf"].map((name) =>
+      rig.client.get(Secret, { namespace, name: `kept-${name}` })
+    ),
   ]);
   for (const { metadata } of children) assertEquals(metadata.ownerReferences ?? [], [], metadata.name);
   const password = atob(children[1].data?.password ?? "");

@@ -107,9 +107,8 @@ function retains({ instance }: World): boolean {
 /** Sets free what would be collected with the instance, and says what is kept. */
 function planRetention({ instance, observed, status }: World): Effect[] {
   const { name, namespace = "", uid } = instance.metadata;
-  const secrets = [observed.userSecret, observed.readOnlySecret, observed.configSecret].flatMap((secret) =>
-    secret ? [secret.name] : []
-  );
+  const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
+  const secrets = [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret) => secret?.name ?? []);
   const volumes = [observed.filestore, observed.filestoreCopy, observed.formerFilestore].flatMap((claim) =>
     claim?.metadata.name ?? []
   );

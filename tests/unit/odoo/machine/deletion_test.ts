@@ -7,6 +7,7 @@ import {
   aDeployment,
   anAddress,
   anInstance,
+  aSecret,
   aWorld,
   emptyFacts,
   INSTANCE_UID,
@@ -175,10 +176,13 @@ for (const [sentence, given] of Object.entries(RETAINING)) {
       metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" },
       spec: { deletionPolicy: "Retain" },
     } as const;
-    const plan = decide(aWorld({ ...given, instance, observed: GONE }));
+    const secrets = { adminSecret: aSecret("shop-admin"), readOnlySecret: aSecret("shop-db-ro-password") };
+    const plan = decide(aWorld({ ...given, instance, observed: { ...GONE, ...secrets } }));
     assertEquals(steps(plan), [
       "set free shop-filestore-pvc",
       "set free shop-odoo-user",
+      "set free shop-admin",
+      "set free shop-db-ro-password",
       "set free shop-odoo-conf",
       "event",
       `let go ${INSTANCE_FINALIZER}`,
@@ -187,7 +191,8 @@ for (const [sentence, given] of Object.entries(RETAINING)) {
     assertStringIncludes(
       event?.type === "event" ? event.note : "",
       `Kept: database odoo_${INSTANCE_UID.replaceAll("-", "_")} and role ${ROLE} on cluster 'main', ` +
-        "PersistentVolumeClaim shop-filestore-pvc, Secret shop-odoo-user, Secret shop-odoo-conf",
+        "PersistentVolumeClaim shop-filestore-pvc, Secret shop-odoo-user, Secret shop-admin, " +
+        "Secret shop-db-ro-password, Secret shop-odoo-conf",
     );
   });
 }
