@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   conditionOf,
   Deployment,
+  type JsonPatchOperation,
   type KubeObject,
   PersistentVolumeClaim,
   type ResourceType,
@@ -143,6 +144,58 @@ Deno.test("deleting the Secret makes a new password: the role has it, the pods r
     const hash = (deployment: Deployment) => deployment.spec?.template.metadata?.annotations?.[CONFIG_HASH_ANNOTATION];
     return hash(after) !== hash(before);
   });
+});
+
+Deno.test("what others edit in the Secret of odoo.conf is taken back once, and no pod rolls for it", async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "drift");
+  await rig.inPhase(namespace, "drift", "Running");
+  const at = { namespace, name: "drift-odoo-conf" };
+  const original = await rig.client.get(Secret, at);
+  const web = await rig.client.get(Deployment, { namespace, name: "drift" });
+  const edits: readonly JsonPatchOperation[] = [
+    { op: "replace", path: "/data/odoo.conf", value: btoa("[options]\nlist_db = True\n") },
+    { op: "remove", path: "/data/odoo.conf" },
+  ];
+  for (const edit of edits) {
+    await rig.client.patch(Secret, at, [edit]);
+    await eventually(
+      `odoo.conf is as it was after ${edit.op}`,
+      async () => JSON.stringify((await rig.client.get(Secret, at)).data) === JSON.stringify(original.data),
+    );
+  }
+  const labelled = await rig.client.patch(Secret, at, [{ op: "add", path: "/metadata/labels/team", value: "blue" }]);
+  const theirs = await rig.client.patch(Secret, at, [{ op: "add", path: "/data/theirs", value: btoa("x") }]);
+  const { metadata } = await rig.client.patch(OdooInstanceKind, { namespace, name: "drift" }, [
+    { op: "replace", path: "/spec/replicas", value: 2 },
+  ]);
+  await eventually("the operator has looked at all of it", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "drift" });
+    return status?.observedGeneration === metadata.generation;
+  });
+  const after = await rig.client.get(Secret, at);
+  assertEquals(after.metadata.labels, labelled.metadata.labels);
+  assertEquals(after.data, { ...original.data, theirs: btoa("x") }, "what is theirs stays");
+  assertEquals(after.metadata.resourceVersion, theirs.metadata.resourceVersion, "nothing is written for it");
+  const ours = after.metadata.managedFields?.filter(({ manager }) => manager === "odoo-operator");
+  assertEquals(ours?.map(({ operation }) => operation), ["Apply"]);
+  const { spec } = await rig.client.get(Deployment, { namespace, name: "drift" });
+  assertEquals(spec?.template, web.spec?.template);
+});
+
+Deno.test("the Secrets get their owner back, so that they go with the instance", async () => {
+  const namespace = await rig.namespace();
+  const { metadata: { uid } } = await rig.create(namespace, "shop", { readOnlySqlAccess: { enabled: true } });
+  await rig.inPhase(namespace, "shop", "Running");
+  for (const name of ["shop-odoo-user", "shop-admin", "shop-db-ro-password", "shop-odoo-conf"]) {
+    const { data } = await rig.client.get(Secret, { namespace, name });
+    await rig.client.patch(Secret, { namespace, name }, [{ op: "remove", path: "/metadata/ownerReferences" }]);
+    const now = await eventually(`Secret ${name} has its owner`, async () => {
+      const secret = await rig.client.get(Secret, { namespace, name });
+      return secret.metadata.ownerReferences?.[0]?.uid === uid && secret;
+    });
+    assertEquals(now.data, data, name);
+  }
 });
 
 const TAMPERED: Readonly<Record<string, { readonly username?: string; readonly password: string }>> = {

@@ -41,7 +41,7 @@ import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/
 import { planHistory } from "../states/history.ts";
 import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
-import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
+import { planDisowning, planFoundations, planOwnership, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
 import { planSnapshotEnd } from "../states/snapshotting.ts";
 import { retriesMounts } from "../states/stuck_mounts.ts";
@@ -78,6 +78,7 @@ export function decide(world: World): Plan {
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
+      ...planOwnership(world),
       ...planFoundations(world),
       ...planPullSecret(world),
       ...planReadOnlyAccess(world),

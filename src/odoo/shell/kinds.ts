@@ -1,6 +1,7 @@
 /** The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory. */
-import { customResource, type Job, type Pod, type ResourceType, type Stored } from "../../kit/mod.ts";
+import { customResource, type Job, type Pod, type ResourceType, type Secret, type Stored } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
+import { FIELD_MANAGER } from "../machine/decide.ts";
 
 const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
 
@@ -33,6 +34,13 @@ export function requestTypeOf(cr: JobRequest): ResourceType<JobRequest> {
 
 function requestType<K extends RequestKind>(kind: K): ResourceType<Extract<JobRequest, { readonly kind?: K }>> {
   return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
+}
+
+/** A Secret's metadata without what others have written in it: whether that is ours is all that is asked. */
+export function slimSecret(secret: Stored<Secret>): Stored<Secret> {
+  const { managedFields, ...metadata } = secret.metadata;
+  const own = managedFields?.filter(({ manager }) => manager === FIELD_MANAGER);
+  return { ...secret, metadata: own ? { ...metadata, managedFields: own } : metadata };
 }
 
 /** A Job without its pods' template, scripts and all: a Job is made once, and compared with nothing. */

@@ -12,6 +12,7 @@ import { SERVING_PHASES } from "./worlds.ts";
 const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ownSecret: 1,
   ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,
