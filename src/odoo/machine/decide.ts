@@ -197,7 +197,8 @@ function scaled(
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
   const host = instance.spec.ingress.hosts[0];
-  const { operation: _, filestore: __, ...kept } = status;
+  const { operation: _, filestore: __, databaseName: ___, ...kept } = status;
+  const name = fixedDatabaseName(world, phase);
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
   return {
@@ -213,6 +214,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), rfc3339(world.now)),
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
+    ...(name === undefined ? {} : { databaseName: name }),
     ...(operation ? { operation } : {}),
     ...filestoreFields(world, phase),
     ...migrationStatus(world, phase),
@@ -236,6 +238,15 @@ function restarts(world: World): boolean {
 function hasData(world: World, phase: Phase): boolean {
   if (phase === "Uninitialized" && guards.databaseToRecreate(world)) return false;
   return world.status.dbInitialized === true || operationOutcome(world).state === "succeeded";
+}
+
+/** The name that data is under, from the moment that it was seen under it: another one would be another database. */
+function fixedDatabaseName(world: World, phase: Phase): string | undefined {
+  const { status, resolved, cluster } = world;
+  if (!hasData(world, phase)) return undefined;
+  if (status.databaseName || !resolved || cluster.address?.name !== status.activeCluster) return status.databaseName;
+  const present = cluster.facts?.known ? cluster.facts.databases.get(resolved.databaseName) : undefined;
+  return present?.owner === resolved.roleName ? present.name : undefined;
 }
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */
