@@ -12,6 +12,7 @@ import {
 import { CONFIG_HASH_ANNOTATION } from "../../src/odoo/model/names.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 
+import { committedCrds, establish, withoutRules } from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 import { query, type SqlServer } from "../support/sql.ts";
@@ -297,4 +298,38 @@ Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and a
   assertEquals(tables.length, 1, "the kept password opens the kept database");
   const [event] = await eventsOf(namespace, "Retained");
   assertStringIncludes(event?.note ?? "", database);
+});
+
+Deno.test("a changed spec.database.name that nobody refuses begins no other database: the former one is served", async () => {
+  const namespace = await rig.namespace();
+  const { metadata } = await rig.create(namespace, "fixed", { database: { missingPolicy: "Recreate" } });
+  const { status } = await rig.inPhase(namespace, "fixed", "Running");
+  const database = `odoo_${metadata.uid.replaceAll("-", "_")}`;
+  assertEquals(status?.databaseName, database);
+  const web = await rig.client.get(Deployment, { namespace, name: "fixed" });
+  for (const crd of await committedCrds()) await establish(rig.client, withoutRules(crd));
+  const rename = (name: string) =>
+    rig.client.patch(OdooInstanceKind, { namespace, name: "fixed" }, [
+      { op: "add", path: "/spec/database/name", value: name },
+    ]);
+  await eventually("the schema lets another name pass", () => rename("other").then(() => true));
+  const told = await eventually("the condition says that the name is fixed", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "fixed" });
+    return conditionOf(status?.conditions, "SpecAccepted")?.reason === "DatabaseNameFixed" && status;
+  });
+  assertEquals([told?.phase, told?.ready, told?.dbInitialized, told?.databaseName], ["Running", true, true, database]);
+  assertEquals([await hasDatabase(database), await hasDatabase("other")], [true, false]);
+  const { spec } = await rig.client.get(Deployment, { namespace, name: "fixed" });
+  assertEquals(spec?.template, web.spec?.template);
+
+  for (const crd of await committedCrds()) await establish(rig.client, crd);
+  await eventually(
+    "the schema refuses a third name",
+    () => rename("third").then(() => false, ({ status }) => status === 422),
+  );
+  await rename(database);
+  await eventually("the spec is accepted", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "fixed" });
+    return conditionOf(status?.conditions, "SpecAccepted")?.status === "True";
+  });
 });
