@@ -139,10 +139,16 @@ const OBSTACLES: Readonly<Record<string, { readonly given: WorldOverrides; reado
 for (const [sentence, { given, want }] of Object.entries(OBSTACLES)) {
   Deno.test(`decide() keeps the finalizer and names the way out when ${sentence}`, () => {
     const plan = decide(deleting({ ...given, observed: GONE }));
-    assertEquals(steps(plan), ["status"]);
     const ready = readyOf(plan);
     assertEquals([ready?.status, ready?.reason], ["False", want]);
     assertStringIncludes(ready?.message ?? "", INSTANCE_FINALIZER);
+    const event = plan.effects.find((effect) => effect.type === "event");
+    assertEquals(steps(plan), want === "Connecting" ? ["status"] : ["status", "event"]);
+    const told = event?.type === "event" ? [event.reason, event.warning, event.note] : [];
+    assertEquals(told, want === "Connecting" ? [] : ["CleanupFailed", true, ready?.message]);
+    const conditions = ready ? [ready] : [];
+    const status = { ...given.status, conditions };
+    assertEquals(steps(decide(deleting({ ...given, status, observed: GONE }))), ["status"], "it is told once");
   });
 }
 
