@@ -37,6 +37,8 @@ export interface StoreOptions<T extends KubeObject> {
   readonly keepManagers?: boolean;
   /** Only metadata comes from the server: another version may be all that tells of other data. @default {false} */
   readonly metadataOnly?: boolean;
+  /** Keep who wrote these fields (`data`, say), too: so much of the fields in `managedFields`. @default {none} */
+  readonly keepOwnershipOf?: readonly string[];
 }
 
 interface Held {
@@ -59,10 +61,11 @@ export class Store<T extends KubeObject> {
   #seenVersion = "0";
 
   constructor(options: StoreOptions<T> = {}) {
-    const { indexes = {}, transform = (object) => object, keepManagers = false, metadataOnly = false } = options;
+    const { indexes = {}, transform = (object) => object, metadataOnly = false } = options;
+    const { keepManagers = false, keepOwnershipOf = [] } = options;
     this.#versionIsNews = metadataOnly;
     this.#indexes = new Map(Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map() }]));
-    this.reduce = (object) => transform(withSlimManagedFields(object, keepManagers));
+    this.reduce = (object) => transform(withSlimManagedFields(object, { keepManagers, keepOwnershipOf }));
   }
 
   get size(): number {
@@ -222,15 +225,22 @@ function wasLetGo(
   return deletionTimestamp !== undefined && !finalizers?.length && !deletionGracePeriodSeconds;
 }
 
-function withSlimManagedFields<T extends KubeObject>(object: Stored<T>, keepManagers: boolean): Stored<T> {
+function withSlimManagedFields<T extends KubeObject>(
+  object: Stored<T>,
+  { keepManagers, keepOwnershipOf }: Required<Pick<StoreOptions<T>, "keepManagers" | "keepOwnershipOf">>,
+): Stored<T> {
   if (!object.metadata.managedFields) return object;
   const { managedFields, ...metadata } = object.metadata;
-  const managers = managedFields.map(({ manager, operation, subresource }) => ({
+  const names = keepOwnershipOf.map((field) => `f:${field}`);
+  const managers = managedFields.map(({ manager, operation, subresource, fieldsV1 = {} }) => ({
     ...(manager === undefined ? {} : { manager }),
     ...(operation === undefined ? {} : { operation }),
     ...(subresource === undefined ? {} : { subresource }),
+    ...(names.length
+      ? { fieldsV1: Object.fromEntries(Object.entries(fieldsV1).filter(([f]) => names.includes(f))) }
+      : {}),
   }));
-  return { ...object, metadata: keepManagers ? { ...metadata, managedFields: managers } : metadata };
+  return { ...object, metadata: keepManagers || names.length ? { ...metadata, managedFields: managers } : metadata };
 }
 
 /** Options of {@linkcode Informer}. */

@@ -3,7 +3,7 @@ import type { Change } from "./cache.ts";
 import { conditionOf, type ConditionState } from "./conditions.ts";
 import { ApiError, isInvalid, isOverQuota, messageOf, NotOursError } from "./errors.ts";
 import { hashOf } from "./hash.ts";
-import type { Condition, KubeObject } from "./types.ts";
+import type { Condition, KubeObject, Stored } from "./types.ts";
 
 /** A condition to be told; whoever tells it knows the generation. */
 export type Told = Omit<ConditionState, "observedGeneration">;
@@ -23,8 +23,8 @@ export type Told = Omit<ConditionState, "observedGeneration">;
 export interface FailureReport {
   /** The conditions that it writes. A change of nothing else brings no object back before its backoff. */
   readonly types: readonly string[];
-  /** What to say when a reconcile has failed. */
-  readonly failed: (error: unknown) => readonly Told[];
+  /** What to say when a reconcile of `object` has failed. */
+  readonly failed: (error: unknown, object: Stored<KubeObject>) => readonly Told[];
   /** What to say when one has not. @default nothing: the reconcile's own status says it */
   readonly succeeded?: (conditions: readonly Condition[]) => readonly Told[];
 }

@@ -25,7 +25,7 @@ export class FailureReporter<Spec, Status> {
     if (!object || context.signal.aborted || isConflict(error) || (error instanceof ApiError && error.status === 0)) {
       return;
     }
-    const told = this.#report.failed(error);
+    const told = this.#report.failed(error, object);
     context.event({ type: "Warning", reason: told[0]?.reason ?? reasonOf(error), note: messageOf(error) }, object);
     try {
       await this.#tell(object, context, told);

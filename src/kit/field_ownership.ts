@@ -1,5 +1,5 @@
 /**
- * Fields that former writers own as well → fields that only our server-side applies own. As long as an Update entry of
+ * Whose a field is, by `metadata.managedFields`. Fields that former writers own as well → fields that only our server-side applies own. As long as an Update entry of
  * `metadata.managedFields` names a field too, an apply that leaves the field out removes nothing. Pure.
  */
 import type { JsonPatchOperation, KubeObject, ManagedFieldsEntry, Stored } from "./types.ts";
@@ -30,6 +30,19 @@ export function fieldTakeoverPatch(
     { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
     { op: "replace", path: "/metadata/managedFields", value: [united, ...others] },
   ];
+}
+
+/** The keys of a map (the field `data`, say) whose values are still those that server-side applies of `manager` gave. */
+export function appliedKeys(
+  { metadata }: KubeObject,
+  { field, manager }: { readonly field: string; readonly manager: string },
+): string[] {
+  const entries = metadata?.managedFields ?? [];
+  const own = entries.filter((entry) => entry.manager === manager && entry.operation === "Apply" && !entry.subresource);
+  return own.flatMap(({ fieldsV1 = {} }) => {
+    const keys = Object.entries(fieldsV1).find(([name]) => name === `f:${field}`)?.[1];
+    return Object.keys(keys ?? {}).filter((name) => name.startsWith("f:")).map((name) => name.slice("f:".length));
+  });
 }
 
 function isTaken({ manager = "", operation, subresource }: ManagedFieldsEntry, from: readonly string[]): boolean {

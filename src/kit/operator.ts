@@ -53,6 +53,7 @@ export interface WatchKindOptions<T extends KubeObject> extends
     | "indexes"
     | "transform"
     | "keepManagers"
+    | "keepOwnershipOf"
   > {
   /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
   readonly map?: (object: Stored<T>) => readonly ObjectKey[];

@@ -172,6 +172,8 @@ const ACCEPTED: Readonly<Record<string, Spec>> = {
 interface Change {
   readonly from: Spec;
   readonly initialized?: true;
+  /** What the status says that the data is under. */
+  readonly databaseName?: string;
   readonly to: Spec;
   /** Absent: the change is accepted. */
   readonly message?: string;
@@ -221,6 +223,19 @@ const CHANGES: Readonly<Record<string, Change>> = {
     from: { database: { name: null } },
     initialized: true,
     to: { database: { name: "two" } },
+    message: RENAMED,
+  },
+  "an existing database gets back the name that its data is under": {
+    from: { database: { name: "two" } },
+    initialized: true,
+    databaseName: "one",
+    to: { database: { name: "one" } },
+  },
+  "an existing database gets a third name": {
+    from: { database: { name: "two" } },
+    initialized: true,
+    databaseName: "one",
+    to: { database: { name: "three" } },
     message: RENAMED,
   },
   "a database that does not exist gets another name": {
@@ -292,12 +307,15 @@ async function changesAreJudged(client: Client, t: Deno.TestContext): Promise<vo
       );
     });
   }
-  for (const [number, [sentence, { from, initialized, to, message }]] of Object.entries(CHANGES).entries()) {
+  for (
+    const [number, [sentence, { from, initialized, databaseName, to, message }]] of Object.entries(CHANGES).entries()
+  ) {
     await t.step(`OdooInstance is ${message ? "refused its change" : "changed"} when ${sentence}`, async () => {
       const object = { name: `change-${number}`, namespace: NAMESPACE };
       await client.create(INSTANCES, manifest("OdooInstance", { ...object, spec: from }));
       if (initialized) {
-        const facts = [{ op: "add", path: "/status", value: { dbInitialized: true } }] as const;
+        const status = { dbInitialized: true, ...(databaseName ? { databaseName } : {}) };
+        const facts = [{ op: "add", path: "/status", value: status }] as const;
         await client.patch(INSTANCES, object, facts, { subresource: "status" });
       }
       const { spec: value } = manifest("OdooInstance", { ...object, spec: to });

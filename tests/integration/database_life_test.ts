@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   conditionOf,
   Deployment,
+  type JsonPatchOperation,
   type KubeObject,
   PersistentVolumeClaim,
   type ResourceType,
@@ -11,6 +12,7 @@ import {
 import { CONFIG_HASH_ANNOTATION } from "../../src/odoo/model/names.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 
+import { committedCrds, establish, withoutRules } from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 import { query, type SqlServer } from "../support/sql.ts";
@@ -145,6 +147,58 @@ Deno.test("deleting the Secret makes a new password: the role has it, the pods r
   });
 });
 
+Deno.test("what others edit in the Secret of odoo.conf is taken back once, and no pod rolls for it", async () => {
+  const namespace = await rig.namespace();
+  await rig.create(namespace, "drift");
+  await rig.inPhase(namespace, "drift", "Running");
+  const at = { namespace, name: "drift-odoo-conf" };
+  const original = await rig.client.get(Secret, at);
+  const web = await rig.client.get(Deployment, { namespace, name: "drift" });
+  const edits: readonly JsonPatchOperation[] = [
+    { op: "replace", path: "/data/odoo.conf", value: btoa("[options]\nlist_db = True\n") },
+    { op: "remove", path: "/data/odoo.conf" },
+  ];
+  for (const edit of edits) {
+    await rig.client.patch(Secret, at, [edit]);
+    await eventually(
+      `odoo.conf is as it was after ${edit.op}`,
+      async () => JSON.stringify((await rig.client.get(Secret, at)).data) === JSON.stringify(original.data),
+    );
+  }
+  const labelled = await rig.client.patch(Secret, at, [{ op: "add", path: "/metadata/labels/team", value: "blue" }]);
+  const theirs = await rig.client.patch(Secret, at, [{ op: "add", path: "/data/theirs", value: btoa("x") }]);
+  const { metadata } = await rig.client.patch(OdooInstanceKind, { namespace, name: "drift" }, [
+    { op: "replace", path: "/spec/replicas", value: 2 },
+  ]);
+  await eventually("the operator has looked at all of it", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "drift" });
+    return status?.observedGeneration === metadata.generation;
+  });
+  const after = await rig.client.get(Secret, at);
+  assertEquals(after.metadata.labels, labelled.metadata.labels);
+  assertEquals(after.data, { ...original.data, theirs: btoa("x") }, "what is theirs stays");
+  assertEquals(after.metadata.resourceVersion, theirs.metadata.resourceVersion, "nothing is written for it");
+  const ours = after.metadata.managedFields?.filter(({ manager }) => manager === "odoo-operator");
+  assertEquals(ours?.map(({ operation }) => operation), ["Apply"]);
+  const { spec } = await rig.client.get(Deployment, { namespace, name: "drift" });
+  assertEquals(spec?.template, web.spec?.template);
+});
+
+Deno.test("the Secrets get their owner back, so that they go with the instance", async () => {
+  const namespace = await rig.namespace();
+  const { metadata: { uid } } = await rig.create(namespace, "shop", { readOnlySqlAccess: { enabled: true } });
+  await rig.inPhase(namespace, "shop", "Running");
+  for (const name of ["shop-odoo-user", "shop-admin", "shop-db-ro-password", "shop-odoo-conf"]) {
+    const { data } = await rig.client.get(Secret, { namespace, name });
+    await rig.client.patch(Secret, { namespace, name }, [{ op: "remove", path: "/metadata/ownerReferences" }]);
+    const now = await eventually(`Secret ${name} has its owner`, async () => {
+      const secret = await rig.client.get(Secret, { namespace, name });
+      return secret.metadata.ownerReferences?.[0]?.uid === uid && secret;
+    });
+    assertEquals(now.data, data, name);
+  }
+});
+
 const TAMPERED: Readonly<Record<string, { readonly username?: string; readonly password: string }>> = {
   "another user": { username: "postgres", password: "stolen" },
   "no password": { password: "" },
@@ -219,7 +273,8 @@ Deno.test("readOnlySqlAccess gives a login that may read, from the first modules
 
 Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and an event says so", async () => {
   const namespace = await rig.namespace();
-  const { metadata } = await rig.create(namespace, "kept", { deletionPolicy: "Retain" });
+  const readOnlySqlAccess = { enabled: true };
+  const { metadata } = await rig.create(namespace, "kept", { deletionPolicy: "Retain", readOnlySqlAccess });
   await rig.inPhase(namespace, "kept", "Running");
   const database = `odoo_${metadata.uid.replaceAll("-", "_")}`;
   await rig.client.delete(OdooInstanceKind, { namespace, name: "kept" });
@@ -228,7 +283,9 @@ Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and a
   const children = await Promise.all([
     rig.client.get(PersistentVolumeClaim, { namespace, name: "kept-filestore-pvc" }),
     rig.client.get(Secret, { namespace, name: "kept-odoo-user" }),
-    rig.client.get(Secret, { namespace, name: "kept-odoo-conf" }),
+    ...["admin", "db-ro-password", "odoo-conf"].map((name) =>
+      rig.client.get(Secret, { namespace, name: `kept-${name}` })
+    ),
   ]);
   for (const { metadata } of children) assertEquals(metadata.ownerReferences ?? [], [], metadata.name);
   const password = atob(children[1].data?.password ?? "");
@@ -241,4 +298,38 @@ Deno.test("deletionPolicy Retain keeps role, database, volume and Secrets, and a
   assertEquals(tables.length, 1, "the kept password opens the kept database");
   const [event] = await eventsOf(namespace, "Retained");
   assertStringIncludes(event?.note ?? "", database);
+});
+
+Deno.test("a changed spec.database.name that nobody refuses begins no other database: the former one is served", async () => {
+  const namespace = await rig.namespace();
+  const { metadata } = await rig.create(namespace, "fixed", { database: { missingPolicy: "Recreate" } });
+  const { status } = await rig.inPhase(namespace, "fixed", "Running");
+  const database = `odoo_${metadata.uid.replaceAll("-", "_")}`;
+  assertEquals(status?.databaseName, database);
+  const web = await rig.client.get(Deployment, { namespace, name: "fixed" });
+  for (const crd of await committedCrds()) await establish(rig.client, withoutRules(crd));
+  const rename = (name: string) =>
+    rig.client.patch(OdooInstanceKind, { namespace, name: "fixed" }, [
+      { op: "add", path: "/spec/database/name", value: name },
+    ]);
+  await eventually("the schema lets another name pass", () => rename("other").then(() => true));
+  const told = await eventually("the condition says that the name is fixed", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "fixed" });
+    return conditionOf(status?.conditions, "SpecAccepted")?.reason === "DatabaseNameFixed" && status;
+  });
+  assertEquals([told?.phase, told?.ready, told?.dbInitialized, told?.databaseName], ["Running", true, true, database]);
+  assertEquals([await hasDatabase(database), await hasDatabase("other")], [true, false]);
+  const { spec } = await rig.client.get(Deployment, { namespace, name: "fixed" });
+  assertEquals(spec?.template, web.spec?.template);
+
+  for (const crd of await committedCrds()) await establish(rig.client, crd);
+  await eventually(
+    "the schema refuses a third name",
+    () => rename("third").then(() => false, ({ status }) => status === 422),
+  );
+  await rename(database);
+  await eventually("the spec is accepted", async () => {
+    const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "fixed" });
+    return conditionOf(status?.conditions, "SpecAccepted")?.status === "True";
+  });
 });

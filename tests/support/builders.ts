@@ -15,7 +15,7 @@ import type {
   OdooUpgradeJob,
   Phase,
 } from "../../src/odoo/crd/mod.ts";
-import { configInputsHash, configText } from "../../src/odoo/model/config_text.ts";
+import { configInputsHash, configKeys, configText } from "../../src/odoo/model/config_text.ts";
 import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/database.ts";
 import {
   CONTENT_HASH_ANNOTATION,
@@ -140,8 +140,11 @@ export function unknownFacts(reason: UnknownClusterFacts["reason"] = "DatabaseUn
 
 const USER_SECRET_VERSION = "uid-of-user-secret/3";
 
+/** A Secret as this operator left it. */
 export function aSecret(name: string, overrides: Overrides<SecretFacts> = {}): SecretFacts {
-  return merged<SecretFacts>({ name, version: `uid-of-${name}/1`, annotations: {} }, overrides);
+  const ownKeys = configKeys({ options: [], rootCertificate: "PEM" });
+  const secret = { name, version: `uid-of-${name}/1`, annotations: {}, ownKeys, isOrphan: false };
+  return merged<SecretFacts>(secret, overrides);
 }
 
 /** A Deployment as it is in the cluster. */

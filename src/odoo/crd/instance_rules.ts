@@ -37,10 +37,14 @@ function databaseName(instance: string): string {
   return `(has(${instance}.spec.database) && has(${instance}.spec.database.name) ? ${instance}.spec.database.name : '')`;
 }
 
-/** Only a rule about the whole object sees whether there is a database. It uses oldSelf, so it judges changes only. */
+/**
+ * Only a rule about the whole object sees whether there is a database. It uses oldSelf, so it judges changes only. The way
+ * back to the name that the data is under is always open.
+ */
 const DATABASE_NAME_RULE: CelRule = {
   rule: `!(has(oldSelf.status) && has(oldSelf.status.dbInitialized) && oldSelf.status.dbInitialized) || ` +
-    `${databaseName("self")} == ${databaseName("oldSelf")}`,
+    `${databaseName("self")} == ${databaseName("oldSelf")} || ` +
+    `(has(oldSelf.status.databaseName) && ${databaseName("self")} == oldSelf.status.databaseName)`,
   fieldPath: ".spec.database.name",
   message:
     "spec.database.name is fixed once the database exists: put the former name back, or restore a backup into a new instance of the other name",

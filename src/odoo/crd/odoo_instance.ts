@@ -274,6 +274,9 @@ const status = z.object({
     "Storage class before the filestore migration in progress.",
   ),
   activeCluster: z.string().nullish().describe("PostgreSQL cluster that holds the database now."),
+  databaseName: z.string().optional().describe(
+    "Name of the database, once it has data and was seen: from then on it does not change with spec.database.name.",
+  ),
   dbMigrationJobName: z.string().nullish().describe("Job that copies the data of a database migration in progress."),
   migrationPreviousCluster: z.string().nullish().describe(
     "PostgreSQL cluster before the database migration in progress.",

@@ -41,7 +41,7 @@ import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/
 import { planHistory } from "../states/history.ts";
 import { planNotifications } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
-import { planDisowning, planFoundations, planPreparation } from "../states/provisioning.ts";
+import { planDisowning, planFoundations, planOwnership, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
 import { planSnapshotEnd } from "../states/snapshotting.ts";
 import { retriesMounts } from "../states/stuck_mounts.ts";
@@ -78,6 +78,7 @@ export function decide(world: World): Plan {
     effects: inOrder([
       ...planDisowning(world, FIELD_MANAGER),
       ...planAdoption(world, FIELD_MANAGER),
+      ...planOwnership(world),
       ...planFoundations(world),
       ...planPullSecret(world),
       ...planReadOnlyAccess(world),
@@ -196,7 +197,8 @@ function scaled(
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
   const host = instance.spec.ingress.hosts[0];
-  const { operation: _, filestore: __, ...kept } = status;
+  const { operation: _, filestore: __, databaseName: ___, ...kept } = status;
+  const name = fixedDatabaseName(world, phase);
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
   return {
@@ -212,6 +214,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), rfc3339(world.now)),
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
+    ...(name === undefined ? {} : { databaseName: name }),
     ...(operation ? { operation } : {}),
     ...filestoreFields(world, phase),
     ...migrationStatus(world, phase),
@@ -236,6 +239,15 @@ function hasData(world: World, phase: Phase): boolean {
   if (phase === "Uninitialized" && guards.databaseToRecreate(world)) return false;
   if (world.instance.metadata.deletionTimestamp) return world.status.dbInitialized === true; // no operation goes on
   return world.status.dbInitialized === true || operationOutcome(world).state === "succeeded";
+}
+
+/** The name that data is under, from the moment that it was seen under it: another one would be another database. */
+function fixedDatabaseName(world: World, phase: Phase): string | undefined {
+  const { status, resolved, cluster } = world;
+  if (!hasData(world, phase)) return undefined;
+  if (status.databaseName || !resolved || cluster.address?.name !== status.activeCluster) return status.databaseName;
+  const present = cluster.facts?.known ? cluster.facts.databases.get(resolved.databaseName) : undefined;
+  return present?.owner === resolved.roleName ? present.name : undefined;
 }
 
 /** The operation to remember: begun with the phase that carries it out, forgotten when that phase is left. */

@@ -1,7 +1,7 @@
 /** Conditions that most instances never have: said where something is so, and taken back where it was so. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
-import { objectNames } from "../model/names.ts";
+import { databaseName, objectNames, wantedDatabaseName } from "../model/names.ts";
 import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import { odooVersion, postgresProblem } from "../model/version_profile.ts";
@@ -15,6 +15,7 @@ type SideCondition = Omit<ConditionState, "observedGeneration">;
 /** Those that are to be said of this world. */
 export function sideConditions(world: World, phase: Phase): SideCondition[] {
   return [
+    specAccepted(world),
     filestoreShared(world),
     pullSecretAvailable(world),
     podsWork(world),
@@ -22,6 +23,24 @@ export function sideConditions(world: World, phase: Phase): SideCondition[] {
     postgresSupported(world),
     filestoreMigrated(world, phase),
   ].filter((condition) => condition !== undefined);
+}
+
+/** Whether the spec asks for what can no longer be had; the instance goes on as it was. */
+function specAccepted({ instance, status }: World): SideCondition | undefined {
+  const type = "SpecAccepted";
+  const { uid } = instance.metadata;
+  const [name, wanted] = [databaseName(instance, uid), wantedDatabaseName(instance, uid)];
+  if (name !== wanted) {
+    return {
+      type,
+      status: "False",
+      reason: "DatabaseNameFixed",
+      message: `The data is in database ${name}, which goes on being served: spec.database.name is fixed once the ` +
+        `database exists. Set it to ${name}, or restore a backup into a new instance of the other name`,
+    };
+  }
+  if (!conditionOf(status.conditions, type)) return undefined;
+  return { type, status: "True", reason: "Accepted", message: "The spec asks for nothing that cannot be had" };
 }
 
 /** Whether the volume can be on many nodes. */

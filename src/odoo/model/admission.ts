@@ -6,6 +6,7 @@
 import { type AdmissionRequest, allowed, denied, type Verdict } from "../../kit/admission_review.ts";
 import { parseQuantity } from "../../kit/quantity.ts";
 import type { OdooInstance, Phase } from "../crd/mod.ts";
+import { wantedDatabaseName } from "./names.ts";
 import { problemsOf } from "./resolve.ts";
 
 /** Who asks, besides what the request says. */
@@ -41,10 +42,18 @@ export function judgeInstance(request: AdmissionRequest<OdooInstance>, context: 
   const before = oldObject ?? undefined;
   if (before && isSame(before.spec, object.spec)) return allowed();
   const [refusal] = [
-    ...(before ? [...storageProblems(before, object), ...placeProblems(before, object)] : quantityProblems(object)),
+    ...(before ? changeProblems(before, object) : quantityProblems(object)),
     ...newProblems(before, object),
   ];
   return refusal === undefined ? allowed() : denied(refusal);
+}
+
+function changeProblems(before: OdooInstance, after: OdooInstance): string[] {
+  return [
+    ...storageProblems(before, after),
+    ...placeProblems(before, after),
+    ...databaseNameProblems(before, after),
+  ];
 }
 
 function quantityProblems({ spec }: OdooInstance): string[] {
@@ -87,6 +96,18 @@ function placeProblems(before: OdooInstance, after: OdooInstance): string[] {
   ).map(({ path, from, to }) =>
     `${path}: cannot change from ${quoted(from)} to ${quoted(to)} in phase ${phase}: wait until it has passed`
   );
+}
+
+/** Another name would be another database; the way back to the one that holds the data is always open. */
+function databaseNameProblems(before: OdooInstance, after: OdooInstance): string[] {
+  const { dbInitialized, databaseName: fixed } = before.status ?? {};
+  const [from = "", to = ""] = [before, after].map((it) => wantedDatabaseName(it, before.metadata?.uid ?? ""));
+  if (!dbInitialized || from === to || to === fixed) return [];
+  return [
+    `spec.database.name: cannot change to ${quoted(to)} once the database exists: put ${
+      quoted(fixed ?? from)
+    } back, or restore a backup into a new instance of the other name`,
+  ];
 }
 
 /** What reconcile would complain of, in what this write changes. */

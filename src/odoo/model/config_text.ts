@@ -1,6 +1,7 @@
 /** odoo.conf without its secrets: the text that decides, beside the passwords, whether pods must be rolled. */
 import { hashOf } from "../../kit/hash.ts";
 import type { ClusterAddress } from "./database.ts";
+import { ROOT_CERTIFICATE_KEY } from "./names.ts";
 import type { Resolved } from "./resolve.ts";
 
 /** The options of odoo.conf in their order; `admin_passwd` is added where the Secret is rendered. */
@@ -60,6 +61,11 @@ const SECRET_OPTIONS: ReadonlySet<string> = new Set(["admin_passwd", "db_passwor
 export function renderConfig(text: ConfigText, adminPasswd: string | undefined): string {
   const options = adminPasswd ? [...text.options, ["admin_passwd", adminPasswd] as const] : text.options;
   return ["[options]", ...options.map(([name, value]) => `${name} = ${value}`), ""].join("\n");
+}
+
+/** The keys of the configuration Secret: the file, what must stay the same when it is rendered again, and the certificate. */
+export function configKeys({ rootCertificate }: ConfigText): string[] {
+  return ["odoo.conf", "admin_passwd", "salt", ...(rootCertificate ? [ROOT_CERTIFICATE_KEY] : [])];
 }
 
 /**

@@ -135,8 +135,14 @@ export function readOnlyRoleName(instance: { readonly name: string; readonly nam
   return fitted(`odoo.${instance.namespace}.${instance.name}`, ".", { end });
 }
 
-/** The database of an instance: the one it asks for, else one made from its uid. */
+/** The database of an instance: once it has data, the one that holds it, whatever the spec says by then. */
 export function databaseName(instance: OdooInstance, uid: string): string {
+  const { dbInitialized, databaseName: fixed } = instance.status ?? {};
+  return dbInitialized && fixed ? fixed : wantedDatabaseName(instance, uid);
+}
+
+/** The database that an instance asks for, else one made from its uid. */
+export function wantedDatabaseName(instance: OdooInstance, uid: string): string {
   return instance.spec.database?.name || `odoo_${uid.replace(/[^a-z0-9]/g, "_")}`;
 }
 

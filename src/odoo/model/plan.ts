@@ -30,6 +30,8 @@ export type Effect =
     readonly username: string;
     readonly labels: Readonly<Record<string, string>>;
   }
+  /** Makes the instance the owner of a Secret again that was made for it. */
+  | { readonly type: "ownSecret"; readonly name: string }
   /** Makes a Secret of the password that a request has in its spec, for its Jobs; it goes with the request. */
   | {
     readonly type: "ensureSourceSecret";
@@ -141,6 +143,7 @@ export type Effect =
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ownSecret: 1,
   ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,

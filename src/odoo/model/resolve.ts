@@ -287,7 +287,7 @@ function nested(
 
 /** Everything that keeps an instance from ever working; the message of all but the name's begins with the field's path. */
 export function problemsOf(instance: OdooInstance): readonly FieldProblem[] {
-  return [nameProblem(instance.metadata?.name ?? "") ?? [], ...specProblems(instance.spec)].flat();
+  return [nameProblem(instance.metadata?.name ?? "") ?? [], ...specProblems(instance)].flat();
 }
 
 function nameProblem(name: string): FieldProblem | undefined {
@@ -300,7 +300,7 @@ function nameProblem(name: string): FieldProblem | undefined {
   };
 }
 
-function specProblems(spec: OdooInstanceSpec): FieldProblem[] {
+function specProblems({ spec, status }: OdooInstance): FieldProblem[] {
   const problems: FieldProblem[] = [];
   const { hosts } = spec.ingress;
   if (!hosts.length) {
@@ -310,12 +310,15 @@ function specProblems(spec: OdooInstanceSpec): FieldProblem[] {
       message: "spec.ingress.hosts is empty: name at least one host",
     });
   }
-  const unusable = spec.database?.name ? identifierProblem(spec.database.name) : undefined;
-  if (unusable) {
+  for (
+    const [path, name] of [["spec.database.name", spec.database?.name], ["status.databaseName", status?.databaseName]]
+  ) {
+    const unusable = name ? identifierProblem(name) : undefined;
+    if (!unusable) continue;
     problems.push({
       reason: "DatabaseNameInvalid",
-      value: spec.database?.name,
-      message: `spec.database.name cannot be used, because ${unusable}: choose another`,
+      value: name,
+      message: `${path} cannot be used, because ${unusable}: choose another`,
     });
   }
   for (const [name, value] of Object.entries(spec.configOptions ?? {})) {

@@ -26,6 +26,10 @@ export interface SecretFacts {
   /** `uid/resourceVersion`. */
   readonly version: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Keys of its data that nobody has changed since this operator applied them. */
+  readonly ownKeys: readonly string[];
+  /** Whether this operator made it for the instance, and somebody has taken its owner off. */
+  readonly isOrphan: boolean;
 }
 
 /** How it stands with the Secret that images are pulled with. */

@@ -88,7 +88,8 @@ export function readConfig(
   if (logFormat !== "text" && logFormat !== "json") {
     throw new UsageError(`Cannot use --log-format ${logFormat}: it must be text or json`);
   }
-  const logLevel = value("log-level");
+  const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
+  const logLevel = (isGiven("log-level") ? undefined : rustLogLevel(env("RUST_LOG") ?? "")) ?? value("log-level");
   if (logLevel !== "debug" && logLevel !== "info" && logLevel !== "warning" && logLevel !== "error") {
     throw new UsageError(`Cannot use --log-level ${logLevel}: it must be debug, info, warning or error`);
   }
@@ -96,7 +97,6 @@ export function readConfig(
   if (adoptedInstances !== "keep" && adoptedInstances !== "switch") {
     throw new UsageError(`Cannot use --adopted-instances ${adoptedInstances}: it must be keep or switch`);
   }
-  const isGiven = (flag: Flag) => given.has(flag) || env(variableOf(flag)) !== undefined;
   const isSet = (flag: Flag) => isGiven(flag) && value(flag) !== "";
   return {
     operatorNamespace,
@@ -119,6 +119,23 @@ export function readConfig(
   };
 }
 
+/** Levels of upstream's own variable, and ours. */
+const RUST_LEVELS: ReadonlyMap<string, Config["logLevel"]> = new Map([
+  ["trace", "debug"],
+  ["debug", "debug"],
+  ["info", "info"],
+  ["warn", "warning"],
+  ["error", "error"],
+  ["off", "error"],
+]);
+
+/** What `RUST_LOG` says of the operator (`debug`, `warn,odoo_operator=debug`); of what it says of others there is nothing here. */
+function rustLogLevel(text: string): Config["logLevel"] | undefined {
+  const directives = text.toLowerCase().split(",").map((directive) => directive.trim());
+  const own = directives.findLast((directive) => directive.startsWith("odoo_operator="))?.split("=")[1];
+  return RUST_LEVELS.get(own ?? directives.findLast((directive) => RUST_LEVELS.has(directive)) ?? "");
+}
+
 function readFlags(args: readonly string[]): ReadonlyMap<Flag, string> {
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
@@ -126,7 +143,7 @@ function readFlags(args: readonly string[]): ReadonlyMap<Flag, string> {
     unknown: (argument) => (unknown.push(argument), false),
   });
   const stray = [...unknown, ...parsed._.map(String)];
-  if (stray.length) throw new UsageError(`Cannot understand ${stray.join(" ")}: see docs for the flags`);
+  if (stray.length) throw new UsageError(`Cannot understand ${stray.join(" ")}: see docs/flags.md`);
   const flags = Object.keys(FLAGS) as Flag[];
   return new Map(flags.flatMap((flag) => parsed[flag] === undefined ? [] : [[flag, String(parsed[flag])] as const]));
 }

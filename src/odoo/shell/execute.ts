@@ -2,6 +2,7 @@
 import {
   ApiError,
   ConfigMap,
+  controllerReference,
   Deployment,
   fieldTakeoverPatch,
   HttpRoute,
@@ -108,6 +109,11 @@ class Execution {
     if (child && operations.length) await this.#context.patch(type, child, operations);
   }
 
+  async #ownSecret(name: string): Promise<void> {
+    const secret = this.#child(Secret, name);
+    if (secret) await this.#context.patch(Secret, secret, ownPatch(secret, this.#instance));
+  }
+
   /** Somebody's policy may keep objects for ever: that is told, and stands in the way of nothing. */
   async #tryDelete(type: ResourceType, object: Stored<KubeObject>, kept: Kept): Promise<void> {
     try {
@@ -158,6 +164,8 @@ class Execution {
         return;
       case "ensureUserSecret":
         return await this.#secrets.ensureUserSecret(effect);
+      case "ownSecret":
+        return await this.#ownSecret(effect.name);
       case "ensureSourceSecret":
         return await this.#ensureSourceSecret(effect);
       case "adoptRole":
@@ -276,6 +284,15 @@ async function applyIfPresent(object: KubeObject, context: ReconcileContext): Pr
   if (!present) return;
   context.store(PersistentVolumeClaim).observe(present);
   await context.apply(object);
+}
+
+/** The patch that makes `owner` the controller of an object that has none, refused if the object changed since it was seen. */
+function ownPatch({ metadata }: Stored<KubeObject>, owner: Stored<KubeObject>): JsonPatchOperation[] {
+  const owners = [...metadata.ownerReferences ?? [], controllerReference(owner)];
+  return [
+    { op: "test", path: "/metadata/resourceVersion", value: metadata.resourceVersion },
+    { op: "add", path: "/metadata/ownerReferences", value: owners },
+  ];
 }
 
 /** The patch that takes an owner off an object as it was seen; empty if it has no such owner. */

@@ -6,15 +6,17 @@
 import { type FailureReport, messageOf, NotOursError, reasonOf } from "../../kit/mod.ts";
 import { CHILDREN_APPLIED, NAME_CONFLICT, NAME_TAKEN } from "../machine/child_conditions.ts";
 import { OwnershipError } from "../ports/postgres.ts";
+import { CLEANUP_FAILED } from "../states/deleting.ts";
 
 /** How an instance's failing reconciles are told. */
 export const CHILD_FAILURES: FailureReport = {
   types: [CHILDREN_APPLIED, NAME_CONFLICT],
-  failed(error) {
+  failed(error, { metadata }) {
     const message = messageOf(error);
     const taken = error instanceof NotOursError || error instanceof OwnershipError;
+    const reason = metadata.deletionTimestamp ? CLEANUP_FAILED : reasonOf(error);
     return [
-      { type: CHILDREN_APPLIED, status: "False", reason: taken ? "NameConflict" : reasonOf(error), message },
+      { type: CHILDREN_APPLIED, status: "False", reason: taken ? "NameConflict" : reason, message },
       ...taken ? [{ type: NAME_CONFLICT, status: "True", reason: NAME_TAKEN, message } as const] : [],
     ];
   },

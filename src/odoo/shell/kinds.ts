@@ -9,9 +9,11 @@ import {
   type KubeObject,
   type Pod,
   type ResourceType,
+  type Secret,
   type Stored,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
+import { FIELD_MANAGER } from "../machine/decide.ts";
 
 const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
 
@@ -60,6 +62,13 @@ export function slimDeployment(deployment: Stored<Deployment>): Stored<Deploymen
   const { conditions = [], ...counts } = status;
   const failures = conditions.filter(({ type }) => type === "ReplicaFailure");
   return { ...rest, status: { ...counts, ...(failures.length ? { conditions: failures } : {}) } };
+}
+
+/** A Secret's metadata without what others have written in it: whether that is ours is all that is asked. */
+export function slimSecret(secret: Stored<Secret>): Stored<Secret> {
+  const { managedFields, ...metadata } = secret.metadata;
+  const own = managedFields?.filter(({ manager }) => manager === FIELD_MANAGER);
+  return { ...secret, metadata: own ? { ...metadata, managedFields: own } : metadata };
 }
 
 /** A Job without its pods' template, scripts and all (it is made once, and compared with nothing), and with its end. */

@@ -1,5 +1,6 @@
 /** Reads the caches into a World. No requests: what a cache does not hold does not exist. */
 import {
+  appliedKeys,
   ConfigMap,
   controllerOf,
   Deployment,
@@ -18,6 +19,7 @@ import {
   VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
+import { FIELD_MANAGER } from "../machine/decide.ts";
 import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
 import type { ClusterFacts } from "../model/database.ts";
 import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
@@ -182,7 +184,7 @@ function observeObjects(instance: Stored<OdooInstance>, context: ReconcileContex
     const object = context.store(type).get(key(called));
     return object && (controllerOf(object)?.uid ?? uid) === uid ? object : undefined;
   };
-  const secret = (child: string) => secretFacts(context.store(Secret).get(key(child)));
+  const secret = (child: string) => secretFacts(context.store(Secret).get(key(child)), instance);
   return given({
     userSecret: secret(objectNames.userSecret(name)),
     adminSecret: secret(objectNames.adminSecret(name)),
@@ -252,10 +254,23 @@ function wordlessEnd(end: ReturnType<typeof endOf>): string {
   return `${end.reason ?? "Error"} (exit code ${end.exitCode})${advice}`;
 }
 
-function secretFacts(secret: Stored<Secret> | undefined): SecretFacts | undefined {
+/** What the cache tells of a Secret of `instance`, its metadata being all that is in it. */
+export function secretFacts(
+  secret: Stored<Secret> | undefined,
+  instance: Stored<OdooInstance>,
+): SecretFacts | undefined {
   if (!secret) return undefined;
-  const { name, annotations = {} } = secret.metadata;
-  return { name, version: versionOf(secret), annotations };
+  const { name, annotations = {}, creationTimestamp = "", managedFields = [] } = secret.metadata;
+  // One that an instance of this name before it has left has no owner either, and must not go with this one.
+  const isYounger = creationTimestamp >= (instance.metadata.creationTimestamp ?? "");
+  const isMade = managedFields.some(({ manager }) => manager === FIELD_MANAGER);
+  return {
+    name,
+    version: versionOf(secret),
+    annotations,
+    ownKeys: appliedKeys(secret, { field: "data", manager: FIELD_MANAGER }),
+    isOrphan: !controllerOf(secret) && isMade && isYounger,
+  };
 }
 
 function byAge(a: Stored<JobRequest>, b: Stored<JobRequest>): number {

@@ -43,7 +43,15 @@ import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
 import { CHILD_FAILURES } from "./failures.ts";
-import { OdooInstanceKind, REQUEST_KINDS, slimDeployment, slimJob, slimPod, withoutStatus } from "./kinds.ts";
+import {
+  OdooInstanceKind,
+  REQUEST_KINDS,
+  slimDeployment,
+  slimJob,
+  slimPod,
+  slimSecret,
+  withoutStatus,
+} from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./observe.ts";
 import { PodWatch } from "./pod_watch.ts";
 import { Notifications } from "./notifications.ts";
@@ -93,7 +101,13 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       indexes: { [BY_INSTANCE]: instanceKeys },
     })
     .watches(PodDisruptionBudget, { ...OURS, transform: withoutStatus })
-    .watches(Secret, { ...OURS, map: instanceKeys, metadataOnly: true }) // by label: it may be on a user's Secret, too
+    .watches(Secret, { // by label: it may be on a user's Secret, too
+      ...OURS,
+      map: instanceKeys,
+      metadataOnly: true,
+      keepOwnershipOf: ["data"],
+      transform: slimSecret,
+    })
     .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys }, transform: slimJob })
     .watches(Pod, {
       labelSelector: `${INSTANCE_LABEL},${JOB_LABEL}`,

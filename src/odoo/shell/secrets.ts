@@ -3,20 +3,16 @@ import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
 import { secretMark } from "../model/admin_password.ts";
-import { configInputsHash, renderConfig } from "../model/config_text.ts";
+import { configInputsHash, configKeys, renderConfig } from "../model/config_text.ts";
 import { passwordProblem } from "../model/database.ts";
-import {
-  CONTENT_HASH_ANNOTATION,
-  PASSWORD_HASH_ANNOTATION,
-  RENDERED_FROM_ANNOTATION,
-  ROOT_CERTIFICATE_KEY,
-} from "../model/names.ts";
+import { CONTENT_HASH_ANNOTATION, PASSWORD_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { SecretKeyRef } from "../model/resolve.ts";
 
 /** passlib's `pbkdf2_sha512`, as Odoo reads it: rounds and salt are in the text. */
 const ROUNDS = 25_000;
 const SALT_BYTES = 16;
+const PASSLIB_SALT = /^[A-Za-z0-9./]{22}$/;
 
 /** The Secrets that one reconcile has in its hands, by name: what was just written need not be read. */
 export class SecretBodies {
@@ -91,14 +87,8 @@ export class SecretBodies {
       [CONTENT_HASH_ANNOTATION]: sha256Hex([file, password, salt, ...rootCertificate].join("\n")),
       [PASSWORD_HASH_ANNOTATION]: sha256Hex(password),
     };
-    const data = Object.fromEntries(
-      [
-        ["odoo.conf", file],
-        ["admin_passwd", adminPasswd],
-        ["salt", salt],
-        ...rootCertificate.map((pem) => [ROOT_CERTIFICATE_KEY, pem]),
-      ].map(([key, value = ""]) => [key, encoded(value)]),
-    );
+    const values = [file, adminPasswd, salt, ...rootCertificate];
+    const data = Object.fromEntries(configKeys(text).map((key, index) => [key, encoded(values[index] ?? "")]));
     this.#keep(
       await this.#context.apply<Secret>({
         ...SECRET,
@@ -134,15 +124,15 @@ async function hashOfPassword(password: string, former: string): Promise<string>
 }
 
 /** `$pbkdf2-sha512$rounds$salt$hash`, with passlib's own Base64. */
-async function hashed(password: string, salt: Uint8Array = randomBytes(SALT_BYTES), rounds = ROUNDS): Promise<string> {
-  const key = await derive(password, salt, rounds, 64, "sha512");
-  return `$pbkdf2-sha512$${rounds}$${passlibBase64(salt)}$${passlibBase64(key)}`;
+async function hashed(password: string, salt: Uint8Array = randomBytes(SALT_BYTES)): Promise<string> {
+  const key = await derive(password, salt, ROUNDS, 64, "sha512");
+  return `$pbkdf2-sha512$${ROUNDS}$${passlibBase64(salt)}$${passlibBase64(key)}`;
 }
 
 async function matches(password: string, hash: string): Promise<boolean> {
-  const [, scheme, rounds, salt] = hash.split("$");
-  if (scheme !== "pbkdf2-sha512" || !salt) return false;
-  const again = await hashed(password, fromPasslibBase64(salt), Number(rounds));
+  const [, scheme, rounds, salt = ""] = hash.split("$"); // others can write it: it must not cost more than one of ours
+  if (scheme !== "pbkdf2-sha512" || rounds !== String(ROUNDS) || !PASSLIB_SALT.test(salt)) return false;
+  const again = await hashed(password, fromPasslibBase64(salt));
   return again.length === hash.length &&
     timingSafeEqual(new TextEncoder().encode(again), new TextEncoder().encode(hash));
 }

@@ -3,6 +3,7 @@
  * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed. With deletionPolicy Retain what
  * holds data is set free instead, and PostgreSQL is not asked at all.
  */
+import { conditionOf } from "../../kit/conditions.ts";
 import { clusterInUse, roleAdoptions } from "../model/adoption.ts";
 import { databaseOwnerUid, databasesOwnedBy } from "../model/database.ts";
 import {
@@ -15,6 +16,14 @@ import {
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { ChosenCluster, World } from "../model/world.ts";
+
+/** Event: database and role of an instance that goes cannot be dropped, for now. */
+export const CLEANUP_FAILED = "CleanupFailed";
+
+interface Explanation {
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** The finalizers that wait for this, ours last. */
 const DELETION_FINALIZERS: readonly string[] = [LEGACY_FINALIZER, INSTANCE_FINALIZER];
@@ -39,7 +48,8 @@ export function planDeletion(world: World): Effect[] {
       note: retains(world) ? "Ending the pods, nothing else" : "Ending the pods, then dropping database and role",
     }, ...workloads];
   }
-  if (deletionObstacle(world)) return [];
+  const obstacle = deletionObstacle(world);
+  if (obstacle) return planComplaint(world, obstacle);
   const adoptions = retains(world) ? [] : roleAdoptions(world);
   if (adoptions.length) return adoptions; // only what is signed is ever dropped; the news of it brings us back
   const drops = retains(world) ? planRetention(world) : planDrops(world);
@@ -55,8 +65,15 @@ export function planDeletion(world: World): Effect[] {
   return [...drops, ...releases, ...ends, ...held.map((finalizer): Effect => ({ type: "removeFinalizer", finalizer }))];
 }
 
+/** Told when the condition begins to say so, not at every look; that nobody was asked yet is no failure. */
+function planComplaint({ instance, status }: World, { reason, message }: Explanation): Effect[] {
+  const told = conditionOf(status.conditions, "Ready")?.message === message;
+  if (told || reason === "Connecting") return [];
+  return [{ type: "event", about: instance, warning: true, reason: CLEANUP_FAILED, note: message }];
+}
+
 /** What is going on while nothing stands in the way. */
-export function deletion(world: World): { readonly reason: string; readonly message: string } {
+export function deletion(world: World): Explanation {
   const message = retains(world)
     ? "Ending the pods. Role, database, volume and Secrets stay: spec.deletionPolicy is Retain"
     : "Dropping database and role";
@@ -64,9 +81,7 @@ export function deletion(world: World): { readonly reason: string; readonly mess
 }
 
 /** Why database and role cannot be dropped now, if they may exist. */
-export function deletionObstacle(
-  world: World,
-): { readonly reason: string; readonly message: string } | undefined {
+export function deletionObstacle(world: World): Explanation | undefined {
   const { cluster } = world;
   const active = clusterInUse(world);
   if (!active || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays
@@ -107,9 +122,8 @@ function retains({ instance }: World): boolean {
 /** Sets free what would be collected with the instance, and says what is kept. */
 function planRetention({ instance, observed, status }: World): Effect[] {
   const { name, namespace = "", uid } = instance.metadata;
-  const secrets = [observed.userSecret, observed.readOnlySecret, observed.configSecret].flatMap((secret) =>
-    secret ? [secret.name] : []
-  );
+  const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
+  const secrets = [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret) => secret?.name ?? []);
   const volumes = [observed.filestore, observed.filestoreCopy, observed.formerFilestore].flatMap((claim) =>
     claim?.metadata.name ?? []
   );

@@ -2,7 +2,7 @@
 import { defaultsPatch } from "../model/resolve.ts";
 import { adminPasswordMark } from "../model/admin_password.ts";
 import { isSwapping } from "../model/copy_steps.ts";
-import { configInputsHash, configText } from "../model/config_text.ts";
+import { configInputsHash, configKeys, type ConfigText, configText } from "../model/config_text.ts";
 import { isAdopted } from "../model/adoption.ts";
 import { databaseOwnerUid } from "../model/database.ts";
 import { operationOutcome } from "../model/outcome.ts";
@@ -14,7 +14,7 @@ import {
   RENDERED_FROM_ANNOTATION,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import type { World } from "../model/world.ts";
+import type { SecretFacts, World } from "../model/world.ts";
 
 /** First of all: our finalizer in the place of a former operator's, and the defaults that the spec lacks, in one patch. */
 export function planPreparation({ instance, defaults, observed }: World): Effect[] {
@@ -61,6 +61,14 @@ export function planDisowning({ instance }: World, manager: string): Effect[] {
   return [{ type: "patchInstance", operations: [...tests, ...removals] }];
 }
 
+/** Secrets of ours whose owner somebody has taken off: they are to go with the instance. */
+export function planOwnership({ observed }: World): Effect[] {
+  const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
+  return [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret): Effect[] =>
+    secret?.isOrphan ? [{ type: "ownSecret", name: secret.name }] : []
+  );
+}
+
 /** Secrets, role, database and odoo.conf. */
 export function planFoundations(world: World): Effect[] {
   const { resolved, cluster, observed, instance, status } = world;
@@ -97,10 +105,10 @@ export function planFoundations(world: World): Effect[] {
     }
   }
   const text = configText(resolved, cluster.address);
-  const rendered = observed.configSecret?.annotations[RENDERED_FROM_ANNOTATION];
   const mark = adminPasswordMark(world);
   if (mark === undefined) return effects;
-  if (!observed.userSecret || rendered !== configInputsHash(text, mark, observed.userSecret.version)) {
+  const inputs = observed.userSecret && configInputsHash(text, mark, observed.userSecret.version);
+  if (!inputs || !isRendered(observed.configSecret, text, inputs)) {
     effects.push({
       type: "renderConfig",
       name: objectNames.config(name),
@@ -111,4 +119,10 @@ export function planFoundations(world: World): Effect[] {
     });
   }
   return effects;
+}
+
+/** Whether the configuration Secret holds what was rendered from `inputs`, untouched since. */
+function isRendered(secret: SecretFacts | undefined, text: ConfigText, inputs: string): boolean {
+  return secret?.annotations[RENDERED_FROM_ANNOTATION] === inputs &&
+    configKeys(text).every((key) => secret.ownKeys.includes(key));
 }

@@ -184,6 +184,19 @@ Deno.test("Store.put() drops managedFields and applies the transform, to the obj
   assertEquals(changes[0]?.object, aThing("a", { spec: {} }));
 });
 
+Deno.test("Store.put() keeps of managedFields the fields that are asked for, and taking them twice makes no difference", () => {
+  const store = new Store<Thing>({ keepOwnershipOf: ["data"] });
+  const fieldsV1 = { "f:data": { "f:key": {} }, "f:metadata": { "f:labels": {} } };
+  const written = { manager: "someone", operation: "Apply", apiVersion: "v1", fieldsV1 } as const;
+  store.put(aThing("a", { metadata: { managedFields: [written, { manager: "other" }] } }));
+  const held = store.get("ns/a");
+  assertEquals(held?.metadata.managedFields, [
+    { manager: "someone", operation: "Apply", fieldsV1: { "f:data": { "f:key": {} } } },
+    { manager: "other", fieldsV1: {} },
+  ]);
+  assertEquals(held && store.reduce(held), held);
+});
+
 Deno.test("Store.replace() transforms a dropped object once, because it is told as it was held", () => {
   const { store, changes } = aStore((thing) => ({ ...thing, spec: { size: JSON.stringify(thing.spec).length } }));
   store.put(aThing("a", { version: "1", spec: { big: "x".repeat(50) } }));

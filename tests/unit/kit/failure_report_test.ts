@@ -69,7 +69,9 @@ Deno.test("reasonOf() tells what a person can do something about from all other 
 });
 
 Deno.test("RECONCILED_REPORT says True only where it has said False", () => {
-  const [failed] = RECONCILED_REPORT.failed(new Error("no"));
+  const [failed] = RECONCILED_REPORT.failed(new Error("no"), {
+    metadata: { name: "a", uid: "u", resourceVersion: "1" },
+  });
   assertEquals(failed, report);
   const told = { ...report, status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" } as const;
   assertEquals(RECONCILED_REPORT.succeeded?.([told])[0]?.status, "True");

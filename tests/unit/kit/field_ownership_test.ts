@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fieldTakeoverPatch } from "../../../src/kit/field_ownership.ts";
+import { appliedKeys, fieldTakeoverPatch } from "../../../src/kit/field_ownership.ts";
 import type { KubeObject, ManagedFieldsEntry, Stored } from "../../../src/kit/types.ts";
 
 const TAKEOVER = { from: ["old", "unknown"], manager: "ours" };
@@ -52,3 +52,34 @@ Deno.test("fieldTakeoverPatch() leaves subresources, other managers and what is 
   assertEquals(fieldTakeoverPatch(object, TAKEOVER), []);
   assertEquals(fieldTakeoverPatch({ metadata: { name: "a", uid: "u", resourceVersion: "7" } }, TAKEOVER), []);
 });
+
+const FILE = { "f:data": { ".": {}, "f:odoo.conf": {}, "f:salt": {} }, "f:type": {} };
+
+const APPLIED: Readonly<Record<string, { readonly given: readonly ManagedFieldsEntry[]; readonly want: string[] }>> = {
+  "the keys of what we applied": {
+    given: [
+      { manager: "kubectl", operation: "Update", fieldsV1: { "f:data": { "f:other": {} } } },
+      { manager: "ours", operation: "Apply", fieldsV1: FILE },
+    ],
+    want: ["odoo.conf", "salt"],
+  },
+  "no keys of Update entries, not even under our name": {
+    given: [{ manager: "ours", operation: "Update", fieldsV1: FILE }],
+    want: [],
+  },
+  "no keys of subresources": {
+    given: [{ manager: "ours", operation: "Apply", subresource: "status", fieldsV1: FILE }],
+    want: [],
+  },
+  "no keys of another field": {
+    given: [{ manager: "ours", operation: "Apply", fieldsV1: { "f:stringData": { "f:a": {} } } }],
+    want: [],
+  },
+  "nothing where nobody knows": { given: [], want: [] },
+};
+
+for (const [sentence, { given, want }] of Object.entries(APPLIED)) {
+  Deno.test(`appliedKeys() gives ${sentence}`, () => {
+    assertEquals(appliedKeys(written(...given), { field: "data", manager: "ours" }), want);
+  });
+}

@@ -218,6 +218,7 @@ const INSTANCE_ADDITIONS: Facts = {
     deletionPolicy: 'Delete|Retain = "Delete"',
   }),
   "status.observedGeneration": "int64",
+  "status.databaseName": "string",
   "status.restartedFor": "string?",
   "status.odooVersion": "string?",
   "status.lastMountRetryTime": "string?",

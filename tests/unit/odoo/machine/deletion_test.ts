@@ -7,6 +7,7 @@ import {
   aDeployment,
   anAddress,
   anInstance,
+  aSecret,
   aWorld,
   emptyFacts,
   INSTANCE_UID,
@@ -138,10 +139,16 @@ const OBSTACLES: Readonly<Record<string, { readonly given: WorldOverrides; reado
 for (const [sentence, { given, want }] of Object.entries(OBSTACLES)) {
   Deno.test(`decide() keeps the finalizer and names the way out when ${sentence}`, () => {
     const plan = decide(deleting({ ...given, observed: GONE }));
-    assertEquals(steps(plan), ["status"]);
     const ready = readyOf(plan);
     assertEquals([ready?.status, ready?.reason], ["False", want]);
     assertStringIncludes(ready?.message ?? "", INSTANCE_FINALIZER);
+    const event = plan.effects.find((effect) => effect.type === "event");
+    assertEquals(steps(plan), want === "Connecting" ? ["status"] : ["status", "event"]);
+    const told = event?.type === "event" ? [event.reason, event.warning, event.note] : [];
+    assertEquals(told, want === "Connecting" ? [] : ["CleanupFailed", true, ready?.message]);
+    const conditions = ready ? [ready] : [];
+    const status = { ...given.status, conditions };
+    assertEquals(steps(decide(deleting({ ...given, status, observed: GONE }))), ["status"], "it is told once");
   });
 }
 
@@ -175,10 +182,13 @@ for (const [sentence, given] of Object.entries(RETAINING)) {
       metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" },
       spec: { deletionPolicy: "Retain" },
     } as const;
-    const plan = decide(aWorld({ ...given, instance, observed: GONE }));
+    const secrets = { adminSecret: aSecret("shop-admin"), readOnlySecret: aSecret("shop-db-ro-password") };
+    const plan = decide(aWorld({ ...given, instance, observed: { ...GONE, ...secrets } }));
     assertEquals(steps(plan), [
       "set free shop-filestore-pvc",
       "set free shop-odoo-user",
+      "set free shop-admin",
+      "set free shop-db-ro-password",
       "set free shop-odoo-conf",
       "event",
       `let go ${INSTANCE_FINALIZER}`,
@@ -187,7 +197,8 @@ for (const [sentence, given] of Object.entries(RETAINING)) {
     assertStringIncludes(
       event?.type === "event" ? event.note : "",
       `Kept: database odoo_${INSTANCE_UID.replaceAll("-", "_")} and role ${ROLE} on cluster 'main', ` +
-        "PersistentVolumeClaim shop-filestore-pvc, Secret shop-odoo-user, Secret shop-odoo-conf",
+        "PersistentVolumeClaim shop-filestore-pvc, Secret shop-odoo-user, Secret shop-admin, " +
+        "Secret shop-db-ro-password, Secret shop-odoo-conf",
     );
   });
 }

@@ -12,6 +12,7 @@ import { SERVING_PHASES } from "./worlds.ts";
 const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
+  ownSecret: 1,
   ensureSourceSecret: 1,
   copyPullSecret: 1,
   adoptRole: 2,
@@ -43,6 +44,9 @@ const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   deleteClaim: 9,
   deleteRequest: 9,
 };
+
+/** Where an instance stays until something or somebody wants it elsewhere. */
+const RESTING_PHASES: readonly Phase[] = ["Uninitialized", "InitFailed", "Running", "Degraded", "Stopped", "Error"];
 
 /** A sentence that is true of every plan for a living instance. */
 export type Law = (world: World, plan: Plan) => boolean;
@@ -198,6 +202,23 @@ export const LAWS: Readonly<Record<string, Law>> = {
   "gives every condition a reason and a message": (_world, plan) =>
     (statusOf(plan)?.conditions ?? []).length >= 3 &&
     (statusOf(plan)?.conditions ?? []).every(({ reason, message }) => /^[A-Z]\w+$/.test(reason) && message.length > 0),
+  "says of every condition to which generation it belongs: this one, but for the last migration": (world, plan) => {
+    const { generation = 0 } = world.instance.metadata;
+    return (statusOf(plan)?.conditions ?? []).every(({ type, observedGeneration }) =>
+      observedGeneration === generation || type === "DatabaseMigrated" && observedGeneration !== undefined
+    );
+  },
+  "says whether the instance goes on by itself, by the phase that it says": (_world, plan) => {
+    const after = phaseAfter(plan);
+    const progressing = statusOf(plan)?.conditions?.find(({ type }) => type === "Progressing");
+    return progressing?.reason === after &&
+      (progressing?.status === "False") === RESTING_PHASES.some((it) => it === after);
+  },
+  "fixes the name of the database only where there is data in it": ({ resolved }, plan) => {
+    const after = statusOf(plan);
+    return after?.databaseName === undefined ||
+      after.dbInitialized === true && after.databaseName === resolved?.databaseName;
+  },
   "says that children are applied only where the same plan applies them, and nowhere that they are when it must not": (
     world,
     plan,

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { AdmissionRequest } from "../../../../src/kit/admission_review.ts";
 import type { OdooInstance, OdooInstanceSpec, OdooInstanceStatus, Phase } from "../../../../src/odoo/crd/mod.ts";
 import { judgeInstance } from "../../../../src/odoo/model/admission.ts";
-import { anInstance } from "../../../support/builders.ts";
+import { anInstance, INSTANCE_UID } from "../../../support/builders.ts";
 
 interface Case {
   /** Absent: the instance is created. */
@@ -36,6 +36,7 @@ function judge(given: Case) {
 const size = (storageSize: string | number) => ({ filestore: { storageSize } });
 const cluster = (cluster: string) => ({ database: { cluster } });
 const storageClass = (storageClass: string) => ({ filestore: { storageClass } });
+const database = (name: string) => ({ database: { name } });
 const SHRINKS = /^spec\.filestore\.storageSize: cannot decrease from "/;
 const NO_SIZE = /^spec\.filestore\.storageSize: ".*" is no size/;
 
@@ -147,6 +148,41 @@ const CASES: Readonly<Record<string, Case>> = {
     before: { database: { name: "a\0" } },
     after: { database: { name: "b\0" } },
     want: /^spec\.database\.name cannot be used/,
+  },
+
+  "an existing database gets another name": {
+    before: database("one"),
+    after: database("two"),
+    status: { dbInitialized: true },
+    want: /^spec\.database\.name: cannot change to "two" once the database exists: put "one" back/,
+  },
+  "an existing database loses its name": {
+    before: database("one"),
+    after: {},
+    status: { dbInitialized: true, databaseName: "one" },
+    want: /^spec\.database\.name: cannot change to "odoo_.*" once .* put "one" back/,
+  },
+  "an existing database gets a third name": {
+    before: database("two"),
+    after: database("three"),
+    status: { dbInitialized: true, databaseName: "one" },
+    want: /put "one" back/,
+  },
+  "an existing database gets its own name back": {
+    before: database("two"),
+    after: database("one"),
+    status: { dbInitialized: true, databaseName: "one" },
+  },
+  "an existing database is called what it is called anyway": {
+    before: {},
+    after: database(`odoo_${INSTANCE_UID.replaceAll("-", "_")}`),
+    status: { dbInitialized: true },
+  },
+  "a database that does not exist gets another name": { before: database("one"), after: database("two") },
+  "an instance is edited whose database was renamed long ago": {
+    before: database("two"),
+    after: { ...database("two"), replicas: 2 },
+    status: { dbInitialized: true, databaseName: "one" },
   },
 
   "the operator shrinks": {

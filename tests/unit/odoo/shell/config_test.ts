@@ -312,3 +312,39 @@ Deno.test("readConfig() lets no private address be notified when the list is emp
   assertEquals(read(["--allowed-webhook-hosts="]).allowedWebhookHosts, []);
   assertEquals(read([], { ALLOWED_WEBHOOK_HOSTS: "" }).allowedWebhookHosts, []);
 });
+
+const RUST_LOGS: Readonly<Record<string, { readonly given: Environment; readonly want: Config["logLevel"] }>> = {
+  "a level": { given: { RUST_LOG: "debug" }, want: "debug" },
+  "a level in capitals": { given: { RUST_LOG: " WARN" }, want: "warning" },
+  "a level that we lack": { given: { RUST_LOG: "trace" }, want: "debug" },
+  "no level at all": { given: { RUST_LOG: "off" }, want: "error" },
+  "the operator's own before the level of all": {
+    given: { RUST_LOG: "odoo_operator=debug,error" },
+    want: "debug",
+  },
+  "the level of all beside others' own": { given: { RUST_LOG: "kube=debug,hyper=off,error" }, want: "error" },
+  "the standard where only others are named": { given: { RUST_LOG: "kube=debug" }, want: "info" },
+  "the standard where it is no level": { given: { RUST_LOG: "constructor" }, want: "info" },
+  "the standard where it is empty": { given: { RUST_LOG: "" }, want: "info" },
+  "LOG_LEVEL before it": { given: { RUST_LOG: "debug", LOG_LEVEL: "warning" }, want: "warning" },
+};
+
+for (const [sentence, { given, want }] of Object.entries(RUST_LOGS)) {
+  Deno.test(`readConfig() takes from RUST_LOG ${sentence}`, () => {
+    assertEquals(read([], given).logLevel, want);
+    assertEquals(read(["--log-level=error"], given).logLevel, "error");
+  });
+}
+
+Deno.test("docs/flags.md names every flag and its variable, and no other", async () => {
+  const page = await Deno.readTextFile(new URL("../../../../docs/flags.md", import.meta.url));
+  const rows = [...page.matchAll(/^\| `--([a-z-]+)` \(`([A-Z_]+)`\)/gm)].map(([, flag, variable]) => [flag, variable]);
+  const others = [
+    "default-gateway-ref-name",
+    "default-gateway-ref-namespace",
+    "operator-namespace",
+    "allowed-pull-secrets",
+  ];
+  const known = [...Object.keys(FLAGS), ...others].map((flag) => [flag, flag.toUpperCase().replaceAll("-", "_")]);
+  assertEquals(rows.toSorted(), known.toSorted());
+});

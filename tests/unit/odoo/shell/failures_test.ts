@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { ApiError, NotOursError } from "../../../../src/kit/errors.ts";
 import { OwnershipError } from "../../../../src/odoo/ports/postgres.ts";
+import { anInstance } from "../../../support/builders.ts";
 import { CHILD_FAILURES } from "../../../../src/odoo/shell/failures.ts";
 
 interface Case {
+  /** Whether the instance is being deleted. */
+  readonly goes?: true;
   readonly given: Error;
   readonly want: readonly (readonly string[])[];
 }
@@ -21,11 +24,21 @@ const CASES: Readonly<Record<string, Case>> = {
     given: new ApiError(403, "Forbidden", 'services "shop" is forbidden: User "x" cannot create'),
     want: [["ChildrenApplied", "False", "Forbidden"]],
   },
+  "that the cleanup failed when PostgreSQL refuses a step of a deletion": {
+    goes: true,
+    given: new Error('role "odoo.blue.shop" cannot be dropped because some objects depend on it'),
+    want: [["ChildrenApplied", "False", "CleanupFailed"]],
+  },
+  "that a step failed when PostgreSQL refuses it to an instance that stays": {
+    given: new Error("permission denied to create role"),
+    want: [["ChildrenApplied", "False", "ReconcileFailed"]],
+  },
 };
 
-for (const [sentence, { given, want }] of Object.entries(CASES)) {
+for (const [sentence, { goes, given, want }] of Object.entries(CASES)) {
   Deno.test(`CHILD_FAILURES.failed() tells ${sentence}`, () => {
-    const told = CHILD_FAILURES.failed(given);
+    const metadata = goes ? { deletionTimestamp: "2026-11-21T03:59:00Z" } : {};
+    const told = CHILD_FAILURES.failed(given, anInstance({ metadata }));
     assertEquals(told.map(({ type, status, reason }) => [type, status, reason]), want);
     assertEquals(
       told.every(({ type, message }) => message === given.message && CHILD_FAILURES.types.includes(type)),

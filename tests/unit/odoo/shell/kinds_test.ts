@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Deployment, Ingress, Job, Pod, Stored } from "../../../../src/kit/mod.ts";
-import { slimDeployment, slimJob, slimPod, withoutStatus } from "../../../../src/odoo/shell/kinds.ts";
+import type { Deployment, Ingress, Job, Pod, Secret, Stored } from "../../../../src/kit/mod.ts";
+import { slimDeployment, slimJob, slimPod, slimSecret, withoutStatus } from "../../../../src/odoo/shell/kinds.ts";
 
 const metadata = { name: "shop-init", namespace: "a", uid: "1", resourceVersion: "7" };
 const container = { name: "init", image: "odoo:19.0", command: ["sh", "-c", "a long script"] };
@@ -60,4 +60,14 @@ Deno.test("slimPod() keeps how a pod has ended, and doing it twice makes no diff
   assertEquals(slim.metadata, { ...metadata, labels: { "job-name": "shop-init" } });
   assertEquals(slim.status?.containerStatuses?.map(({ name, state }) => ({ name, state })), [{ name: "init", state }]);
   assertEquals(slimPod(slim), slim);
+});
+
+Deno.test("slimSecret() keeps what this operator has written, and doing it twice makes no difference", () => {
+  const own = { manager: "odoo-operator", operation: "Apply", fieldsV1: { "f:data": { "f:salt": {} } } } as const;
+  const other = { manager: "kubectl-edit", operation: "Update" } as const;
+  const secret: Stored<Secret> = { metadata: { ...metadata, labels: { a: "b" }, managedFields: [other, own] } };
+  const slim = slimSecret(secret);
+  assertEquals(slim, { metadata: { ...metadata, labels: { a: "b" }, managedFields: [own] } });
+  assertEquals(slimSecret(slim), slim);
+  assertEquals(slimSecret({ metadata }), { metadata });
 });

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { Job, Pod } from "../../../../src/kit/builders/kinds.ts";
+import type { Job, Pod, Secret } from "../../../../src/kit/builders/kinds.ts";
 import type { Stored } from "../../../../src/kit/types.ts";
 import type { JobState } from "../../../../src/odoo/model/world.ts";
-import { jobState } from "../../../../src/odoo/shell/observe.ts";
-import { aBatchJob } from "../../../support/builders.ts";
+import { jobState, secretFacts } from "../../../../src/odoo/shell/observe.ts";
+import { aBatchJob, anInstance } from "../../../support/builders.ts";
 
 /** What a container left behind. */
 interface End {
@@ -76,5 +76,41 @@ const CASES: Readonly<Record<string, Case>> = {
 for (const [sentence, { job, end, want }] of Object.entries(CASES)) {
   Deno.test(`jobState() is ${sentence}`, () => {
     assertEquals(jobState(job, end ? [aPod(end)] : []), want);
+  });
+}
+
+const OWNER = { apiVersion: "bemade.org/v1alpha1", kind: "OdooInstance", name: "shop", uid: "u", controller: true };
+const MADE = [{ manager: "odoo-operator", operation: "Update" }] as const;
+const YOUNGER = "2026-11-21T03:00:00Z";
+const BORN = "2026-11-21T02:00:00Z";
+
+const ORPHANS: Readonly<
+  Record<string, { readonly given: Partial<Stored<Secret>["metadata"]>; readonly want: boolean }>
+> = {
+  "one that we made and that has an owner": {
+    given: { ownerReferences: [OWNER], managedFields: MADE, creationTimestamp: YOUNGER },
+    want: false,
+  },
+  "one that we made and that has lost its owner": {
+    given: { managedFields: MADE, creationTimestamp: YOUNGER },
+    want: true,
+  },
+  "one of the same second": { given: { managedFields: MADE, creationTimestamp: BORN }, want: true },
+  "one that a former instance of that name has left": {
+    given: { managedFields: MADE, creationTimestamp: "2026-11-21T01:59:59Z" },
+    want: false,
+  },
+  "one that somebody else made": {
+    given: { managedFields: [{ manager: "kubectl-create", operation: "Update" }], creationTimestamp: YOUNGER },
+    want: false,
+  },
+  "one of which nothing is known": { given: {}, want: false },
+};
+
+for (const [sentence, { given, want }] of Object.entries(ORPHANS)) {
+  Deno.test(`secretFacts() calls ${want ? "an" : "no"} orphan ${sentence}`, () => {
+    const metadata = { name: "shop-admin", uid: "s", resourceVersion: "7", ...given };
+    const instance = anInstance({ metadata: { creationTimestamp: BORN } });
+    assertEquals(secretFacts({ metadata }, instance)?.isOrphan, want);
   });
 }
