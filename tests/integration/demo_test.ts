@@ -68,7 +68,7 @@ Deno.test("demo() ends with 1, the reason that is in status and logs that can be
   );
   const [, logs] = /^Logs of the operator and the cluster: (.+)$/m.exec(demo.text) ?? [];
   assert(logs, demo.text);
-  const names = [...Deno.readDirSync(logs)].map(({ name }) => name);
+  const names = (await Array.fromAsync(Deno.readDir(logs))).map(({ name }) => name);
   const operator = names.find((name) => /^operator-\d+\.log$/.test(name));
   assert(operator && names.includes("kube-apiserver.log"), names.join());
   assertStringIncludes(await Deno.readTextFile(`${logs}/${operator}`), "Working kind=OdooInstance");
