@@ -5,6 +5,7 @@
  *     deno run -A dev/control_plane.ts      starts one and keeps it until Ctrl-C
  */
 import type { ClusterAccess } from "../src/kit/credentials.ts";
+import { messageOf } from "../src/kit/errors.ts";
 import { ADMIN, type ApiServer, startApiServer } from "./api_server.ts";
 import { findBinaries, programsDirectory } from "./binaries.ts";
 import { openClusterApi } from "./cluster_api.ts";
@@ -67,8 +68,9 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   try {
     return await reporting(progress, (elapsed) => `Starting the local cluster, ${elapsed}`, start());
   } catch (error) {
+    const logs = signal?.aborted ? undefined : await group.keepLogs();
     await group.stop();
-    throw error;
+    throw logs ? new Error(`${messageOf(error)}\nLogs: ${logs}`, { cause: error }) : error;
   }
 }
 
@@ -122,6 +124,8 @@ export class LocalCluster implements AsyncDisposable {
   readonly auditLog: string;
   /** Removed by {@linkcode stop}. */
   readonly directory: string;
+  /** A file for each process; gone with the directory, unless it was asked for elsewhere. */
+  readonly logsDirectory: string;
   readonly postgres: PostgresServer;
   readonly #parts: LocalClusterParts;
   #kubeconfigs = 0;
@@ -134,6 +138,7 @@ export class LocalCluster implements AsyncDisposable {
     this.kubeconfig = parts.kubeconfig;
     this.auditLog = `${parts.group.directory}/${FILES.auditLog}`;
     this.directory = parts.group.directory;
+    this.logsDirectory = parts.group.logsDirectory;
     this.postgres = parts.postgres;
   }
 
@@ -162,6 +167,11 @@ export class LocalCluster implements AsyncDisposable {
   /** Stops etcd (SIGSTOP), so that the API server answers nobody, or lets it go on (SIGCONT). */
   signalEtcd(signal: "SIGSTOP" | "SIGCONT"): void {
     this.#parts.apiServer.signalEtcd(signal);
+  }
+
+  /** Saves the log files from {@linkcode stop}, for when something failed; resolves with the folder that stays. */
+  async keepLogs(): Promise<string> {
+    return await this.#parts.group.keepLogs();
   }
 
   /** Ends everything and removes the directory. */

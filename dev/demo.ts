@@ -1,15 +1,18 @@
 /**
  * `deno task demo`: from nothing to two running instances, on a cluster of its own. A table follows them live; afterwards
  * the cluster stays until Ctrl-C. With `--once` it ends as soon as both run (exit code 0) or one cannot (1, with the
- * reason that is in its status).
+ * reason that is in its status). With `--failing-init` one of them cannot, to see how that is told. If something
+ * fails, the logs stay, and it says where; otherwise nothing does.
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { type Client, conditionOf, type Stored, watchObjects } from "../src/kit/mod.ts";
+import { type Client, conditionOf, messageOf, type Stored, watchObjects } from "../src/kit/mod.ts";
 import type { OdooInstance } from "../src/odoo/crd/mod.ts";
+import { INSTANCE_LABEL } from "../src/odoo/model/names.ts";
 import { OdooInstanceKind } from "../src/odoo/shell/kinds.ts";
 import { type LocalCluster, startLocalCluster } from "./control_plane.ts";
-import { startOdooJobs } from "./odoo_jobs.ts";
+import { type OdooJobsOptions, startOdooJobs } from "./odoo_jobs.ts";
 import { adminClient, ensureNamespace, prepareForOperator, startOperator } from "./operator.ts";
+import { startProcessGroup } from "./processes.ts";
 import { type Row, Screen } from "./screen.ts";
 
 const NAMESPACE = "demo";
@@ -20,33 +23,51 @@ const INSTANCES = [
   { name: "shop", environment: "Production", hosts: ["shop.example.com", "www.example.com"], replicas: 2 },
 ] as const;
 
+/** What `--failing-init` asks for: an image that lacks a module which one of the instances wants. */
+const FAILING_INIT: OdooJobsOptions = {
+  outcomeOf: ({ metadata }) =>
+    metadata.labels?.[INSTANCE_LABEL] === "shop" ? { image: { unknown: ["web"] } } : undefined,
+};
+
 /** Phases that lead nowhere by themselves. */
 const STUCK = new Set(["Error", "InitFailed"]);
 
 /** With `--once`, the patience after which a demo that shows nothing new has failed. */
 const PATIENCE_MS = 120_000;
 
-async function demo(once: boolean, signal: AbortSignal): Promise<number> {
+/** What a demo is asked to show. */
+interface DemoOptions {
+  /** Ends as soon as the end is known, instead of staying. */
+  readonly once: boolean;
+  /** How the Jobs of the instances end. */
+  readonly jobs: OdooJobsOptions;
+  readonly signal: AbortSignal;
+}
+
+async function demo({ once, jobs, signal }: DemoOptions): Promise<number> {
   await using cluster = await startLocalCluster({ signal });
   const client = adminClient(cluster);
   try {
     await prepareForOperator(client, cluster);
     await ensureNamespace(client, NAMESPACE);
-    await using _jobs = await startOdooJobs(cluster);
-    await using operator = await startOperator(cluster);
+    await using _jobs = await startOdooJobs(cluster, jobs);
+    await using group = await startProcessGroup({ logsDirectory: cluster.logsDirectory }); // one folder to look into
+    await using _operator = await startOperator(cluster, { group });
     const startedMs = performance.now();
     for (const instance of INSTANCES) await client.create<OdooInstance>(OdooInstanceKind, manifest(instance));
     const failure = await follow(client, once, signal);
-    if (failure) {
-      write(`\n${failure}\nOperator's log: ${operator.process.logPath}\n`);
-      return 1;
-    }
+    if (failure) throw new Error(failure);
     if (signal.aborted) return once ? 1 : 0;
     write(`\nBoth instances run, ${((performance.now() - startedMs) / 1000).toFixed(1)} s after they were created.\n`);
     if (once) return 0;
     write(hints(cluster));
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     return 0;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Error(`${messageOf(error)}\nLogs of the operator and the cluster: ${await cluster.keepLogs()}`, {
+      cause: error,
+    });
   } finally {
     client.close();
   }
@@ -140,14 +161,20 @@ function write(text: string): void {
 }
 
 if (import.meta.main) {
-  const { once = false } = parseArgs(Deno.args, { boolean: ["once"] });
+  const flags = parseArgs(Deno.args, { boolean: ["once", "failing-init"] });
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(name, () => ending.abort());
   try {
-    Deno.exit(await demo(once === true, ending.signal));
+    Deno.exit(
+      await demo({
+        once: flags["once"] === true,
+        jobs: flags["failing-init"] === true ? FAILING_INIT : {},
+        signal: ending.signal,
+      }),
+    );
   } catch (error) {
     if (!ending.signal.aborted) {
-      Deno.stderr.writeSync(new TextEncoder().encode(`${error instanceof Error ? error.message : error}\n`));
+      Deno.stderr.writeSync(new TextEncoder().encode(`\n${messageOf(error)}\n`));
     }
     Deno.exit(1);
   }

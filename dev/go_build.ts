@@ -10,7 +10,7 @@ import { type ProcessGroup, startProcessGroup } from "./processes.ts";
 const MODULE_DIRECTORY = `${import.meta.dirname}/controlplane`;
 
 /** Without the version stamp Kubernetes takes itself for 0.0.0 and refuses to start. It must be the one in go.mod. */
-const LINKER_FLAGS = "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3";
+export const LINKER_FLAGS = "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3";
 
 /** The folder that {@linkcode stageDirectory} looks for and fills. */
 const STAGES = "kwok-stages";

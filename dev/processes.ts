@@ -220,6 +220,16 @@ export class ProcessGroup implements AsyncDisposable {
     return managed;
   }
 
+  /** Saves the log files from {@linkcode stop}, for when something failed; resolves with the folder that stays. */
+  async keepLogs(): Promise<string> {
+    if (!this.logsDirectory.startsWith(`${this.directory}/`)) return this.logsDirectory;
+    const kept = await Deno.makeTempDir({ prefix: "odoo-operator-logs-" });
+    for await (const { name } of Deno.readDir(this.logsDirectory)) {
+      await Deno.copyFile(`${this.logsDirectory}/${name}`, `${kept}/${name}`);
+    }
+    return kept;
+  }
+
   /** Ends all processes at once and removes the directory. May be called more than once. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();

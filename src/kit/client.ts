@@ -63,6 +63,12 @@ export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@linkcode Client.serverVersion}. */
+export interface VersionOptions extends WriteOptions {
+  /** Deadline of this request. @default {that of the client} */
+  readonly timeoutMs?: number;
+}
+
 /** Options of {@linkcode Client.apply}. */
 export interface ApplyOptions extends WriteOptions {
   /** Take fields over from other managers. @default {true} */
@@ -94,7 +100,7 @@ export interface Client {
   ): Promise<Stored<T>>;
   delete(type: ResourceType, name: ObjectName, options?: DeleteOptions): Promise<void>;
   /** `gitVersion` of the server. */
-  serverVersion(options?: WriteOptions): Promise<string>;
+  serverVersion(options?: VersionOptions): Promise<string>;
 }
 
 /** Options of {@linkcode createClient}. */
@@ -120,6 +126,8 @@ interface Request {
   readonly contentType?: string;
   readonly accept?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** @default {that of the client} */
+  readonly timeoutMs?: number | undefined;
 }
 
 const JSON_PATCH = "application/json-patch+json";
@@ -246,15 +254,13 @@ class FetchClient implements Client {
     });
   }
 
-  async serverVersion(options: WriteOptions = {}): Promise<string> {
-    const answer = await this.#json({ method: "GET", path: "/version", signal: options.signal }) as {
-      gitVersion: string;
-    };
+  async serverVersion({ signal, timeoutMs }: VersionOptions = {}): Promise<string> {
+    const answer = await this.#json({ method: "GET", path: "/version", signal, timeoutMs }) as { gitVersion: string };
     return answer.gitVersion;
   }
 
   async #json(request: Request): Promise<unknown> {
-    const deadline = deadlineOf(this.#timeoutMs, request.signal);
+    const deadline = deadlineOf(request.timeoutMs ?? this.#timeoutMs, request.signal);
     try {
       const response = await this.#send(request, deadline.signal);
       return await response.json().catch((cause) => this.#fail(request, cause, deadline.signal));
@@ -291,7 +297,7 @@ class FetchClient implements Client {
     if (signal.aborted && !isTimeout(signal.reason)) throw signal.reason;
     const what = `Cannot ${request.method} ${request.path}`;
     if (isTimeout(signal.reason)) {
-      throw new ApiError(0, "Timeout", `${what}: no answer in ${this.#timeoutMs} ms`, { cause });
+      throw new ApiError(0, "Timeout", `${what}: no answer in ${request.timeoutMs ?? this.#timeoutMs} ms`, { cause });
     }
     const detail = cause instanceof TypeError && cause.cause ? cause.cause : cause; // fetch itself says "fetch failed"
     throw new ApiError(0, "Unreachable", `${what}: ${messageOf(detail)}`, { cause });

@@ -260,14 +260,16 @@ export class Operator<Spec, Status> {
     client: Client,
     { signal, clock, log, connectMs }: { signal: AbortSignal; clock: Clock; log: Logger; connectMs: number },
   ): Promise<void> {
-    const startedMs = clock.monotonicMs();
+    const giveUpAtMs = clock.monotonicMs() + connectMs;
     while (!signal.aborted) {
       try {
-        return log.info("Connected", { server: await client.serverVersion({ signal }) });
+        // A server that takes the connection and says nothing must not use up more than that, either.
+        const timeoutMs = Math.max(1, Math.ceil(giveUpAtMs - clock.monotonicMs()));
+        return log.info("Connected", { server: await client.serverVersion({ signal, timeoutMs }) });
       } catch (error) {
         if (signal.aborted) return;
         const refused = error instanceof ApiError && (error.status === 401 || error.status === 403);
-        if (refused || clock.monotonicMs() - startedMs >= connectMs) {
+        if (refused || clock.monotonicMs() >= giveUpAtMs) {
           throw new TerminalError(`Cannot use the Kubernetes API: ${messageOf(error)}`, { cause: error });
         }
         log.warn("Waiting for the Kubernetes API", { error: messageOf(error) });

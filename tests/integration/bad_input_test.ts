@@ -115,7 +115,7 @@ Deno.test("while PostgreSQL is down a new instance waits in Provisioning and say
   await rig.inPhase(namespace, "during", "Running", { timeoutMs: 30_000 });
 });
 
-Deno.test("a deletion waits for a PostgreSQL that is down, and says how to give the data up", async () => {
+Deno.test("a deletion waits for a clusters Secret that is gone, and says how to give the data up", async () => {
   const namespace = await rig.namespace();
   await rig.create(namespace, "leaving");
   await rig.inPhase(namespace, "leaving", "Running");

@@ -21,6 +21,7 @@ import { ApiError } from "../../src/kit/errors.ts";
 import type { ResourceType } from "../../src/kit/types.ts";
 import { INSTANCE_LABEL } from "../../src/odoo/model/names.ts";
 import { eventually } from "../support/eventually.ts";
+import { aliveAmong, descendantsOf } from "../support/process_table.ts";
 
 const Namespace: ResourceType = {
   group: "",
@@ -304,27 +305,9 @@ async function startChildCluster(): Promise<ChildCluster> {
   return { process, directory, descendants: await descendantsOf(process.pid) };
 }
 
-async function processTable(): Promise<{ readonly pid: number; readonly parent: number; readonly zombie: boolean }[]> {
-  const ps = new Deno.Command("ps", { args: ["-axo", "pid=,ppid=,stat="], stdout: "piped" }).spawn();
-  const { stdout } = await ps.output();
-  const table = new TextDecoder().decode(stdout).trim().split("\n").map((line) => {
-    const [pid, parent, state] = line.trim().split(/\s+/);
-    return { pid: Number(pid), parent: Number(parent), zombie: state?.startsWith("Z") ?? false };
-  });
-  return table.filter(({ pid }) => pid !== ps.pid);
-}
-
-async function descendantsOf(pid: number): Promise<number[]> {
-  const table = await processTable();
-  const below = (parent: number): number[] =>
-    table.filter((entry) => entry.parent === parent).flatMap((entry) => [entry.pid, ...below(entry.pid)]);
-  return below(pid);
-}
-
 async function assertNothingLeft({ descendants, directory }: ChildCluster): Promise<void> {
   await eventually("all processes are gone", async () => {
-    const alive = (await processTable()).filter(({ pid, zombie }) => !zombie && descendants.includes(pid));
-    assertEquals(alive, []);
+    assertEquals(await aliveAmong(descendants), []);
     return true;
   }, { timeoutMs: 15_000 });
   await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
