@@ -8,7 +8,10 @@ import type { World } from "./world.ts";
  * Job is deleted already; one of operator 2.5.0 goes before; and pods that the phase wants gone must be gone.
  */
 export function mustWait(world: World): boolean {
-  const { jobStates, jobsWithPods } = world.observed;
-  const isActive = [...jobStates.values()].some(({ state }) => state === "active");
-  return isActive || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
+  return isJobAtWork(world) || worksForUpstream(world) || areEnding(world);
+}
+
+/** Whether a Job of the instance works, or a pod of one that was deleted has not ended. */
+export function isJobAtWork({ observed: { jobStates, jobsWithPods } }: World): boolean {
+  return jobsWithPods.size > 0 || [...jobStates.values()].some(({ state }) => state === "active");
 }

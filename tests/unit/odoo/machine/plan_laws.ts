@@ -74,6 +74,25 @@ export const LAWS: Readonly<Record<string, Law>> = {
       !isSql(effect) ||
       [status.activeCluster, status.migrationPreviousCluster, status.migrationTargetCluster].includes(clusterOf(effect))
     ),
+  "points children at the cluster that holds the data, and at no other": ({ cluster, otherClusters }, plan) => {
+    const others = [...otherClusters?.values() ?? []].flatMap(({ address }) => address?.host ?? []);
+    const hosts = others.filter((host) => host !== cluster.address?.host);
+    return hosts.length === 0 ||
+      plan.effects.every((effect) =>
+        effect.type !== "apply" && effect.type !== "renderConfig" ||
+        !hosts.some((host) => JSON.stringify(effect).includes(host))
+      );
+  },
+  "makes on a cluster that does not hold the data only what a copy goes into": (world, plan) =>
+    plan.effects.every((effect) =>
+      effect.type !== "ensureDatabase" || effect.cluster === world.status.activeCluster ||
+      world.phase === "MigratingDatabase" && effect.database !== world.resolved?.databaseName
+    ),
+  "starts no web pod of an instance that is to have none": ({ resolved, observed }, plan) =>
+    resolved?.webReplicas !== 0 ||
+    plan.effects.every((effect) =>
+      nameOf(effect) !== "shop" || !replicasOf(effect) || replicasOf(effect) === observed.web?.spec?.replicas
+    ),
   "never deletes the volume that is served, nor another one while that is in danger": (world, plan) => {
     const { filestore } = world.observed;
     return plan.effects.every((effect) =>
