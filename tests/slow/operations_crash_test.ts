@@ -1,6 +1,6 @@
 /**
- * Tier test:slow. SIGKILL of the operator before and after each of its writes during an upgrade, a backup, a restore and a
- * refresh, and the end of the Job's pod in each step, deleted or with exit code 137. The operation must come to the end that
+ * Tier test:slow. SIGKILL of the operator before and after each of its writes during an upgrade, a backup, a restore, a
+ * refresh and both migrations, and the end of the Job's pod in each step, deleted or with exit code 137. The operation must come to the end that
  * it would have come to, no Job may start twice that must not, and no data may be lost.
  *
  * Several operators share the cluster, each with a namespace of its own (tests/support/isolated_operator.ts).
@@ -10,7 +10,8 @@ import { messageOf, Pod, type Stored } from "../../src/kit/mod.ts";
 import { JOB_LABEL } from "../../src/odoo/model/names.ts";
 import { type RequestFault, type SeenRequest, WRITE_VERBS } from "../../dev/fault_proxy.ts";
 import { bundleOperator, LIKE_COMPILED } from "../../dev/bench/bundle.ts";
-import { prepareForOperator } from "../../dev/operator.ts";
+import { prepareForOperator, writeClustersSecret } from "../../dev/operator.ts";
+import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
 import { elapsedText, type Progress, stderrProgress } from "../../dev/progress.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { type IsolatedOperator, startIsolatedOperator, writesIn } from "../support/isolated_operator.ts";
@@ -39,6 +40,7 @@ interface Verdict {
 }
 
 let rig: Rig;
+let other: PostgresServer;
 let stages: { readonly operator: IsolatedOperator; readonly stage: OperationStage }[];
 /** Names of the pods that have started, by namespace and Job. */
 const started = new Map<string, string[]>();
@@ -51,6 +53,12 @@ const totals = { points: 0, wrongEnds: 0, doubleRuns: 0, losses: 0 };
 Deno.test.beforeAll(async () => {
   rig = await startRig({ bare: true, jobs: { delayMs: 50, outcomeOf: fateOf } });
   await prepareForOperator(rig.client, rig.cluster);
+  other = await startPostgres();
+  const clusters = new Map<string, PostgresServer>([["main", rig.cluster.postgres], ["other", other]]);
+  const entries = [...clusters].map(([name, { host, port, adminUser, adminPassword }]) =>
+    [name, { host, port, adminUser, adminPassword, default: name === "main" }] as const
+  );
+  await writeClustersSecret(rig.client, rig.cluster, Object.fromEntries(entries));
   // It starts faster than the source, and is the same throughout, whatever happens to that or to the folder of bundles.
   await bundleOperator();
   const folder = `${rig.cluster.directory}/operator`;
@@ -61,7 +69,7 @@ Deno.test.beforeAll(async () => {
   const command = [...LIKE_COMPILED, `${folder}/main.js`];
   stages = await Promise.all(Array.from({ length: OPERATORS }, async (_, index) => {
     const operator = await startIsolatedOperator(rig.cluster, `ops-${index}-`, { command });
-    const stage = new OperationStage(rig, `${operator.prefix}home`);
+    const stage = new OperationStage(rig, `${operator.prefix}home`, clusters);
     await stage.build();
     return { operator, stage };
   }));
@@ -70,6 +78,7 @@ Deno.test.afterAll(async () => {
   progress(JSON.stringify(totals));
   await Promise.all(stages.map(({ operator }) => operator[Symbol.asyncDispose]()));
   await rig.stop();
+  await other[Symbol.asyncDispose]();
 });
 
 /** Called once for each pod that starts. */
@@ -77,7 +86,7 @@ function fateOf({ metadata: { namespace = "", name, labels } }: Stored<Pod>): Ou
   const job = labels?.[JOB_LABEL] ?? "";
   const key = `${namespace} ${job}`;
   started.set(key, [...started.get(key) ?? [], name]);
-  const step = /-(load|database|files|prepare|move)$/.exec(job)?.[1] ?? "";
+  const step = /-(load|migrate-database|database|files|prepare|move|copy|compare)(-\d+)?$/.exec(job)?.[1] ?? "";
   const strike = strikes.get(`${namespace} ${step}`);
   if (!strike || REPEATABLE.test(job) && step !== "move") return undefined;
   strikes.delete(`${namespace} ${step}`);
@@ -85,10 +94,10 @@ function fateOf({ metadata: { namespace = "", name, labels } }: Stored<Pod>): Ou
   return { exitCode: 137, reason: "Error", delayMs: strike === "deleted" ? 1_000 : 50 };
 }
 
-/** Jobs of a request that have started more often than they may. */
-function doubleRunsOf(namespace: string, id: string): string[] {
+/** Jobs of an operation that have started more often than they may. */
+function doubleRunsOf(namespace: string, jobs: string): string[] {
   return [...started].flatMap(([key, pods]) =>
-    key.startsWith(`${namespace} ${id}-`) && pods.length > 1 && !REPEATABLE.test(key) ? [`${key}: ${pods}`] : []
+    key.startsWith(`${namespace} ${jobs}`) && pods.length > 1 && !REPEATABLE.test(key) ? [`${key}: ${pods}`] : []
   );
 }
 
@@ -120,10 +129,10 @@ async function tryOne(
     remove = () => rules.forEach((rule) => rule.remove());
   }
   let wrong: string | undefined;
-  let id = "";
+  let jobs: string | undefined;
   try {
     const trial = await stage.ask(operation);
-    ({ id } = trial);
+    ({ jobs } = trial);
     const phase = await stage.ended(trial);
     remove();
     if (isStruck() || !("step" in point)) assertEquals(phase, wanted);
@@ -140,7 +149,8 @@ async function tryOne(
   remove();
   const struck = isStruck();
   if ("step" in point) strikes.delete(`${namespace} ${point.step}`);
-  return { name, struck, doubleRuns: doubleRunsOf(namespace, id), ...(wrong === undefined ? {} : { wrong }) };
+  const doubleRuns = jobs === undefined ? [] : doubleRunsOf(namespace, jobs);
+  return { name, struck, doubleRuns, ...(wrong === undefined ? {} : { wrong }) };
 }
 
 /**
@@ -169,18 +179,25 @@ function wordsOf({ verb, path }: SeenRequest): string {
   return `${verb} ${path.replace(/^.*\/namespaces\/[^/]+\//, "")}`;
 }
 
-/** The writes of an operation that nobody disturbs. */
+/** The writes of an operation that nobody disturbs: of the second one, as the first clears away what others have left. */
 async function writesOf(operation: OperationName): Promise<string[]> {
   const [first] = stages;
   assert(first);
-  const { operator, stage } = first;
+  await writesOfOne(first, operation);
+  return await writesOfOne(first, operation);
+}
+
+async function writesOfOne(
+  { operator, stage }: typeof stages[number],
+  operation: OperationName,
+): Promise<string[]> {
   await operator.quiet(stage.namespace, QUIET_MS);
   const sinceMs = performance.now();
   const trial = await stage.ask(operation);
   const phase = await stage.ended(trial);
   await stage.checkData(trial, phase);
   await operator.quiet(stage.namespace, QUIET_MS);
-  assertEquals([phase, doubleRunsOf(stage.namespace, trial.id)], ["Completed", []]);
+  assertEquals([phase, doubleRunsOf(stage.namespace, trial.jobs)], ["Completed", []]);
   return operator.writes(stage.namespace, sinceMs).map(wordsOf);
 }
 

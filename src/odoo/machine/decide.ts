@@ -138,7 +138,8 @@ function planChildren(world: World, row: PhaseRow): Effect[] {
     ...obsoleteChildren(resolved, observed).map((object): Effect => ({ type: "deleteChild", object })),
   ];
   const web = scaled(scaleNow(world, row.web), resolved.webReplicas, observed.web);
-  const cron = scaled(scaleNow(world, row.cron), resolved.cronReplicas, observed.cron);
+  const isStopped = resolved.webReplicas === 0; // also while its data is saved or moved
+  const cron = scaled(scaleNow(world, row.cron), isStopped ? 0 : resolved.cronReplicas, observed.cron);
   const frozenWeb = row.web === "frozen" && observed.web !== undefined;
   if (keepsPods(world)) return [...children, ...rescaled(observed.web, web), ...rescaled(observed.cron, cron)];
   const configHash = observed.configSecret?.annotations[CONTENT_HASH_ANNOTATION];

@@ -133,7 +133,8 @@ const SCALES: Readonly<
   Record<string, { readonly given: WorldOverrides; readonly want: readonly (number | undefined)[] }>
 > = {
   "Running with 2 wanted": { given: { instance: { spec: { replicas: 2 } } }, want: [2, 1] },
-  "Running with 0 wanted": { given: { instance: { spec: { replicas: 0 } } }, want: [0, 1] },
+  "Running with 0 wanted": { given: { instance: { spec: { replicas: 0 } } }, want: [0, 0] },
+  "BackingUp with 0 wanted": { given: { phase: "BackingUp", instance: { spec: { replicas: 0 } } }, want: [0, 0] },
   "Stopped": { given: { phase: "Stopped" }, want: [0, 0] },
   "Initializing": { given: { phase: "Initializing" }, want: [0, 0] },
   "Upgrading, which leaves the web pods as they are": { given: { phase: "Upgrading" }, want: [undefined, 0] },

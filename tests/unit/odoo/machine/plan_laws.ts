@@ -88,11 +88,9 @@ export const LAWS: Readonly<Record<string, Law>> = {
       effect.type !== "ensureDatabase" || effect.cluster === world.status.activeCluster ||
       world.phase === "MigratingDatabase" && effect.database !== world.resolved?.databaseName
     ),
-  "starts no web pod of an instance that is to have none": ({ resolved, observed }, plan) =>
-    resolved?.webReplicas !== 0 ||
-    plan.effects.every((effect) =>
-      nameOf(effect) !== "shop" || !replicasOf(effect) || replicasOf(effect) === observed.web?.spec?.replicas
-    ),
+  "wants no pod, not of cron either, of an instance that is to be stopped": (world, plan) =>
+    world.resolved?.webReplicas !== 0 || isUndecided(world.phase) ||
+    plan.effects.every((effect) => !replicasOf(effect)),
   "never deletes the volume that is served, nor another one while that is in danger": (world, plan) => {
     const { filestore } = world.observed;
     return plan.effects.every((effect) =>
@@ -271,6 +269,11 @@ function isGivenUp({ status }: World, plan: Plan): boolean {
 function isSurelyMissing({ status, cluster, resolved }: World): boolean {
   return resolved !== undefined && cluster.facts?.known === true && cluster.address?.name === status.activeCluster &&
     !cluster.facts.databases.has(resolved.databaseName);
+}
+
+/** Phases that leave pods as they are. */
+function isUndecided(phase: Phase): boolean {
+  return phase === "Provisioning" || phase === "Error";
 }
 
 function isServing({ phase }: World): boolean {
