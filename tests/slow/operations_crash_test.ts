@@ -20,6 +20,8 @@ import { type Rig, startRig } from "../support/rig.ts";
 
 const OPERATORS = 2;
 const LEAST_POINTS = 20;
+/** From so many on, an operation is struck on one side of each only. */
+const MANY_WRITES = 30;
 const QUIET_MS = 400;
 /** Steps that come to the same end however often they are begun. */
 const REPEATABLE = /-(move|return|clean-\w+)(-\w+)?$/;
@@ -165,7 +167,7 @@ function pointsOf(operation: OperationName, writes: number): Point[] {
   const deaths = OPERATIONS[operation].steps.flatMap((step) =>
     (["deleted", "exit 137"] as const).map((type) => ({ type, step }))
   );
-  const chosen = writes < LEAST_POINTS ? all.slice(0, Math.max(2 * writes, LEAST_POINTS)) : all.slice(0, 2 * writes)
+  const chosen = writes < MANY_WRITES ? all.slice(0, Math.max(2 * writes, LEAST_POINTS)) : all.slice(0, 2 * writes)
     .filter((_, index) => index % 4 === 0 || index % 4 === 3);
   return [...chosen, ...deaths];
 }
