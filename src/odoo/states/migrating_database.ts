@@ -13,7 +13,7 @@ import {
 } from "../model/database_migration.ts";
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import { databasesOwnedBy } from "../model/database.ts";
-import { areEnding } from "../model/ending_pods.ts";
+import { areEnding, endingProblem } from "../model/ending_pods.ts";
 import { isJobAtWork } from "../model/job_turn.ts";
 import { objectNames, readOnlyRoleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
@@ -154,11 +154,9 @@ export function migrationCondition(world: World, next: Phase): ConditionState | 
   });
   if (next === "MigratingDatabase") {
     const name = phase === next ? status.migrationTargetCluster : targetCluster(world);
-    return condition(
-      "Unknown",
-      "Migrating",
-      `The database is being copied to cluster '${name}'; no pod runs meanwhile`,
-    );
+    const pod = endingProblem(world);
+    const message = `The database is being copied to cluster '${name}'; no pod runs meanwhile`;
+    return condition("Unknown", "Migrating", pod ? `${message}. ${pod.message}` : message);
   }
   if (phase === "MigratingDatabase") {
     const { status, reason, message } = endOf(migrationState(world));

@@ -46,6 +46,11 @@ for (const [phase, overrides] of Object.entries(OPERATIONS)) {
         "Waiting for pod shop-7d9f-x2 on node node-3 to end. It is not forced",
       );
       assertEquals(status?.message, ready?.message);
+      const progress = status?.conditions?.filter(({ type, reason }) =>
+        /Migrated$/.test(type) && reason === "Migrating"
+      );
+      assertEquals(progress?.length, /Migrat/.test(phase) ? 1 : 0);
+      for (const { message } of progress ?? []) assertStringIncludes(message, ready?.message ?? "no message");
     }
   });
 }
