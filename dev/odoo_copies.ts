@@ -100,7 +100,7 @@ function nameOf(path = ""): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Of the source only what tests look at: where its data came from. */
+/** Of the source only what tests look at: its parameters, and where they came from. */
 async function copyParameters(environment: Environment): Promise<number> {
   const from = Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) => name.startsWith("SOURCE_") ? [[name.slice(7), value]] : []),
@@ -108,8 +108,12 @@ async function copyParameters(environment: Environment): Promise<number> {
   const client = tenantClient(from);
   try {
     await client.connect();
-    const { rows } = await client.query("SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'");
-    await inDatabase(environment, TABLES, [ORIGIN_PARAMETER, `${rows[0]?.value}`]);
+    const { rows } = await client.query<{ key: string; value: string }>("SELECT key, value FROM ir_config_parameter");
+    const uuid = rows.find(({ key }) => key === "database.uuid")?.value;
+    await inDatabase(environment, TABLES, [ORIGIN_PARAMETER, `${uuid}`]);
+    for (const { key, value } of rows) {
+      if (key !== ORIGIN_PARAMETER) await inDatabase(environment, "", [key, value]);
+    }
     return rows.length;
   } finally {
     await client.end();

@@ -1,15 +1,25 @@
 /** The move of a database between two real PostgreSQL servers: copied while no pod runs, and only then the former one goes. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import pg from "pg";
-import { conditionOf, type Pod, type Stored } from "../../src/kit/mod.ts";
+import {
+  conditionOf,
+  ConfigMap,
+  Deployment,
+  Event,
+  type KubeObject,
+  Pod,
+  Secret,
+  type Stored,
+} from "../../src/kit/mod.ts";
 import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { databaseName, roleName } from "../../src/odoo/model/names.ts";
-import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
+import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { ORIGIN_PARAMETER } from "../../dev/odoo_copies.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { writeClustersSecret } from "../../dev/operator.ts";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
 import { eventually } from "../support/eventually.ts";
+import { followVersions, revisionOf } from "../support/object_versions.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 const PATIENCE = { timeoutMs: 90_000 } as const;
@@ -220,6 +230,108 @@ Deno.test("an instance that is deleted in the midst of its migration leaves noth
   await rig.gone(OdooInstanceKind, namespace, name);
   assertEquals([await traces(rig.cluster.postgres, instance), await traces(other, instance)], [[], []]);
   outcomes.clear();
+});
+
+/** PostgreSQL's port, wherever the children of an instance have it. */
+function portsIn(object: Stored<KubeObject>): string[] {
+  const text = object.kind === "Secret"
+    ? atob((object as Secret).data?.["odoo.conf"] ?? "").replaceAll(/db_port = (\d+)/g, '"db_port":"$1"')
+    : JSON.stringify(object);
+  return [...text.matchAll(/"name":"PGPORT","value":"(\d+)"|"db_port":"(\d+)"/g)]
+    .map(([, variable, setting]) => variable ?? setting ?? "");
+}
+
+Deno.test("all children stay on the former cluster until the switch, and Recreate makes nothing empty on the new one", async () => {
+  const instance = await running("calm");
+  const { namespace = "", name, uid } = instance.metadata;
+  const database = databaseName(instance, uid);
+  const mark = "INSERT INTO ir_config_parameter (key, value) VALUES ('test.mark', 'mine')";
+  await query(rig.cluster.postgres, mark, database);
+  const children = [Deployment, ConfigMap, Secret] as const;
+  await using versions = await followVersions(rig.client, namespace, [OdooInstanceKind, OdooInitJobKind, ...children]);
+  outcomes.set(name, { delayMs: 2_000 });
+  await rig.client.patch(OdooInstanceKind, { namespace, name }, [
+    { op: "add", path: "/spec/database", value: { cluster: "other", missingPolicy: "Recreate" } },
+  ]);
+  await eventually("the copy is at work", async () => {
+    const { status } = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name });
+    return !!status?.dbMigrationJobName;
+  }, PATIENCE);
+  assertEquals((await traces(other, instance)).filter((trace) => trace === "database"), []);
+  await migrated(instance, "Migrated");
+  outcomes.clear();
+  const history = versions.of<OdooInstance>(OdooInstanceKind);
+  const switched = history.find(({ status }) => status?.activeCluster === "other");
+  assert(switched, "no version of the instance is on the other cluster");
+  for (const kind of children) {
+    const named = versions.of<KubeObject>(kind).map((object) => ({ object, ports: portsIn(object) }))
+      .filter(({ ports }) => ports.length > 0);
+    const early = named.filter(({ object, ports }) =>
+      revisionOf(object) < revisionOf(switched) && ports.includes(String(other.port))
+    );
+    assertEquals(early.map(({ object }) => object.metadata.name), [], kind.kind);
+    assertEquals(
+      new Set(named.flatMap(({ ports }) => ports)),
+      new Set([rig.cluster.postgres.port, other.port].map(String)),
+    );
+  }
+  assertEquals(history.map(({ status }) => status?.dbInitialized), history.map(() => true));
+  assertEquals(new Set(versions.of(OdooInitJobKind).map(({ metadata }) => metadata.uid)).size, 1);
+  assertEquals(await query(other, "SELECT value FROM ir_config_parameter WHERE key = 'test.mark'", database), [
+    { value: "mine" },
+  ]);
+});
+
+Deno.test("a stopped instance moves without a pod, is stopped afterwards, and keeps the former database until it has run", async () => {
+  const instance = await running("idle");
+  const { namespace = "", name } = instance.metadata;
+  const replicas = (value: number) =>
+    rig.client.patch(OdooInstanceKind, { namespace, name }, [{ op: "add", path: "/spec/replicas", value }]);
+  await replicas(0);
+  await inPhase(instance, "Stopped");
+  await eventually("its pods are gone", async () => {
+    const { items } = await rig.client.list(Pod, { namespace, labelSelector: `app in (${name},${name}-cron)` });
+    return items.length === 0;
+  }, PATIENCE);
+  await using versions = await followVersions(rig.client, namespace, [Pod, OdooInstanceKind]);
+  await moveTo(instance, "other");
+  const moved = await eventually("it has moved, and is stopped", async () => {
+    const { status } = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name });
+    if (status?.phase !== "Stopped" || status.activeCluster !== "other") throw new Error(JSON.stringify(status));
+    return status;
+  }, PATIENCE);
+  assertEquals(conditionOf(moved.conditions, "DatabaseMigrated")?.reason, "Migrated");
+  const phases = versions.of<OdooInstance>(OdooInstanceKind).map(({ status }) => status?.phase);
+  assertEquals([...new Set(phases)], ["Stopped", "MigratingDatabase", "FinalizingDatabaseMigration"]);
+  const apps = versions.of(Pod).flatMap(({ metadata }) => metadata.labels?.app ?? []);
+  assertEquals(apps, []);
+  assertEquals(await traces(rig.cluster.postgres, instance), ["database", "role"]);
+  await replicas(1);
+  await migrated(instance, "Migrated");
+  await tracesBecome(rig.cluster.postgres, instance, []);
+});
+
+Deno.test("the start, the end and the failure of a migration are told by events on the instance", async () => {
+  const instance = await running("told");
+  const { namespace = "", name } = instance.metadata;
+  const events = (wanted: readonly string[]) =>
+    eventually(`there are events ${wanted.join()}`, async () => {
+      const { items } = await rig.client.list(Event, { namespace });
+      const found = items.filter(({ regarding }) => regarding?.kind === "OdooInstance" && regarding.name === name)
+        .flatMap(({ reason = "" }) => reason.startsWith("DatabaseMigrat") ? [reason] : []);
+      assertEquals([...new Set(found)].sort(), [...wanted].sort());
+      return true;
+    }, PATIENCE);
+  outcomes.set(name, { exitCode: 1, message: "no space left on device" });
+  await moveTo(instance, "other");
+  await migrated(instance, "JobFailed");
+  await events(["DatabaseMigrationStarted", "DatabaseMigrationFailed"]);
+  outcomes.clear();
+  await moveTo(instance, "main");
+  await tracesBecome(other, instance, []);
+  await moveTo(instance, "other");
+  await migrated(instance, "Migrated");
+  await events(["DatabaseMigrationStarted", "DatabaseMigrationFailed", "DatabaseMigrated"]);
 });
 
 for (const moment of ["the copy is at work", "the switch is near"]) {

@@ -10,6 +10,7 @@ import { OdooBackupJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { SECOND_STORAGE_CLASS, STORAGE_CLASS } from "../../dev/fake_nodes.ts";
 import { eventually } from "../support/eventually.ts";
+import { followVersions } from "../support/object_versions.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 /** Two Jobs and two rounds of pods, on a machine that has other things to do. */
@@ -155,13 +156,15 @@ Deno.test("pods serve while the files are copied, and are gone while they are co
   await servedFrom(instance, SECOND);
 });
 
-Deno.test("a stopped instance keeps its former volume until it serves from the new one", async () => {
+Deno.test("a stopped instance moves without a pod, and keeps its former volume until it serves from the new one", async () => {
   const instance = await running("idle");
   const { namespace = "", name } = instance.metadata;
   const replicas = (value: number) =>
     rig.client.patch(OdooInstanceKind, { namespace, name }, [{ op: "replace", path: "/spec/replicas", value }]);
   await rig.client.patch(OdooInstanceKind, { namespace, name }, [{ op: "add", path: "/spec/replicas", value: 0 }]);
   await rig.inPhase(namespace, name, "Stopped", PATIENCE);
+  await eventually("its pods are gone", async () => (await pods(instance)).length === 0, PATIENCE);
+  await using versions = await followVersions(rig.client, namespace, [Pod, OdooInstanceKind]);
   await wish(instance, { storageClass: SECOND, storageSize: "1Gi" });
   const moved = await is(
     instance,
@@ -170,6 +173,9 @@ Deno.test("a stopped instance keeps its former volume until it serves from the n
   );
   assertEquals((await claims(instance)).length, 2);
   assertMatch(said(moved), /^True InPlace/);
+  const phases = versions.of<OdooInstance>(OdooInstanceKind).map(({ status }) => status?.phase);
+  assertEquals([...new Set(phases)], ["Stopped", "MigratingFilestore", "FinalizingFilestoreMigration"]);
+  assertEquals(versions.of(Pod).flatMap(({ metadata }) => metadata.labels?.app ?? []), []);
   await replicas(1);
   await atRest(instance);
   await servedFrom(instance, SECOND);

@@ -7,11 +7,11 @@ import { conditionOf, Event, Job, Pod, type Stored } from "../../src/kit/mod.ts"
 import type { JobRequest, OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { databaseName, INSTANCE_LABEL, JOB_LABEL, OUTCOME_FINALIZER } from "../../src/odoo/model/names.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
-import { ORIGIN_PARAMETER } from "../../dev/odoo_copies.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHistory } from "../support/history.ts";
 import {
+  MARK,
   NAME,
   type OperationName,
   OPERATIONS,
@@ -93,7 +93,7 @@ Deno.test("the events of a beginning and of an end are on the request and on the
       if (failing) outcomes.set(failing, { exitCode: 1, message: '{"ok":false,"error":"It went wrong"}' });
       const trial = await stage.ask(operation);
       await stage.ended(trial);
-      const { kind } = OPERATIONS[operation].kind;
+      const { kind } = OPERATIONS[operation].kind ?? OdooInstanceKind;
       await eventually("all is told", async () => {
         const both = ["OdooInstance", kind].flatMap((about) => want.map((told) => `${about}: ${told}`));
         assertEquals(await toldOf(trial), both.sort());
@@ -213,7 +213,7 @@ Deno.test("a restore waits for a pod that does not end, names it and its node, a
   const { status } = await stage.request(trial, { what: "is at work", isSo: isRunning });
   assertMatch(conditionOf(status?.conditions, "Succeeded")?.message ?? "", /swap: Waiting for all pods to end/);
   const select = "SELECT value FROM ir_config_parameter WHERE key = $1";
-  const [row] = await rig.sql(select, [ORIGIN_PARAMETER], databaseName(instance, instance.metadata.uid));
+  const [row] = await rig.sql(select, [MARK], databaseName(instance, instance.metadata.uid));
   assertEquals(row?.value, `before ${trial.id}`, "the databases have changed places under the pod");
   assertEquals((await podsOf(NAME)).map(({ metadata }) => metadata.uid), [uid]);
   await rig.client.patch(Pod, { namespace, name }, [{ op: "remove", path: "/metadata/finalizers" }]);

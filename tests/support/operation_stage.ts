@@ -1,11 +1,25 @@
 /**
- * Where operations are tried while something is killed: an instance that runs, one that is copied from, the four operations,
- * and what must be true of the instance's data when one has ended.
+ * Where operations are tried while something is killed: an instance that runs, one that is copied from, the operations, and
+ * what must be true of the instance's data when one has ended.
  */
 import { assert, assertEquals } from "@std/assert";
-import { conditionOf, type KubeObject, type ResourceType, type Stored } from "../../src/kit/mod.ts";
+import {
+  conditionOf,
+  type KubeObject,
+  PersistentVolumeClaim,
+  type ResourceType,
+  type Stored,
+} from "../../src/kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../../src/odoo/crd/mod.ts";
-import { databaseName, objectNames } from "../../src/odoo/model/names.ts";
+import { migrationOperation } from "../../src/odoo/model/database_migration.ts";
+import {
+  databaseName,
+  filestoreClaimName,
+  filestoreCopyName,
+  INSTANCE_LABEL,
+  objectNames,
+  roleName,
+} from "../../src/odoo/model/names.ts";
 import {
   OdooBackupJobKind,
   OdooInstanceKind,
@@ -13,28 +27,34 @@ import {
   OdooStagingRefreshJobKind,
   OdooUpgradeJobKind,
 } from "../../src/odoo/shell/kinds.ts";
+import { SECOND_STORAGE_CLASS, STORAGE_CLASS } from "../../dev/fake_nodes.ts";
 import { ensureNamespace } from "../../dev/operator.ts";
-import { ORIGIN_PARAMETER } from "../../dev/odoo_copies.ts";
 import { eventually } from "./eventually.ts";
 import type { Rig } from "./rig.ts";
+import { query, type SqlServer, valueOf } from "./sql.ts";
 
 /** The instance that is operated on. */
 export const NAME = "cat";
 const SOURCE = "live";
 const PATIENCE = { timeoutMs: 120_000 } as const;
 const S3 = { bucket: "backups", endpoint: "https://s3.example.com" } as const;
+/** Parameter in ir_config_parameter that says which data it is. */
+export const MARK = "test.mark";
+const CLASSES = [STORAGE_CLASS.metadata.name, SECOND_STORAGE_CLASS.metadata.name] as const;
 
 interface OperationTraits {
-  readonly kind: ResourceType;
-  readonly spec: (id: string) => Readonly<Record<string, unknown>>;
   /** What the names of its Jobs end with; empty for operations of one Job. */
   readonly steps: readonly string[];
   /** Whether it brings other data when it succeeds. */
   readonly replaces: boolean;
+  /** What asks for it; without one it is a change of the instance's spec. */
+  readonly kind?: ResourceType;
+  readonly spec?: (id: string) => Readonly<Record<string, unknown>>;
+  /** The condition of the instance that says how such a change ended. */
+  readonly condition?: string;
 }
 
-/** The operations, by name. */
-export const OPERATIONS = {
+const TRAITS = {
   upgrade: { kind: OdooUpgradeJobKind, spec: () => ({ modules: ["base"] }), steps: [""], replaces: false },
   backup: {
     kind: OdooBackupJobKind,
@@ -54,15 +74,24 @@ export const OPERATIONS = {
     steps: ["database", "files", "prepare", "move"],
     replaces: true,
   },
+  "database migration": { condition: "DatabaseMigrated", steps: ["migrate-database"], replaces: false },
+  "filestore migration": { condition: "FilestoreMigrated", steps: ["copy", "compare"], replaces: false },
 } as const satisfies Record<string, OperationTraits>;
 
 /** One of {@linkcode OPERATIONS}. */
-export type OperationName = keyof typeof OPERATIONS;
+export type OperationName = keyof typeof TRAITS;
+
+/** The operations, by name. */
+export const OPERATIONS: Readonly<Record<OperationName, OperationTraits>> = TRAITS;
 
 /** An operation that was asked for. */
 export interface Trial {
   readonly operation: OperationName;
   readonly id: string;
+  /** What the names of its Jobs begin with. */
+  readonly jobs: string;
+  /** From and to where something moves, in a spec of this generation. */
+  readonly move?: { readonly from: string; readonly to: string; readonly generation: number };
 }
 
 /** A state to wait for, by what the status says. */
@@ -79,18 +108,24 @@ export type StageRequest = KubeObject & Pick<JobRequest, "status">;
 export class OperationStage {
   readonly namespace: string;
   readonly #rig: Rig;
+  readonly #clusters: ReadonlyMap<string, SqlServer>;
   #trials = 0;
 
-  constructor(rig: Rig, namespace: string) {
+  /** The first of `clusters`, by default the only one of the rig, is the one on which both instances begin. */
+  constructor(rig: Rig, namespace: string, clusters?: ReadonlyMap<string, SqlServer>) {
     this.#rig = rig;
+    this.#clusters = clusters ?? new Map([["main", rig.cluster.postgres]]);
     this.namespace = namespace;
   }
 
   /** Resolves when both instances run. */
   async build(): Promise<void> {
     await ensureNamespace(this.#rig.client, this.namespace);
-    await this.#rig.create(this.namespace, SOURCE, { environment: "Production" });
-    await this.#rig.create(this.namespace, NAME, { environment: "Staging" });
+    const [cluster = ""] = this.#clusters.keys();
+    const filestore = { storageClass: CLASSES[0], storageSize: "1Gi" };
+    const spec = { database: { cluster }, filestore };
+    await this.#rig.create(this.namespace, SOURCE, { ...spec, environment: "Production" });
+    await this.#rig.create(this.namespace, NAME, { ...spec, environment: "Staging" });
     for (const name of [SOURCE, NAME]) {
       const instance = await this.#rig.inPhase(this.namespace, name, "Running", PATIENCE);
       this.#rig.jobs.copies.addDirectory(this.namespace, objectNames.filestore(name), this.#database(instance));
@@ -99,36 +134,34 @@ export class OperationStage {
 
   /** Marks the present data, so that it can be told from a copy, and asks for an operation; `more` goes into its spec. */
   async ask(operation: OperationName, more: Readonly<Record<string, unknown>> = {}): Promise<Trial> {
-    const trial = { operation, id: `${operation}-${++this.#trials}` };
-    const database = this.#database(await this.#instance());
-    const mark =
+    const id = `${operation.replace(" ", "-")}-${++this.#trials}`;
+    const instance = await this.#instance();
+    const sql =
       "INSERT INTO ir_config_parameter (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = $2";
-    await this.#rig.sql(mark, [ORIGIN_PARAMETER, `before ${trial.id}`], database);
+    await query(this.#serverOf(instance), { sql, values: [MARK, `before ${id}`], database: this.#database(instance) });
     const { kind, spec } = OPERATIONS[operation];
+    if (!kind) return await this.#move(operation, id);
     await this.#rig.client.create(kind, {
-      metadata: { name: trial.id, namespace: this.namespace },
-      spec: { odooInstanceRef: { name: NAME }, ...spec(trial.id), ...more },
+      metadata: { name: id, namespace: this.namespace },
+      spec: { odooInstanceRef: { name: NAME }, ...spec?.(id), ...more },
     } as object);
-    return trial;
+    return { operation, id, jobs: `${id}-` };
   }
 
-  /** The phase in which the request has ended, once the instance is at rest again. */
-  async ended({ operation, id }: Trial): Promise<string> {
-    const { status } = await this.request({ operation, id }, {
-      what: "has ended",
-      isSo: ({ phase }) => phase === "Completed" || phase === "Failed",
-    });
-    await this.instance({
-      what: "is at rest",
-      isSo: ({ phase, operation, conditions }) =>
-        phase === "Running" && !operation && conditionOf(conditions, "Ready")?.status === "True",
-    });
-    return status?.phase ?? "";
+  /** How the operation has ended, once the instance is at rest again. What was refused is not wished any more. */
+  async ended(trial: Trial): Promise<string> {
+    const phase = trial.move ? await this.#moveEnded(trial) : await this.#requestEnded(trial);
+    await this.#atRest();
+    if (trial.move && phase === "Failed") {
+      await this.#wish(trial.operation, trial.move.from);
+      await this.#atRest();
+    }
+    return phase;
   }
 
   /** The request, once its status is as asked for. */
   request({ operation, id }: Trial, { what, isSo }: StateOf<JobRequest>): Promise<Stored<StageRequest>> {
-    const kind: ResourceType<StageRequest> = OPERATIONS[operation].kind;
+    const kind: ResourceType<StageRequest> = OPERATIONS[operation].kind ?? OdooInstanceKind;
     return eventually(`${this.namespace}/${id} ${what}`, async () => {
       const cr = await this.#rig.client.get(kind, { namespace: this.namespace, name: id });
       if (!isSo(cr.status ?? {})) throw new Error(`it is ${JSON.stringify(cr.status)}`);
@@ -148,22 +181,116 @@ export class OperationStage {
     }, PATIENCE);
   }
 
-  /** That the data is whole, the one that `phase` promises, and alone. */
-  async checkData({ operation, id }: Trial, phase: string): Promise<void> {
+  /** That the data is whole, the one that `phase` promises, where it promises it, and alone. */
+  async checkData({ operation, id, move }: Trial, phase: string): Promise<void> {
     const instance = await this.#instance();
+    const server = this.#serverOf(instance);
     const live = this.#database(instance);
-    const select = "SELECT value FROM ir_config_parameter WHERE key = $1";
-    const [{ value = undefined } = {}] = await this.#rig.sql(select, [ORIGIN_PARAMETER], live);
+    const sql = "SELECT value FROM ir_config_parameter WHERE key = $1";
+    const value = await valueOf(server, { sql, values: [MARK], database: live });
     const isFormer = value === `before ${id}`;
     const isCopy = OPERATIONS[operation].replaces && phase === "Completed";
     assert(isFormer !== isCopy, `the request is ${phase}, and the data is that of '${value}'`);
+    if (move) assertEquals(await this.#place(operation), phase === "Completed" ? move.to : move.from);
     await eventually("nothing is left beside the data", async () => {
-      const query = "SELECT datname FROM pg_database WHERE datname LIKE $1";
-      const databases = (await this.#rig.sql(query, [`${live}%`])).map(({ datname }) => datname);
-      const directories = this.#rig.jobs.copies.directories(this.namespace, objectNames.filestore(NAME));
-      assertEquals([databases, directories], [[live], [live]]);
+      const now = await this.#instance();
+      const claims = await this.#claims();
+      assertEquals(claims.map(({ metadata }) => metadata.name), [filestoreClaimName(now)]);
+      const directories = claims.map(({ metadata }) =>
+        this.#rig.jobs.copies.directories(this.namespace, metadata.name)
+      );
+      assertEquals(directories, [[live]]);
+      for (const [name, other] of this.#clusters) {
+        const isHere = name === now.status?.activeCluster;
+        assertEquals(await this.#tracesOn(other, live), isHere ? [live, this.#role()].sort() : [], name);
+      }
       return true;
     }, PATIENCE);
+  }
+
+  async #move(operation: OperationName, id: string): Promise<Trial> {
+    const from = await this.#place(operation);
+    const places: readonly string[] = operation === "database migration" ? [...this.#clusters.keys()] : CLASSES;
+    const to = places.find((place) => place !== from) ?? from;
+    const wished = await this.#wish(operation, to);
+    const jobs = operation === "database migration"
+      ? migrationOperation({ instance: wished }).jobName ?? ""
+      : filestoreCopyName(wished, to);
+    return { operation, id, jobs, move: { from, to, generation: wished.metadata.generation ?? 0 } };
+  }
+
+  #wish(operation: OperationName, place: string): Promise<Stored<OdooInstance>> {
+    const [path, value] = operation === "database migration"
+      ? ["/spec/database/cluster", place]
+      : ["/spec/filestore/storageClass", place];
+    const name = { namespace: this.namespace, name: NAME };
+    return this.#rig.client.patch<OdooInstance>(OdooInstanceKind, name, [{ op: "replace", path, value }]);
+  }
+
+  async #place(operation: OperationName): Promise<string> {
+    const instance = await this.#instance();
+    if (operation === "database migration") return instance.status?.activeCluster ?? "";
+    const name = { namespace: this.namespace, name: filestoreClaimName(instance) };
+    return (await this.#rig.client.get(PersistentVolumeClaim, name)).spec?.storageClassName ?? "";
+  }
+
+  async #requestEnded(trial: Trial): Promise<string> {
+    const { status } = await this.request(trial, {
+      what: "has ended",
+      isSo: ({ phase }) => phase === "Completed" || phase === "Failed",
+    });
+    return status?.phase ?? "";
+  }
+
+  async #moveEnded({ operation, id, move }: Trial): Promise<string> {
+    return await eventually(`${this.namespace}/${NAME} has ended ${id}`, async () => {
+      const { status } = await this.#instance();
+      const told = conditionOf(status?.conditions, OPERATIONS[operation].condition ?? "");
+      const isTold = told?.observedGeneration === move?.generation && told?.status !== "Unknown";
+      if (!isTold || status?.operation) {
+        throw new Error(`it is in ${status?.phase}: ${JSON.stringify([told, status?.operation])}`);
+      }
+      return told?.status === "True" ? "Completed" : "Failed";
+    }, PATIENCE);
+  }
+
+  async #atRest(): Promise<void> {
+    await eventually(`${this.namespace}/${NAME} is at rest`, async () => {
+      const { status, metadata } = await this.#instance();
+      const ready = conditionOf(status?.conditions, "Ready");
+      const isSeen = status?.observedGeneration === metadata.generation;
+      const left = [status?.migrationPreviousCluster, status?.migrationTargetCluster, status?.filestore?.copy]
+        .some((name) => name);
+      if (status?.phase !== "Running" || status.operation || ready?.status !== "True" || !isSeen || left) {
+        throw new Error(`it is in ${status?.phase} with ${JSON.stringify({ ...status, conditions: ready })}`);
+      }
+      return true;
+    }, PATIENCE);
+  }
+
+  async #claims(): Promise<readonly Stored<PersistentVolumeClaim>[]> {
+    const labelSelector = `${INSTANCE_LABEL}=${NAME}`;
+    return (await this.#rig.client.list(PersistentVolumeClaim, { namespace: this.namespace, labelSelector })).items;
+  }
+
+  /** Databases and the role of the instance on a server. */
+  async #tracesOn(server: SqlServer, live: string): Promise<string[]> {
+    const sql = `SELECT datname AS name FROM pg_database WHERE datname LIKE $1
+      UNION SELECT rolname FROM pg_roles WHERE rolname = $2`;
+    const rows = await query(server, { sql, values: [`${live}%`, this.#role()] });
+    return rows.map(({ name }) => String(name)).sort();
+  }
+
+  #serverOf({ status }: Stored<OdooInstance>): SqlServer {
+    const server = this.#clusters.get(status?.activeCluster ?? "");
+    if (!server) {
+      throw new Error(`Cannot ask for data: it is on cluster '${status?.activeCluster}', which nobody knows`);
+    }
+    return server;
+  }
+
+  #role(): string {
+    return roleName({ name: NAME, namespace: this.namespace });
   }
 
   #database(instance: Stored<OdooInstance>): string {

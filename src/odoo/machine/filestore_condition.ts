@@ -1,6 +1,7 @@
 /** Condition FilestoreMigrated: of instances whose files were ever to be moved. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
+import { endingProblem } from "../model/ending_pods.ts";
 import {
   filestoreOperation,
   filestoreOutcome,
@@ -47,7 +48,7 @@ function progress(world: World, step: FilestoreStep): Facts {
   const message = step === "copyFiles"
     ? "Step 1 of 2: the files are copied while they are served"
     : "Step 2 of 2: no pod runs while the files are compared";
-  const trouble = podProblem(world, "job");
+  const trouble = podProblem(world, "job") ?? endingProblem(world);
   return { status: "Unknown", reason: "Migrating", message: trouble ? `${message}. ${trouble.message}` : message };
 }
 

@@ -4,6 +4,7 @@ import { databaseOwnerUid } from "../model/database.ts";
 import type { RequestKind } from "../crd/mod.ts";
 import { migrationObstacle, migrationState } from "../model/database_migration.ts";
 import { asksForMigration, isCopied } from "../model/filestore_migration.ts";
+import { isJobAtWork } from "../model/job_turn.ts";
 import { operationOutcome } from "../model/outcome.ts";
 import { nextRequest } from "../model/requests.ts";
 import { readyReplicas, type World } from "../model/world.ts";
@@ -95,10 +96,6 @@ function isCancelled(world: World): boolean {
 
 function isNext(world: World, kind: RequestKind): boolean {
   return nextRequest(world)?.kind === kind;
-}
-
-function isJobAtWork({ observed: { jobStates, jobsWithPods } }: World): boolean {
-  return jobsWithPods.size > 0 || [...jobStates.values()].some(({ state }) => state === "active");
 }
 
 /** Web pods that the spec wants; unknown while it cannot be resolved. */

@@ -33,7 +33,7 @@ export function targetCluster({ instance, status }: World): string | undefined {
 }
 
 /** The operation with which a migration begins; its number is that of the spec that asks for it. */
-export function migrationOperation({ instance }: World): OperationStatus {
+export function migrationOperation({ instance }: Pick<World, "instance">): OperationStatus {
   const { name, uid, generation = 1 } = instance.metadata;
   const jobName = stepJobName({ name, uid }, STAGE, generation);
   return { kind: "OdooInstance", name, uid, stage: STAGE, attempt: generation, jobName };

@@ -10,8 +10,11 @@ import type { World } from "./world.ts";
  * lets a refresh of another instance read to the end that said so before.
  */
 export function mustWait(world: World): boolean {
-  const { jobStates, jobsWithPods } = world.observed;
-  const isActive = [...jobStates.values()].some(({ state }) => state === "active");
   const isRead = world.status.operation?.kind === "OdooUpgradeJob" && readerOf(world) !== undefined;
-  return isActive || isRead || jobsWithPods.size > 0 || worksForUpstream(world) || areEnding(world);
+  return isRead || isJobAtWork(world) || worksForUpstream(world) || areEnding(world);
+}
+
+/** Whether a Job of the instance works, or a pod of one that was deleted has not ended. */
+export function isJobAtWork({ observed: { jobStates, jobsWithPods } }: World): boolean {
+  return jobsWithPods.size > 0 || [...jobStates.values()].some(({ state }) => state === "active");
 }

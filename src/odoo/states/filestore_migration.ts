@@ -34,7 +34,10 @@ export function planFilestoreMigration(world: World): Effect[] {
     target: { claim: copy },
     state: step === "copyFiles" ? "inUse" : "atRest",
   });
-  return [{ type: "create", object, owner: instance }];
+  const created: Effect = { type: "create", object, owner: instance };
+  if (step !== "copyFiles") return [created];
+  const note = `Created Job ${operation.jobName}, which copies the files to storage class ${storageClass}`;
+  return [created, eventOf(world, "FilestoreMigrationStarted", note)];
 }
 
 /**

@@ -2,9 +2,9 @@
 import type { OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import {
   DATABASE_MIGRATED,
-  isDatabaseMigration,
   migrationNames,
   migrationObstacle,
+  type MigrationState,
   migrationState,
   reachable,
   type ReachableCluster,
@@ -13,7 +13,8 @@ import {
 } from "../model/database_migration.ts";
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import { databasesOwnedBy } from "../model/database.ts";
-import { areEnding } from "../model/ending_pods.ts";
+import { areEnding, endingProblem } from "../model/ending_pods.ts";
+import { isJobAtWork } from "../model/job_turn.ts";
 import { objectNames, readOnlyRoleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import { jobStateOf, type World } from "../model/world.ts";
@@ -22,24 +23,31 @@ import { copyDatabaseJob } from "../resources/mod.ts";
 /** Phases in which an instance is at rest, and what another cluster has left of it may go. */
 const RESTING: readonly Phase[] = ["Running", "Degraded", "Starting", "Stopped"];
 
-/** MigratingDatabase: an empty database on the new cluster, the copy, and the switch once that is compared. */
+/** MigratingDatabase: an empty database on the new cluster, the copy, and the switch once that is compared; then it is told. */
 export function planDatabaseMigration(world: World): Effect[] {
   const { status, resolved, observed, instance } = world;
   const { operation } = status;
+  const state = migrationState(world);
+  if (state.state === "failed") return [told(world, "Failed", endOf(state).message)];
+  if (state.state === "none" || state.state === "withdrawn") {
+    const left = observed.jobs.filter(({ metadata }) =>
+      metadata.name === operation?.jobName && state.state === "withdrawn" && !metadata.deletionTimestamp
+    );
+    const removals = left.map((object): Effect => ({ type: "deleteChild", object }));
+    return isJobAtWork(world) ? removals : [...removals, told(world, "Withdrawn", endOf(state).message)];
+  }
   const names = operation && migrationNames(world, operation);
-  if (!names || !resolved || !isDatabaseMigration(operation)) return [];
+  if (!names || !resolved) return [];
   const { uid } = instance.metadata;
   const { roleName: role, databaseName: live } = resolved;
-  const state = migrationState(world);
   if (state.state === "copied") {
-    return [{ type: "swapDatabase", cluster: state.target.address.name, live, ...names, role, uid }];
-  }
-  if (state.state === "withdrawn") {
-    return observed.jobs.filter(({ metadata }) => metadata.name === operation.jobName && !metadata.deletionTimestamp)
-      .map((object) => ({ type: "deleteChild", object }));
+    return [
+      { type: "swapDatabase", cluster: state.target.address.name, live, ...names, role, uid },
+      told(world, "Succeeded", endOf(state).message),
+    ];
   }
   const target = reachable(world, status.migrationTargetCluster);
-  if (state.state !== "running" || !target || jobStateOf(world, operation.jobName).state !== "absent") return [];
+  if (!target || jobStateOf(world, operation.jobName).state !== "absent") return [];
   const cluster = target.address.name;
   const secret = objectNames.userSecret(resolved.name);
   return [
@@ -58,7 +66,41 @@ function planCopyJob(world: World, target: ReachableCluster, side: string): Effe
   const password = { name: objectNames.userSecret(resolved.name), key: "password" };
   const source = { cluster: cluster.address, role, database, password };
   const object = copyDatabaseJob(operation.jobName, resolved, target.address, { source, target: side });
-  return [{ type: "create", object, owner: world.instance }];
+  const note = `Created Job ${operation.jobName}, which copies the database to cluster '${target.address.name}'`;
+  return [{ type: "create", object, owner: world.instance }, told(world, "Started", note)];
+}
+
+/** The names of the events. */
+const TOLD = {
+  Started: "DatabaseMigrationStarted",
+  Succeeded: "DatabaseMigrated",
+  Failed: "DatabaseMigrationFailed",
+  Withdrawn: "DatabaseMigrationWithdrawn",
+} as const;
+
+function told({ instance }: World, what: keyof typeof TOLD, note: string): Effect {
+  return { type: "event", about: instance, warning: what === "Failed", reason: TOLD[what], note };
+}
+
+/** How a migration has ended, for the condition and the event. */
+function endOf(state: MigrationState): Pick<ConditionState, "status" | "reason" | "message"> {
+  switch (state.state) {
+    case "copied":
+      return {
+        status: "True",
+        reason: "Migrated",
+        message: `The database is on cluster '${state.target.address.name}'`,
+      };
+    case "failed":
+      return {
+        status: "False",
+        reason: state.problem.reason,
+        message:
+          `${state.problem.message}. The database is where it was; it is tried again with the next change of the spec`,
+      };
+    default:
+      return { status: "False", reason: "Withdrawn", message: "The database is where it was" };
+  }
 }
 
 /** At rest: what a move has left behind, or an attempt that failed, is dropped, one after the other. */
@@ -112,26 +154,13 @@ export function migrationCondition(world: World, next: Phase): ConditionState | 
   });
   if (next === "MigratingDatabase") {
     const name = phase === next ? status.migrationTargetCluster : targetCluster(world);
-    return condition(
-      "Unknown",
-      "Migrating",
-      `The database is being copied to cluster '${name}'; no pod runs meanwhile`,
-    );
+    const pod = endingProblem(world);
+    const message = `The database is being copied to cluster '${name}'; no pod runs meanwhile`;
+    return condition("Unknown", "Migrating", pod ? `${message}. ${pod.message}` : message);
   }
   if (phase === "MigratingDatabase") {
-    const state = migrationState(world);
-    switch (state.state) {
-      case "copied":
-        return condition("True", "Migrated", `The database is on cluster '${state.target.address.name}'`);
-      case "failed":
-        return condition(
-          "False",
-          state.problem.reason,
-          `${state.problem.message}. The database is where it was; it is tried again with the next change of the spec`,
-        );
-      default:
-        return condition("False", "Withdrawn", "The database is where it was");
-    }
+    const { status, reason, message } = endOf(migrationState(world));
+    return condition(status, reason, message);
   }
   const obstacle = migrationObstacle(world);
   const isSilent = !obstacle || obstacle.reason === "NotAsked" || obstacle.reason === "Failed";

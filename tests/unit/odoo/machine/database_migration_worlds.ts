@@ -2,9 +2,11 @@
 import type { ClusterFacts } from "../../../../src/odoo/model/database.ts";
 import type { JobState } from "../../../../src/odoo/model/world.ts";
 import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
+import { copyNames, databaseName, roleName } from "../../../../src/odoo/model/names.ts";
 import {
   aBatchJob,
   anAddress,
+  anInstance,
   emptyFacts,
   INSTANCE_UID,
   oneJob,
@@ -32,6 +34,17 @@ const MIGRATING = {
 
 function otherCluster(facts: ClusterFacts = emptyFacts()) {
   return new Map([["other", { address: anAddress({ name: "other", host: "pg2.example.com" }), facts }]]);
+}
+
+/** The other cluster, with the database that the copy goes into. */
+function awaitingCopy() {
+  const facts = ownedFacts();
+  const { side } = copyNames(databaseName(anInstance(), INSTANCE_UID), "0b000001");
+  const owner = roleName({ name: "shop", namespace: "blue" });
+  return otherCluster({
+    ...facts,
+    databases: new Map([[side, { name: side, owner, ownership: { uid: INSTANCE_UID } }]]),
+  });
 }
 
 function migrating(state?: JobState): WorldOverrides {
@@ -73,7 +86,12 @@ export const DATABASE_MIGRATIONS: Readonly<Record<string, WorldOverrides>> = {
       }],
     },
   },
-  "is to begin with the copy": { ...migrating(), status: { ...MIGRATING, dbMigrationJobName: null } },
+  "is to make what the copy goes into": { ...migrating(), status: { ...MIGRATING, dbMigrationJobName: null } },
+  "is to begin with the copy": {
+    ...migrating(),
+    otherClusters: awaitingCopy(),
+    status: { ...MIGRATING, dbMigrationJobName: null },
+  },
   "copies the database": migrating({ state: "active" }),
   "has copied the database": migrating({ state: "succeeded", message: '{"ok": true}' }),
   "could not copy the database": migrating({

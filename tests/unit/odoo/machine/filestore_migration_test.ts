@@ -79,6 +79,15 @@ for (
   });
 }
 
+Deno.test("decide() tells by an event that a filestore migration begins, with its first Job only", () => {
+  const reasons = (effects: readonly Effect[]) =>
+    effects.flatMap((effect) => effect.type === "event" && !effect.warning ? [effect.reason] : []);
+  const begun = effectsOf(migrating("copyFiles"), { phase: "MigratingFilestore" });
+  assertEquals(reasons(begun), ["FilestoreMigrationStarted"]);
+  const second = effectsOf(migrating("compareFiles"), { phase: "FinalizingFilestoreMigration" });
+  assertEquals(reasons(second), []);
+});
+
 Deno.test("decide() holds the Job of a migration until its outcome is in the status", () => {
   const releases = (effects: readonly Effect[]) => effects.filter(({ type }) => type === "releaseJob").length;
   const active = migrating("copyFiles", { state: "active" });

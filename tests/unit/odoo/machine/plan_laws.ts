@@ -78,6 +78,23 @@ export const LAWS: Readonly<Record<string, Law>> = {
       !isSql(effect) ||
       [status.activeCluster, status.migrationPreviousCluster, status.migrationTargetCluster].includes(clusterOf(effect))
     ),
+  "points children at the cluster that holds the data, and at no other": ({ cluster, otherClusters }, plan) => {
+    const others = [...otherClusters?.values() ?? []].flatMap(({ address }) => address?.host ?? []);
+    const hosts = others.filter((host) => host !== cluster.address?.host);
+    return hosts.length === 0 ||
+      plan.effects.every((effect) =>
+        effect.type !== "apply" && effect.type !== "renderConfig" ||
+        !hosts.some((host) => JSON.stringify(effect).includes(host))
+      );
+  },
+  "makes on a cluster that does not hold the data only what a copy goes into": (world, plan) =>
+    plan.effects.every((effect) =>
+      effect.type !== "ensureDatabase" || effect.cluster === world.status.activeCluster ||
+      world.phase === "MigratingDatabase" && effect.database !== world.resolved?.databaseName
+    ),
+  "wants no pod, not of cron either, of an instance that is to be stopped": (world, plan) =>
+    world.resolved?.webReplicas !== 0 || isUndecided(world.phase) ||
+    plan.effects.every((effect) => !replicasOf(effect)),
   "never deletes the volume that is served, nor another one while that is in danger": (world, plan) => {
     const { filestore } = world.observed;
     return plan.effects.every((effect) =>
@@ -273,6 +290,11 @@ function isGivenUp({ status }: World, plan: Plan): boolean {
 function isSurelyMissing({ status, cluster, resolved }: World): boolean {
   return resolved !== undefined && cluster.facts?.known === true && cluster.address?.name === status.activeCluster &&
     !cluster.facts.databases.has(resolved.databaseName);
+}
+
+/** Phases that leave pods as they are. */
+function isUndecided(phase: Phase): boolean {
+  return phase === "Provisioning" || phase === "Error";
 }
 
 function isServing({ phase }: World): boolean {

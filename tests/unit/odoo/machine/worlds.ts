@@ -11,9 +11,11 @@ import {
   aWorld,
   emptyFacts,
   INSTANCE_UID,
+  merged,
   ownedFacts,
   RESTORE_JOB_UID,
   unknownFacts,
+  type WorldOverrides,
 } from "../../../support/builders.ts";
 
 import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
@@ -109,18 +111,29 @@ function forEachOperation(
   }
 }
 
+/** What the spec of an instance may say beside the cluster. */
+const MOVERS: readonly WorldOverrides["instance"][] = [
+  {},
+  { spec: { replicas: 0 } },
+  { spec: { database: { missingPolicy: "Recreate" } } },
+];
+
 /** Those in which something has to do with another cluster. */
 function forEachMigration(visit: (world: World) => void): void {
   for (const phase of ALL_PHASES) {
     for (const cluster of Object.values(CLUSTERS)) {
       for (const web of Object.values(WEBS)) {
         for (const overrides of Object.values(DATABASE_MIGRATIONS)) {
-          for (
-            const { observed } of [INITS["nobody asks"], UPGRADES["somebody asks for an upgrade"]].flatMap((it) =>
-              it ?? []
-            )
-          ) {
-            visit(aWorld({ phase, cluster, ...overrides, observed: { web, ...observed, ...overrides.observed } }));
+          for (const mover of MOVERS) {
+            for (
+              const { observed } of [INITS["nobody asks"], UPGRADES["somebody asks for an upgrade"]].flatMap((it) =>
+                it ?? []
+              )
+            ) {
+              const instance = merged(overrides.instance ?? {}, mover);
+              const seen = { web, ...observed, ...overrides.observed };
+              visit(aWorld({ phase, cluster, ...overrides, instance, observed: seen }));
+            }
           }
         }
       }
