@@ -8,6 +8,7 @@ import { ApiError } from "../../src/kit/errors.ts";
 import type { JsonPatchOperation, ResourceType } from "../../src/kit/types.ts";
 import { startBareApiServer } from "../support/api_server.ts";
 import {
+  assertInvalid,
   committedCrds,
   createOnceTaken,
   establish,
@@ -224,9 +225,4 @@ function instance(name: string, spec: Spec): Manifest {
 
 function job(kind: string, name: string, spec: Spec = TARGET): Manifest {
   return { kind, metadata: { name, namespace: NAMESPACE }, spec };
-}
-
-async function assertInvalid(act: () => Promise<unknown>, message: string): Promise<void> {
-  const error = await assertRejects(act, ApiError, message);
-  assertEquals(error.status, 422);
 }

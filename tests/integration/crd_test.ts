@@ -1,10 +1,9 @@
 /** The generated CRDs on a real API server: what it accepts, what it refuses and with which words. */
 import { parse } from "yaml";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { type Client, createClient } from "../../src/kit/client.ts";
-import { ApiError } from "../../src/kit/errors.ts";
 import { startBareApiServer } from "../support/api_server.ts";
-import { committedCrds, establish, type Manifest, typeOf } from "../support/crds.ts";
+import { assertInvalid, committedCrds, establish, type Manifest, typeOf } from "../support/crds.ts";
 
 type Spec = Manifest["spec"];
 
@@ -396,9 +395,4 @@ async function withStatus(client: Client, kind: string, status: object): Promise
 
 function manifest(kind: string, { name, spec = {} }: { readonly name: string; readonly spec?: Spec }): Manifest {
   return { kind, metadata: { name, namespace: NAMESPACE }, spec: { ...MINIMAL[kind], ...spec } };
-}
-
-async function assertInvalid(act: () => Promise<unknown>, message: string): Promise<void> {
-  const error = await assertRejects(act, ApiError, message);
-  assertEquals(error.status, 422);
 }

@@ -1,8 +1,9 @@
 /** CRDs and objects of all kinds on a real API server: where they come from, and when they are in force. */
 import { parse, parseAllDocuments } from "yaml";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { Client } from "../../src/kit/client.ts";
 import type { CustomResourceDefinition } from "../../src/kit/crd.ts";
-import { isInvalid } from "../../src/kit/errors.ts";
+import { ApiError, isInvalid } from "../../src/kit/errors.ts";
 import type { KubeObject, ResourceType } from "../../src/kit/types.ts";
 import { ALL_CRDS } from "../../src/odoo/crd/mod.ts";
 import { eventually } from "./eventually.ts";
@@ -32,6 +33,12 @@ const UPSTREAM = new URL("../fixtures/upstream-2.5.0/", import.meta.url);
 /** The type of objects of a kind of ours. */
 export function typeOf(kind: string): ResourceType<Manifest> {
   return { group: "bemade.org", version: "v1alpha1", kind, plural: `${kind.toLowerCase()}s` };
+}
+
+/** That the API server refuses an object, with these words. */
+export async function assertInvalid(act: () => Promise<unknown>, message: string): Promise<void> {
+  const error = await assertRejects(act, ApiError, message);
+  assertEquals(error.status, 422);
 }
 
 /** crds/*.yaml, as committed. */
