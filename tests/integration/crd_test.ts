@@ -230,13 +230,6 @@ const CHANGES: Readonly<Record<string, Change>> = {
     databaseName: "one",
     to: { database: { name: "one" } },
   },
-  "an existing database gets a third name": {
-    from: { database: { name: "two" } },
-    initialized: true,
-    databaseName: "one",
-    to: { database: { name: "three" } },
-    message: RENAMED,
-  },
   "a database that does not exist gets another name": {
     from: { database: { name: "one" } },
     to: { database: { name: "two" } },

@@ -4,7 +4,6 @@ import { describeMachine, diagram } from "../../../../src/odoo/machine/diagram.t
 import { TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import { INSTANCE_FINALIZER } from "../../../../src/odoo/model/names.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
-import type { SecretFacts } from "../../../../src/odoo/model/world.ts";
 import {
   aDeployment,
   anAddress,
@@ -103,47 +102,6 @@ Deno.test("decide() gives the role its password again, and renders odoo.conf, wh
   const changed = decide(aWorld({ observed: { userSecret: aSecret("shop-odoo-user", { version: "uid/99" }) } }));
   assertEquals(changed.effects.slice(0, 2).map(({ type }) => type), ["ensureRole", "renderConfig"]);
   assertEquals(decide(aWorld()).effects.filter(({ type }) => type !== "apply").map(({ type }) => type), ["status"]);
-});
-
-const RENDERED_AGAIN: Readonly<Record<string, Partial<SecretFacts>>> = {
-  "the file is another's": { ownKeys: ["admin_passwd", "salt"] },
-  "the password's hash is gone": { ownKeys: ["odoo.conf", "salt"] },
-  "nobody says whose it is": { ownKeys: [] },
-};
-
-for (const [sentence, facts] of Object.entries(RENDERED_AGAIN)) {
-  Deno.test(`decide() renders odoo.conf again, and does nothing else, when ${sentence}`, () => {
-    const { configSecret } = aWorld().observed;
-    const edited = configSecret && { ...configSecret, ...facts };
-    const plan = decide(aWorld({ observed: { configSecret: edited } }));
-    assertEquals(plan.effects.filter(({ type }) => type !== "apply").map(({ type }) => type), [
-      "renderConfig",
-      "status",
-    ]);
-  });
-}
-
-Deno.test("decide() renders odoo.conf again for a certificate that is another's only when there is to be one", () => {
-  const { configSecret } = aWorld().observed;
-  const without = configSecret && { ...configSecret, ownKeys: ["odoo.conf", "admin_passwd", "salt"] };
-  for (const sslRootCert of [undefined, "PEM"]) {
-    const cluster = { address: anAddress(sslRootCert ? { sslRootCert } : {}), facts: ownedFacts() };
-    const { configSecret: rendered } = aWorld({ cluster }).observed;
-    const configSecret = rendered && without && { ...rendered, ownKeys: without.ownKeys };
-    const plan = decide(aWorld({ cluster, observed: { configSecret } }));
-    assertEquals(plan.effects.some(({ type }) => type === "renderConfig"), sslRootCert !== undefined);
-  }
-});
-
-Deno.test("decide() owns each of the instance's Secrets again when its owner was taken off", () => {
-  const observed = aWorld().observed;
-  for (const kind of ["userSecret", "adminSecret", "readOnlySecret", "configSecret"] as const) {
-    const orphan = { ...(observed[kind] ?? aSecret("shop-other")), isOrphan: true };
-    const spec = { readOnlySqlAccess: { enabled: kind === "readOnlySecret" } };
-    const plan = decide(aWorld({ instance: { spec }, observed: { [kind]: orphan } }));
-    assertEquals(plan.effects[0], { type: "ownSecret", name: orphan.name }, kind);
-    assertEquals(only(plan, "ownSecret").length, 1);
-  }
 });
 
 Deno.test("decide() records the cluster before it makes anything there", () => {
