@@ -49,7 +49,7 @@ function readsOf(type: ResourceType): RegExp {
 
 /** From now on reads of the kind fail. */
 function blind(type: ResourceType, status: 403 | 500): void {
-  proxy.onRequest({ verb: "GET", path: readsOf(type) }, { type: "answer", status, message: "not today" });
+  proxy.onRequest({ verb: ["GET", "WATCH"], path: readsOf(type) }, { type: "answer", status, message: "not today" });
 }
 
 /** Resolves when /readyz complains of the kind. */
