@@ -30,7 +30,7 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
   "copies the database": [],
   "has copied the database": ["Normal DatabaseMigrated of OdooInstance: The database is on cluster 'other'"],
   "could not copy the database": [
-    "Warning DatabaseMigrationFailed of OdooInstance: The Job ended before the database was copied: rows are missing. " +
+    "Warning DatabaseMigrationFailed of OdooInstance: rows are missing (PASSWORD=*** fails). " +
     "The database is where it was; it is tried again with the next change of the spec",
   ],
   "is withdrawn": ["Normal DatabaseMigrationWithdrawn of OdooInstance: The database is where it was"],
