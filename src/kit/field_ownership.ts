@@ -1,6 +1,6 @@
 /**
- * Whose a field is, by `metadata.managedFields`. Fields that former writers own as well → fields that only our server-side applies own. As long as an Update entry of
- * `metadata.managedFields` names a field too, an apply that leaves the field out removes nothing. Pure.
+ * Whose a field is, by `metadata.managedFields`. As long as an Update entry of a former writer names a field, an apply of
+ * ours that leaves the field out removes nothing; {@linkcode fieldTakeoverPatch} takes such entries away. Pure.
  */
 import type { JsonPatchOperation, KubeObject, ManagedFieldsEntry, Stored } from "./types.ts";
 
