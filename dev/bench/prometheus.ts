@@ -1,7 +1,13 @@
-/** What an operator says of itself in the text of its /metrics: histograms, and what came in between two of them. Pure. */
+/** What an operator says of itself in the text of its /metrics, and what came in between two of them. Pure. */
 
 /** How many observations were at most so large: by upper bound, cumulative, over all labels together. */
 export type Histogram = ReadonlyMap<number, number>;
+
+/** The counter `name` over all labels together; 0 if there is none. */
+export function counterIn(text: string, name: string): number {
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
 
 /** The names of the histograms in the text. */
 export function histogramNames(text: string): readonly string[] {

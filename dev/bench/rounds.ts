@@ -2,6 +2,7 @@
 import { calibrationMs, memoryOf, resetPeak } from "../measure.ts";
 import { type Figures, round1, summaryOf } from "./figures.ts";
 import { createMany, removeMany } from "./population.ts";
+import { counterIn } from "./prometheus.ts";
 import type { BenchRig } from "./rig.ts";
 
 export async function measureRounds(rig: BenchRig): Promise<Figures> {
@@ -25,11 +26,12 @@ async function measureRound(rig: BenchRig, prefix: string): Promise<Figures> {
   const mark = await rig.audit.mark();
   const calibration = calibrationMs();
   await resetPeak(rig.pid);
-  const used = await rig.workSoFar();
+  const [used, metrics] = [await rig.workSoFar(), await rig.metrics()];
   const { arrived, notArrived, seconds } = await createMany(rig, names);
   const cpuSeconds = workSince(used, await rig.workSoFar());
   await rig.untilQuiet();
   const { requests, byKind } = await rig.audit.since(mark);
+  const reconciles = reconcilesBetween(metrics, await rig.metrics());
   const { peakMiB } = await memoryOf(rig.pid);
   await removeMany(rig, names);
   return {
@@ -38,10 +40,17 @@ async function measureRound(rig: BenchRig, prefix: string): Promise<Figures> {
     seconds,
     calibrationMs: calibration,
     requestsPerInstance: round1(requests / count),
+    reconcilesPerInstance: reconciles === null ? null : round1(reconciles / count),
     peakRssMiB: peakMiB,
     cpuSeconds,
     byKind,
   };
+}
+
+function reconcilesBetween(before: string | undefined, after: string | undefined): number | null {
+  if (before === undefined || after === undefined) return null;
+  const [from = 0, to = 0] = [before, after].map((text) => counterIn(text, "controller_reconcile_total"));
+  return to - from;
 }
 
 /** CPU seconds of each program between two readings. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createMetrics } from "../../../src/kit/mod.ts";
-import { histogramIn, histogramNames, percentileBetween } from "../../../dev/bench/prometheus.ts";
+import { counterIn, histogramIn, histogramNames, percentileBetween } from "../../../dev/bench/prometheus.ts";
 
 const NAME = "workqueue_queue_duration_seconds";
 
@@ -18,6 +18,14 @@ Deno.test("histogramIn() counts over all labels", async () => {
   const histogram = histogramIn(text, NAME);
   assertEquals([0.001, 0.005, 0.1, 0.25, 30, Infinity].map((bound) => histogram.get(bound)), [0, 1, 1, 3, 3, 4]);
   assertEquals(histogramIn(text, "no_such_thing").size, 0);
+});
+
+Deno.test("counterIn() adds up all labels, and is 0 of what is not there", async () => {
+  const { registry, reconciles } = createMetrics();
+  reconciles.inc({ controller: "a", result: "done" }, 3);
+  reconciles.inc({ controller: "a", result: "failed" }, 2);
+  const text = await registry.metrics();
+  assertEquals(["controller_reconcile_total", "controller_reconcile"].map((name) => counterIn(text, name)), [5, 0]);
 });
 
 Deno.test("histogramNames() names histograms only", async () => {
