@@ -44,14 +44,15 @@ export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan:
 
 /** What a rest is like, of an instance that is seen. */
 export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boolean>> = {
-  "leaves nothing of a copy behind": ({ status, databases, files, jobs, ...state }) => {
-    // Without a former database nothing tells of its files but the Job that removes them.
-    if (state.spent.includes("lost before")) return true;
+  "leaves nothing of a copy behind": ({ status, databases, files, jobs, created, ...state }) => {
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
     if (!databases.live) return true; // what was replaced may be all that is left
-    const places = [...Object.keys(databases), ...Object.keys(files)];
+    // Without a database of their name nothing tells of files but the one Job that removes them, and it may fail.
+    const isLeft = (place: "side" | "old", job: RegExp) =>
+      place in databases || place in files && !Object.keys(created).some((name) => job.test(name));
     const isWorking = jobs.some(({ state }) => state === "active");
-    return !isWorking && !places.includes("side") && (status.phase !== "Running" || !places.includes("old"));
+    return !isWorking && !isLeft("side", /-clean-new-/) &&
+      (status.phase !== "Running" || !isLeft("old", /-clean-old-/));
   },
 };
 
