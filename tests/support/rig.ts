@@ -1,7 +1,9 @@
 /** A local cluster with the operator on it, for tests of the whole path. One per test file; each test has a namespace. */
 import {
   type Client,
+  type ClusterAccess,
   conditionOf,
+  createClient,
   isNotFound,
   type KubeObject,
   type ResourceType,
@@ -12,6 +14,7 @@ import { type OdooJobs, type OdooJobsOptions, startOdooJobs } from "../../dev/od
 import {
   adminClient,
   ensureNamespace,
+  installCrds,
   type OperatorOptions,
   type OperatorProcess,
   prepareForOperator,
@@ -85,7 +88,7 @@ export class Rig {
     }, { timeoutMs });
   }
 
-  /** Resolves when the object is gone; the garbage collector learns of new kinds every 30 seconds only. */
+  /** Resolves when the object is gone. */
   async gone(type: ResourceType, namespace: string, name: string): Promise<void> {
     await eventually(`${type.kind} ${name} is gone`, async () => {
       try {
@@ -120,13 +123,23 @@ export class Rig {
 
 /** Starts everything. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const cluster = await startLocalCluster(options.cluster);
+  const cluster = await startLocalCluster({ ...(options.bare ? {} : { prepare: withCrds }), ...options.cluster });
   const rig = new Rig(cluster, await startOdooJobs(cluster, options.jobs));
   if (!options.bare) {
     await prepareForOperator(rig.client, cluster);
     await rig.start();
   }
   return rig;
+}
+
+/** The controllers are to know our kinds from the beginning, as those of a cluster that has been there for a while do. */
+async function withCrds(access: ClusterAccess): Promise<void> {
+  const client = createClient(access, { fieldManager: "dev" });
+  try {
+    await installCrds(client);
+  } finally {
+    client.close();
+  }
 }
 
 /** Jobs of the instances that are in `failing` at that moment end with exit code 1 and `message`. */
