@@ -79,8 +79,8 @@ function swapOutcome(world: World, cr: JobRequest | undefined): OperationOutcome
     case "return":
       if (!hasReturned(world)) return { state: "running" };
       return cr ? { state: "failed", ...swapFailure(world) } : { state: "cancelled" };
-    case "move":
-      return isDone(world) && cr ? succeeded(cr, cr.status?.summary ?? {}) : { state: "running" };
+    case "move": // without a spec that can be read nothing could be removed, and nothing is served anyway
+      return isDone(world) && cr && world.resolved ? succeeded(cr, cr.status?.summary ?? {}) : { state: "running" };
     default:
       return swapsNow(world) && !copiesFiles(cr) ? succeeded(cr, cr?.status?.summary ?? {}) : { state: "running" };
   }

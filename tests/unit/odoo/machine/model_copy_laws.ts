@@ -1,7 +1,7 @@
 /** TEST MODEL: what is true of restores and refreshes, whatever happens around them. */
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { type ModelState } from "./test_model.ts";
-import { databaseAt, DUMP, placeOf, swapped, unswapped } from "./test_model_copies.ts";
+import { databaseAt, DUMP, placeOf, swapped, unswapped, type Work } from "./test_model_copies.ts";
 
 export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan: Plan) => boolean>> = {
   "keeps the former database until the copy has its place": ({ status, databases, spent, ...state }) =>
@@ -44,15 +44,15 @@ export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan:
 
 /** What a rest is like, of an instance that is seen. */
 export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boolean>> = {
-  "leaves nothing of a copy behind": ({ status, databases, files, jobs, created, ...state }) => {
+  "leaves nothing of a copy behind": ({ status, databases, files, jobs, spent, ...state }) => {
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
     if (!databases.live) return true; // what was replaced may be all that is left
-    // Without a database of their name nothing tells of files but the one Job that removes them, and it may fail.
-    const isLeft = (place: "side" | "old", job: RegExp) =>
-      place in databases || place in files && !Object.keys(created).some((name) => job.test(name));
+    // Without a database of their name nothing tells of files but the one Job that removes them.
+    const isLeft = (place: "side" | "old", removal: Work) =>
+      place in databases || place in files && !spent.includes(`${removal} lost`);
     const isWorking = jobs.some(({ state }) => state === "active");
-    return !isWorking && !isLeft("side", /-clean-new-/) &&
-      (status.phase !== "Running" || !isLeft("old", /-clean-old-/));
+    return !isWorking && !isLeft("side", "clean-new") &&
+      (status.phase !== "Running" || !isLeft("old", "clean-old"));
   },
 };
 

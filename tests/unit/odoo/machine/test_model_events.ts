@@ -41,7 +41,7 @@ export const TROUBLES: Readonly<Record<string, ModelEvent>> = {
   "the user deletes the instance": (state) => state.deleting ? undefined : { ...state, deleting: true },
   "a web pod fails": (state) => withReady(state, -1),
   "somebody deletes the web Deployment": (state) => state.web && withoutDeployment(state, "web"),
-  "a Job fails": (state) => withJobEnded(state, "failed"),
+  "a Job fails": (state) => remembered(withJobEnded(state, "failed"), activeJob(state)),
   "a Job fails half-way": (state) => halfDone(state, activeJob(state)) && withJobFailedHalfWay(state),
   "a pod without a Job ends in the middle of its work": (state) => {
     const [orphan, ...orphans] = state.orphans;
@@ -107,6 +107,12 @@ function withJobEnded(state: ModelState, end: ModelJob["state"]): ModelState | u
   return active && { ...state, jobs: state.jobs.map((job) => job === active ? { ...job, state: end } : job) };
 }
 
+/** A removal that has failed, or was itself removed, leaves what nothing may tell of later. */
+function remembered(after: ModelState | undefined, lost: ModelJob | undefined): ModelState | undefined {
+  if (!after || !lost?.work.startsWith("clean-")) return after;
+  return { ...after, spent: [...new Set([...after.spent, `${lost.work} lost`])].toSorted() };
+}
+
 function withJobSucceeded(state: ModelState): ModelState | undefined {
   const active = activeJob(state);
   const after = active && workDone(state, active.work);
@@ -127,8 +133,8 @@ function withoutFirstJob(state: ModelState): ModelState | undefined {
   const [job] = state.jobs;
   if (!job) return undefined;
   const isRecorded = state.requests.some((cr) => (cr.status as { jobName?: string } | undefined)?.jobName === job.name);
-  const after = withoutJob(state, job.name);
-  return isRecorded ? after : { ...after, spent: [...state.spent, "unrecorded"] };
+  const after = remembered(withoutJob(state, job.name), job);
+  return isRecorded || !after ? after : { ...after, spent: [...after.spent, "unrecorded"] };
 }
 
 /** Jobs that we have let go, once they have ended or their owner is gone. */
