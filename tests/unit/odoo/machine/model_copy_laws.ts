@@ -47,9 +47,12 @@ export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boole
   "leaves nothing of a copy behind": ({ status, databases, files, jobs, spent, ...state }) => {
     if (isOver(state) || state.postgres !== "answers" || !state.wish.valid || status.operation) return true;
     if (!databases.live) return true; // what was replaced may be all that is left
-    // Without a database of their name nothing tells of files but the one Job that removes them.
+    // Files whose database was lost have nothing that tells of them but the one Job that removes them. While PostgreSQL does
+    // not answer, former ones get none: to serve the copy goes before.
+    const isUntold = (place: "side" | "old", removal: Work) =>
+      spent.includes(`${removal} lost`) || place === "old" && spent.some((event) => event.startsWith("lost"));
     const isLeft = (place: "side" | "old", removal: Work) =>
-      place in databases || place in files && !spent.includes(`${removal} lost`);
+      place in databases || place in files && !isUntold(place, removal);
     const isWorking = jobs.some(({ state }) => state === "active");
     return !isWorking && !isLeft("side", "clean-new") &&
       (status.phase !== "Running" || !isLeft("old", "clean-old"));
