@@ -312,8 +312,9 @@ function nextJobStatus(
 
 type EventOfBoth = "Started" | "Completed" | "Failed";
 
-/** On the request, and on the instance: whoever looks at either is told. */
+/** On the request, and on the instance: whoever looks at either is told. What its phases say of a first life is enough. */
 function toldTo({ instance }: World, cr: Stored<JobRequest>, what: EventOfBoth, note: string): Effect[] {
+  if (cr.kind === "OdooInitJob" && what !== "Failed") return [eventOf(cr, what, note)];
   const onInstance = { ...eventOf(cr, what, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance };
   return [eventOf(cr, what, note), onInstance];
 }

@@ -1,10 +1,18 @@
 /** What decide() makes of requests: their Jobs, and what they are told. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { OdooInitJob } from "../../../../src/odoo/crd/mod.ts";
+import type { OdooInitJob, OdooUpgradeJob } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { OUTCOME_FINALIZER } from "../../../../src/odoo/model/names.ts";
-import { aBatchJob, anInitJob, aSecret, aWorld, oneJob, type WorldOverrides } from "../../../support/builders.ts";
-import { INITS, JOB_NAME, OPERATION } from "./operation_worlds.ts";
+import {
+  aBatchJob,
+  anInitJob,
+  anUpgradeJob,
+  aSecret,
+  aWorld,
+  oneJob,
+  type WorldOverrides,
+} from "../../../support/builders.ts";
+import { INITS, JOB_NAME, OPERATION, UPGRADE_OPERATION } from "./operation_worlds.ts";
 import { only, statusOf } from "./plan_parts.ts";
 import { ALL_PHASES } from "./worlds.ts";
 
@@ -143,17 +151,23 @@ Deno.test("decide() tells of the failure at hand, not of an earlier one", () => 
 });
 
 Deno.test("decide() tells request and instance when a Job is created, but only the request when it is one more Job", () => {
-  const told = (status: OdooInitJob["status"]) =>
-    only(
-      decide(aWorld({
-        phase: "Initializing",
-        status: { dbInitialized: false, operation: OPERATION },
-        observed: { requests: [anInitJob({ status })] },
-      })),
-      "event",
-    ).map(({ about, reason }) => [about.kind, reason]);
-  assertEquals(told({}), [["OdooInitJob", "InitStarted"], ["OdooInstance", "InitStarted"]]);
-  assertEquals(told({ phase: "Running", jobName: "former" }), [["OdooInitJob", "InitContinued"]]);
+  const told = (status: OdooUpgradeJob["status"]) => {
+    const requests = [anUpgradeJob({ status })];
+    const world = {
+      phase: "Upgrading",
+      status: { operation: UPGRADE_OPERATION },
+      observed: { requests, endingPods: [] },
+    };
+    return only(decide(aWorld(world as WorldOverrides)), "event").map(({ about, reason }) => [about.kind, reason]);
+  };
+  assertEquals(told({}), [["OdooUpgradeJob", "UpgradeStarted"], ["OdooInstance", "UpgradeStarted"]]);
+  assertEquals(told({ phase: "Running", jobName: "former" }), [["OdooUpgradeJob", "UpgradeContinued"]]);
+});
+
+Deno.test("decide() leaves it to the phases to tell the instance that its initialisation has begun", () => {
+  const status = { dbInitialized: false, operation: OPERATION };
+  const plan = decide(aWorld({ phase: "Initializing", status, observed: { requests: [anInitJob()] } }));
+  assertEquals(only(plan, "event").map(({ about, reason }) => [about.kind, reason]), [["OdooInitJob", "InitStarted"]]);
 });
 
 Deno.test("decide() refuses in any phase a request from another namespace, and any once there is data", () => {
