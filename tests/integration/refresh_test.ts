@@ -108,26 +108,7 @@ Deno.test("a refresh without files and without neutralizing completes", async ()
   assertEquals(await parameter(staging, "database.is_neutralized"), "false");
 });
 
-for (const container of ["copy", "prepare"]) {
-  Deno.test(`a refresh that fails in ${container} leaves the former staging serving`, async () => {
-    const { live, staging } = await pair();
-    const { namespace = "" } = live.metadata;
-    const message = JSON.stringify({ ok: false, reason: "RowCountsDiffer", error: "Table sale_order has lost rows" });
-    outcomes.set(`staging/${container}`, { exitCode: 1, message });
-    await ask(staging);
-    const ended = await request(namespace);
-    outcomes.clear();
-    assertEquals([ended.status?.phase, reasonOf(ended), ended.status?.message], [
-      "Failed",
-      "RowCountsDiffer",
-      "Table sale_order has lost rows",
-    ]);
-    const { status } = await inPhase(staging, "Running");
-    assertEquals([status?.dbInitialized, await parameter(staging, ORIGIN_PARAMETER)], [true, undefined]);
-  });
-}
-
-for (const step of ["files", "move"]) {
+for (const step of ["database", "files", "prepare", "move"]) {
   Deno.test(`a refresh whose step ${step} fails serves the former staging's data again, and leaves nothing of the copy`, async () => {
     const { live, staging } = await pair();
     const { namespace = "" } = live.metadata;
