@@ -22,6 +22,8 @@ import { type SqlProxy, SqlWrites, startSqlProxy } from "../support/sql_proxy.ts
 
 const OPERATORS = 2;
 const LEAST_POINTS = 20;
+/** A write that follows late may come when the operation has ended already. */
+const SPARE_POINTS = 8;
 /** From so many on, an operation is struck on one side of each only. */
 const MANY_WRITES = 30;
 const QUIET_MS = 400;
@@ -189,8 +191,10 @@ function pointsOf(operation: OperationName, writes: number, sqlWrites: number): 
   const deaths = OPERATIONS[operation].steps.flatMap((step) =>
     (["deleted", "exit 137"] as const).map((type) => ({ type, step }))
   );
-  const chosen = writes < MANY_WRITES ? all.slice(0, Math.max(2 * writes, LEAST_POINTS)) : all.slice(0, 2 * writes)
-    .filter((_, index) => index % 4 === 0 || index % 4 === 3);
+  const chosen = writes < MANY_WRITES
+    ? all.slice(0, Math.max(2 * writes, LEAST_POINTS + SPARE_POINTS))
+    : all.slice(0, 2 * writes)
+      .filter((_, index) => index % 4 === 0 || index % 4 === 3);
   const inSql = Array.from({ length: sqlWrites }, (_, index) => sides.map((type) => ({ type, sql: index + 1 }))).flat();
   return [...chosen, ...inSql, ...deaths];
 }
