@@ -103,6 +103,9 @@ export type GoneHandler = (
 
 type Handler<T extends KubeObject> = (object: Stored<T>, context: ReconcileContext) => Promise<Outcome>;
 
+/** What an attempt to reach the API server at the start is given at least. */
+const LEAST_ATTEMPT_MS = 1_000;
+
 /** Begins an operator for `type`. */
 export function operator<Spec, Status>(type: ResourceType<CustomObject<Spec, Status>>): Operator<Spec, Status> {
   return new Operator(type);
@@ -263,8 +266,9 @@ export class Operator<Spec, Status> {
     const giveUpAtMs = clock.monotonicMs() + connectMs;
     while (!signal.aborted) {
       try {
-        // A server that takes the connection and says nothing must not use up more than that, either.
-        const timeoutMs = Math.max(1, Math.ceil(giveUpAtMs - clock.monotonicMs()));
+        // A server that takes the connection and says nothing must not use up more than that, either; but a last attempt in
+        // the milliseconds that are left would only say that they were too few.
+        const timeoutMs = Math.max(LEAST_ATTEMPT_MS, Math.ceil(giveUpAtMs - clock.monotonicMs()));
         return log.info("Connected", { server: await client.serverVersion({ signal, timeoutMs }) });
       } catch (error) {
         if (signal.aborted) return;
