@@ -244,8 +244,7 @@ stages.add("database migration", "the database moves to another PostgreSQL", ["c
 });
 
 if (settings.streamMib > 0) {
-  const sentence =
-    `${settings.streamMib} MiB are streamed to S3 about as fast as mc or rclone do it, in little memory`;
+  const sentence = `${settings.streamMib} MiB are streamed to S3 about as fast as mc or rclone do it, in little memory`;
   stages.add("streaming", sentence, ["init"], async (note) => {
     await makeNoise(site, INSTANCE, settings.streamMib);
     const memory = watchMemory(site, INSTANCE);
