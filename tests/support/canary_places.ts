@@ -2,14 +2,7 @@
 import { assert } from "@std/assert";
 import { OPERATOR_USER } from "../../dev/operator.ts";
 import { type KubeObject, Pod, type ResourceType, Secret, type Stored } from "../../src/kit/mod.ts";
-import {
-  OdooBackupJobKind,
-  OdooInitJobKind,
-  OdooInstanceKind,
-  OdooRestoreJobKind,
-  OdooStagingRefreshJobKind,
-  OdooUpgradeJobKind,
-} from "../../src/odoo/shell/kinds.ts";
+import { OdooInstanceKind, REQUEST_KINDS } from "../../src/odoo/shell/kinds.ts";
 import type { Place } from "./canaries.ts";
 import type { Rig } from "./rig.ts";
 
@@ -40,14 +33,7 @@ const KINDS: readonly ResourceType[] = [
   }),
 ];
 
-const OWN_KINDS: readonly ResourceType[] = [
-  OdooInstanceKind,
-  OdooInitJobKind,
-  OdooUpgradeJobKind,
-  OdooBackupJobKind,
-  OdooRestoreJobKind,
-  OdooStagingRefreshJobKind,
-];
+const OWN_KINDS: readonly ResourceType[] = [OdooInstanceKind, ...REQUEST_KINDS];
 
 interface OwnObject extends KubeObject {
   readonly status?: unknown;

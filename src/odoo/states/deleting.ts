@@ -15,15 +15,11 @@ import {
   roleName,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { Problem } from "../model/resolve.ts";
 import type { ChosenCluster, World } from "../model/world.ts";
 
 /** Event: database and role of an instance that goes cannot be dropped, for now. */
 export const CLEANUP_FAILED = "CleanupFailed";
-
-interface Explanation {
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** The finalizers that wait for this, ours last. */
 const DELETION_FINALIZERS: readonly string[] = [LEGACY_FINALIZER, INSTANCE_FINALIZER];
@@ -66,14 +62,14 @@ export function planDeletion(world: World): Effect[] {
 }
 
 /** Told when the condition begins to say so, not at every look; that nobody was asked yet is no failure. */
-function planComplaint({ instance, status }: World, { reason, message }: Explanation): Effect[] {
+function planComplaint({ instance, status }: World, { reason, message }: Problem): Effect[] {
   const told = conditionOf(status.conditions, "Ready")?.message === message;
   if (told || reason === "Connecting") return [];
   return [{ type: "event", about: instance, warning: true, reason: CLEANUP_FAILED, note: message }];
 }
 
 /** What is going on while nothing stands in the way. */
-export function deletion(world: World): Explanation {
+export function deletion(world: World): Problem {
   const message = retains(world)
     ? "Ending the pods. Role, database, volume and Secrets stay: spec.deletionPolicy is Retain"
     : "Dropping database and role";
@@ -81,7 +77,7 @@ export function deletion(world: World): Explanation {
 }
 
 /** Why database and role cannot be dropped now, if they may exist. */
-export function deletionObstacle(world: World): Explanation | undefined {
+export function deletionObstacle(world: World): Problem | undefined {
   const { cluster } = world;
   const active = clusterInUse(world);
   if (!active || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays

@@ -49,7 +49,8 @@ export function planOperationJob(world: World): Effect[] {
   const job = jobStateOf(world, jobName);
   if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
   const isStarted = cr ? wasStarted(cr, operation) : false;
-  if (cr && job.state === "absent" && !isStarted && !mayRead(world, cr)) return planReading(world, cr, operation);
+  const reading = cr && job.state === "absent" && !isStarted ? planReading(world, cr, operation) : undefined;
+  if (reading) return reading;
   if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world))) return [];
   const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
   if (job.state === "absent" && !object) return []; // what it works on is not there yet
@@ -64,28 +65,24 @@ export function planOperationJob(world: World): Effect[] {
 }
 
 /**
- * What a refresh does before its first Job reads the source. It says first that it will, and reads only if the source is
- * still at rest then: whoever begins something there says so before it looks, too, so that one of both sees the other.
+ * What a refresh does before its first Job reads the source; `undefined` if that may be made. It says first that it will,
+ * and reads only if the source is still at rest then: whoever begins something there says so before it looks, too, so that
+ * one of both sees the other.
  */
-function planReading(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect[] {
-  const obstacle = cr.kind === "OdooStagingRefreshJob" ? refreshObstacle(world, cr) : undefined;
-  const isTold = cr.status?.progress != null;
-  if (!obstacle) return [runningStatus(world, cr, withoutJob(operation))];
-  const former = conditionOf(cr.status?.conditions, SUCCEEDED);
-  if (!isTold && former?.message === obstacle.message) return [];
+function planReading(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect[] | undefined {
+  if (cr.kind !== "OdooStagingRefreshJob" || copyStep(operation) !== "database") return undefined;
+  const obstacle = refreshObstacle(world, cr);
+  const { progress, conditions } = cr.status ?? {};
+  if (!obstacle) {
+    return progress?.step === "database" ? undefined : [runningStatus(world, cr, withoutJob(operation))];
+  }
+  if (!progress && conditionOf(conditions, SUCCEEDED)?.message === obstacle.message) return [];
   const status = nextJobStatus(world, cr, { phase: "Running", message: null }, { status: "Unknown", ...obstacle });
   return [{ type: "jobStatus", cr, status }];
 }
 
 function withoutJob({ jobName: _, ...operation }: OperationStatus): OperationStatus {
   return operation;
-}
-
-/** Whether the Job of a refresh may be made; others read nobody else's data. */
-function mayRead(world: World, cr: Stored<JobRequest>): boolean {
-  const isFirst = copyStep(world.status.operation) === "database";
-  if (!isFirst || cr.kind !== "OdooStagingRefreshJob") return true;
-  return cr.status?.progress?.step === "database" && !refreshObstacle(world, cr);
 }
 
 /** A step without a Job of its own is told, too. */
