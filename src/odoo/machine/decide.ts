@@ -17,7 +17,7 @@ import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
 import { snapshotWork } from "../model/snapshot_step.ts";
 import { operationOutcome } from "../model/outcome.ts";
-import { type Effect, inOrder, type Plan } from "../model/plan.ts";
+import { type Effect, inOrder, type PhaseChange, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
 import { rfc3339 } from "../model/times.ts";
 import { odooVersion } from "../model/version_profile.ts";
@@ -72,6 +72,7 @@ export function decide(world: World): Plan {
   const row: PhaseRow = PHASES[world.phase];
   const transition = transitionOf(world);
   const phase = nextPhase(world);
+  const change = transition && { from: transition.from, to: phase, guard: transition.when };
   const requeueAfterMs = nextLook(world);
   return {
     ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
@@ -90,12 +91,11 @@ export function decide(world: World): Plan {
       ...planOutcome(world),
       ...planRefusals(world),
       ...planWaiting(world),
-      { type: "status", status: nextStatus(world, phase) },
+      { type: "status", status: nextStatus(world, phase), ...(change ? { change } : {}) },
       ...planNotifications(world),
-      ...(transition ? phaseTold(world, phase) : []),
-      ...(transition ? [phaseChanged(world, { from: transition.from, to: phase })] : []),
+      ...(change ? [...phaseTold(world, phase), phaseChanged(world, change)] : []),
       ...databaseMissed(world, phase),
-      ...(transition ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
+      ...(change ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
       ...planHistory(world),
     ]),
   };
@@ -281,7 +281,7 @@ function phaseTold({ instance, phase: from, now }: World, to: Phase): Effect[] {
   return notification ? [{ type: "notify", notification }] : [];
 }
 
-function phaseChanged(world: World, { from, to }: { readonly from: Phase; readonly to: Phase }): Effect {
+function phaseChanged(world: World, { from, to }: PhaseChange): Effect {
   const { message } = explain(world, to);
   const warning = to === "Error" || to === "InitFailed" || guards.databaseToRecreate(world);
   return {

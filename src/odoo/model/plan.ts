@@ -7,10 +7,18 @@
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
 import type { Job, PersistentVolumeClaim, Pod } from "../../kit/builders/kinds.ts";
-import type { JobRequest, JobRequestStatus, OdooInstanceStatus } from "../crd/mod.ts";
+import type { JobRequest, JobRequestStatus, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ConfigText } from "./config_text.ts";
 import type { Notification } from "./notification.ts";
 import type { SecretKeyRef } from "./resolve.ts";
+
+/** What a status that brings another phase brings with it: the row that fired, for the log. */
+export interface PhaseChange {
+  readonly from: Phase;
+  readonly to: Phase;
+  /** The name of what held in `from`. */
+  readonly guard: string;
+}
 
 /** One thing to do. */
 export type Effect =
@@ -120,7 +128,7 @@ export type Effect =
   /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
   | { readonly type: "releaseJob"; readonly job: Stored<Job> }
   | { readonly type: "jobStatus"; readonly cr: Stored<JobRequest>; readonly status: JobRequestStatus }
-  | { readonly type: "status"; readonly status: OdooInstanceStatus }
+  | { readonly type: "status"; readonly status: OdooInstanceStatus; readonly change?: PhaseChange }
   | {
     readonly type: "event";
     readonly about: Stored<KubeObject>;

@@ -242,7 +242,9 @@ class Execution {
       case "jobStatus":
         return await context.setStatus(requestTypeOf(effect.cr), effect.cr, effect.status);
       case "status":
-        return await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
+        await context.setStatus(OdooInstanceKind, this.#instance, effect.status);
+        if (effect.change) context.log.info("Phase changed", { ...effect.change });
+        return;
       case "deletePod":
         return await context.delete(Pod, effect.pod);
       case "event":

@@ -1,7 +1,7 @@
 /** What is true of every plan for a living instance; exhaustive_test.ts asks it of every world. */
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { childrenObstacle } from "../../../../src/odoo/machine/child_conditions.ts";
-import { nextPhase } from "../../../../src/odoo/machine/decide.ts";
+import { nextPhase, transitionOf } from "../../../../src/odoo/machine/decide.ts";
 import { isSwapping, servesBesideCopy } from "../../../../src/odoo/model/copy_steps.ts";
 import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/requests.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
@@ -58,6 +58,12 @@ export const LAWS: Readonly<Record<string, Law>> = {
   },
   "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
   "names the phase that the table names": (world, plan) => phaseAfter(plan) === nextPhase(world),
+  "tells with the status which row fired, if one did": (world, plan) => {
+    const row = transitionOf(world);
+    const { change } = plan.effects.find(isStatus) ?? {};
+    if (!row || !change) return !row && !change;
+    return change.from === row.from && change.guard === row.when && change.to === nextPhase(world);
+  },
   "drops nothing from the cluster that holds the data": ({ status }, plan) =>
     plan.effects.every((effect) => !isDrop(effect) || clusterOf(effect) !== status.activeCluster),
   "drops a database that has moved only while the instance serves where it is now": (world, plan) =>
