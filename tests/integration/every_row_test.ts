@@ -272,7 +272,8 @@ const STORIES: ReadonlyMap<string, Story> = new Map(
 );
 
 let stage: RowStage;
-const lives = new Map<string, Promise<void>>();
+/** How they have ended. */
+const ends = new Map<string, Promise<PromiseSettledResult<void>[]>>();
 
 Deno.test.beforeAll(async () => {
   stage = await RowStage.start();
@@ -283,16 +284,19 @@ Deno.test.beforeAll(async () => {
       await story(life);
       await life.fires(row);
     });
-    lived.catch(() => {}); // its test says so
-    lives.set(row, lived);
+    ends.set(row, Promise.allSettled([lived]));
   }
 });
 Deno.test.afterAll(() => stage[Symbol.asyncDispose]());
 
-for (const row of STORIES.keys()) Deno.test(`${row}: the row fires`, () => lives.get(row));
+for (const row of STORIES.keys()) {
+  Deno.test(`${row}: the row fires`, async () => {
+    for (const end of await ends.get(row) ?? []) if (end.status === "rejected") throw end.reason;
+  });
+}
 
 Deno.test("TRANSITIONS has no row that never fires on the real control plane, and no other one does", async () => {
-  await Promise.allSettled(lives.values());
+  await Promise.all(ends.values());
   const fired = await stage.fired.all();
   assertEquals({ missing: unfiredRows(fired), strange: strangeRows(fired) }, { missing: [], strange: [] });
 });
