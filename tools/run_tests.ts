@@ -1,10 +1,11 @@
 /**
  * Runs the tests and closes with one line that a machine can read: `N passed, N failed`, alone and last on stdout.
  *
- * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [folder or file…]`: all tests by default, but those in
- * tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by permissions;
- * all others run one after the other with all permissions, because they start servers. The numbers are those of deno.
- * The exit code is 0 only if nothing failed; a file that does not compile counts as a failure.
+ * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
+ * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
+ * permissions. All others have all permissions, because they start servers: each file is a process of its own, two at once,
+ * which keep two cores busy; what a file says is shown when it has ended. The numbers are those of deno. The exit code is 0
+ * only if nothing failed; a file that does not compile counts as a failure.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
@@ -39,6 +40,8 @@ export interface Totals {
 export interface RunTestsOptions {
   /** Only tests whose name contains this text, or matches this pattern between slashes. */
   readonly filter?: string;
+  /** So many files at once, of those that are no unit tests. @default {2} */
+  readonly atOnce?: number;
   /**
    * Where the output of deno goes.
    * @default {Deno.stdout.writable}
@@ -48,45 +51,80 @@ export interface RunTestsOptions {
   readonly stderr?: "inherit" | "null";
 }
 
-/** One call of `deno test`. */
-export interface TestRun {
-  readonly flags: readonly string[];
-  readonly paths: readonly string[];
-}
-
-/** Splits what to test into calls of `deno test`: the unit tests, then the others. */
-export function testRuns(paths: readonly string[], programs: readonly string[] = SYSTEM_PACKAGES): TestRun[] {
-  const isUnit = (path: string): boolean => `${path.replace(/^\.\//, "")}/`.startsWith(`${UNIT}/`);
-  const mayRun = `--allow-run=${[Deno.execPath(), ...programs].join(",")}`;
-  const runs: TestRun[] = [
-    { flags: [...UNIT_FLAGS, mayRun], paths: paths.filter(isUnit) },
-    { flags: ["--allow-all"], paths: paths.filter((path) => !isUnit(path)) },
-  ];
-  return runs.filter((run) => run.paths.length > 0);
-}
-
-/** Runs the tests of all paths, one call of `deno test` after the other, and adds up what deno counted. */
+/** Runs the tests of all paths, and adds up what deno counted. */
 export async function runTests(paths: readonly string[], options: RunTestsOptions = {}): Promise<Totals> {
-  let totals: Totals = { passed: 0, failed: 0 };
-  for (const run of testRuns(paths)) {
-    const { passed, failed } = await runDeno(run, options);
-    totals = { passed: totals.passed + passed, failed: totals.failed + failed };
-  }
-  return totals;
+  const isUnit = (path: string): boolean => `${path.replace(/^\.\//, "")}/`.startsWith(`${UNIT}/`);
+  const [units, others] = [paths.filter(isUnit), paths.filter((path) => !isUnit(path))];
+  const totals: Totals[] = [];
+  if (units.length > 0) totals.push(await runUnitTests(units, options));
+  if (others.length > 0) totals.push(await runOtherTests(others, options));
+  return sumOf(totals);
 }
 
-async function runDeno({ flags, paths }: TestRun, options: RunTestsOptions): Promise<Totals> {
-  const { filter, output = Deno.stdout.writable, stderr = "inherit" } = options;
+/** The flags of deno for unit tests. */
+export function unitFlags(programs: readonly string[] = SYSTEM_PACKAGES): string[] {
+  return [...UNIT_FLAGS, `--allow-run=${[Deno.execPath(), ...programs].join(",")}`];
+}
+
+async function runUnitTests(paths: readonly string[], options: RunTestsOptions): Promise<Totals> {
+  return await runDeno([...unitFlags(), ...paths], options);
+}
+
+/** Types are checked once for all files: each process would check much of the program again. */
+async function runOtherTests(paths: readonly string[], options: RunTestsOptions): Promise<Totals> {
+  const files = (await Promise.all(paths.map(testFiles))).flat();
+  if (files.length === 0) return { passed: 0, failed: 1 };
+  const check = await runDeno(["--no-run", ...files], options);
+  if (check.failed > 0) return check;
+  const atOnce = Math.min(options.atOnce ?? 2, files.length);
+  const totals: Totals[] = [];
+  const waiting = files.values(); // shared: each takes the next
+  const runInTurn = async () => {
+    for (const file of waiting) {
+      const flags = ["--allow-all", "--no-check"];
+      totals.push(await runDeno([...flags, file], { ...options, showWhen: atOnce > 1 ? "ended" : "written" }));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, runInTurn));
+  return sumOf(totals);
+}
+
+interface RunDenoOptions extends RunTestsOptions {
+  /** When output is shown. @default {"written"} */
+  readonly showWhen?: "written" | "ended";
+}
+
+async function runDeno(args: readonly string[], options: RunDenoOptions): Promise<Totals> {
+  const { filter, output = Deno.stdout.writable, stderr = "inherit", showWhen = "written" } = options;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--no-prompt", ...flags, ...(filter === undefined ? [] : ["--filter", filter]), ...paths],
+    args: ["test", "--no-prompt", ...(filter === undefined ? [] : ["--filter", filter]), ...args],
     stdin: "null",
     stdout: "piped",
     stderr,
   }).spawn();
-  const [shown, read] = child.stdout.tee();
-  const [text] = await Promise.all([new Response(read).text(), shown.pipeTo(output, { preventClose: true })]);
+  const written: Uint8Array[] = [];
+  for await (const bytes of child.stdout) {
+    written.push(bytes);
+    if (showWhen === "written") await show(output, [bytes]);
+  }
   const { success } = await child.status;
-  return countedBy(text, success);
+  if (showWhen === "ended") await show(output, written);
+  return countedBy(new TextDecoder().decode(await new Blob(written as BlobPart[]).arrayBuffer()), success);
+}
+
+/** Writes without a break: nobody else's bytes come between these. */
+async function show(output: WritableStream<Uint8Array>, pieces: readonly Uint8Array[]): Promise<void> {
+  const writer = output.getWriter();
+  const writes = pieces.map((bytes) => writer.write(bytes));
+  writer.releaseLock(); // at once: another file may end while these are written
+  await Promise.all(writes);
+}
+
+function sumOf(totals: readonly Totals[]): Totals {
+  return totals.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }), {
+    passed: 0,
+    failed: 0,
+  });
 }
 
 /** What deno's closing line says; where it says nothing of a failure that happened (it did not compile), one failure. */
@@ -103,31 +141,41 @@ export function closingLine({ passed, failed }: Totals): string {
   return `${passed} passed, ${failed} failed`;
 }
 
-/** The default folders that exist in this working tree. */
-async function existingFolders(): Promise<string[]> {
-  const entries = await Promise.all(DEFAULT_FOLDERS.map(async (folder) => await hasTests(folder) ? [folder] : []));
-  return entries.flat();
+/** The files with tests in a folder and below it, or the file itself, by name. */
+async function testFiles(path: string): Promise<string[]> {
+  if ((await Deno.stat(path)).isFile) return [path];
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    if (isDirectory) found.push(...await testFiles(`${path}/${name}`));
+    else if (name.endsWith("_test.ts")) found.push(`${path}/${name}`);
+  }
+  return found.sort();
 }
 
-async function hasTests(folder: string): Promise<boolean> {
-  try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (entry.isFile ? entry.name.endsWith("_test.ts") : await hasTests(`${folder}/${entry.name}`)) return true;
+/** The default folders that have tests in this working tree. */
+async function defaultFolders(): Promise<string[]> {
+  const folders = await Promise.all(DEFAULT_FOLDERS.map(async (folder) => {
+    try {
+      return (await testFiles(folder)).length > 0 ? [folder] : [];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
     }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return false;
+  }));
+  return folders.flat();
 }
 
 async function main(): Promise<Totals> {
   const refuse = (argument: string): never => {
     throw new RangeError(`Cannot run the tests: unknown option ${argument}`);
   };
-  const { _: given, filter } = parseArgs(Deno.args, { string: ["filter"], unknown: refuse });
+  const given = parseArgs(Deno.args, { string: ["filter", "at-once"], unknown: refuse });
+  const { _: paths, filter, "at-once": count = "2" } = given;
+  const atOnce = Number(count);
+  if (!Number.isInteger(atOnce) || atOnce < 1) throw new RangeError(`Cannot run ${count} files at once`);
   await ensureSystemPackages(SYSTEM_PACKAGES);
-  const paths = given.length > 0 ? given : await existingFolders();
-  return await runTests(paths, typeof filter === "string" ? { filter } : {});
+  const options = { atOnce, ...(typeof filter === "string" ? { filter } : {}) };
+  return await runTests(paths.length > 0 ? paths.map(String) : await defaultFolders(), options);
 }
 
 if (import.meta.main) {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { closingLine, countedBy, runTests, testRuns, type Totals } from "../../../tools/run_tests.ts";
+import { closingLine, countedBy, runTests, type Totals, unitFlags } from "../../../tools/run_tests.ts";
 
 const PASSING = `Deno.test("passes", () => {}); Deno.test.ignore("is left out", () => {});`;
 const FAILING =
@@ -84,17 +84,43 @@ Deno.test("closingLine() is what CI reads", () => {
   assertEquals(closingLine({ passed: 12, failed: 0 }), "12 passed, 0 failed");
 });
 
-Deno.test("testRuns() runs unit tests in parallel within their fence, then the others one after the other", () => {
-  const [unit, others, ...more] = testRuns(["examples", "./tests/unit/kit", "tests/integration", "tests/unit"]);
-  assertEquals(more, []);
-  assertEquals(unit?.paths, ["./tests/unit/kit", "tests/unit"]);
-  assertEquals(others, { flags: ["--allow-all"], paths: ["examples", "tests/integration"] });
+Deno.test("unitFlags() lets tests run in parallel, watched for leaks, without a way to the network or to other programs", () => {
+  const flags = unitFlags();
   for (const flag of ["--parallel", "--trace-leaks", "--sanitize-ops", "--sanitize-resources"]) {
-    assert(unit?.flags.includes(flag), flag);
+    assert(flags.includes(flag), flag);
   }
-  assert(!unit?.flags.some((flag) => ["--allow-all", "-A", "--allow-net", "--allow-run"].includes(flag)));
+  assert(!flags.some((flag) => ["--allow-all", "-A", "--allow-net", "--allow-run"].includes(flag)));
 });
 
-Deno.test("testRuns() starts nothing for a group without paths", () => {
-  assertEquals(testRuns(["examples"]).length, 1);
+Deno.test("runTests() runs two files at once, each in a process of its own, and shows each without a break", async () => {
+  const folder = await Deno.makeTempDir();
+  /** Passes when the other has begun: alone it waits in vain. */
+  const meeting = (own: string, other: string) =>
+    `Deno.test("${own} meets ${other}", async () => {
+       console.log("from ${own}", Deno.pid);
+       await Deno.writeTextFile("${folder}/${own}", "");
+       for await (const { name } of poll()) if (name === "${other}") break;
+       console.log("from ${own}", Deno.pid);
+     });
+     async function* poll() {
+       const deadline = Date.now() + 60_000;
+       while (Date.now() < deadline) {
+         yield* Deno.readDir("${folder}");
+         await new Promise((resolve) => setTimeout(resolve, 20));
+       }
+       throw new Error("${other} has not begun within a minute");
+     }`;
+  let shown = "";
+  const output = new WritableStream<Uint8Array>({ write: (bytes) => void (shown += new TextDecoder().decode(bytes)) });
+  try {
+    await Deno.writeTextFile(`${folder}/a_test.ts`, meeting("a", "b"));
+    await Deno.writeTextFile(`${folder}/b_test.ts`, meeting("b", "a"));
+    assertEquals(await runTests([folder], { output, stderr: "null" }), { passed: 2, failed: 0 });
+    const lines = [...shown.matchAll(/^from ([ab]) (\d+)$/gm)];
+    const [first, second, third, fourth] = lines.map(([, file]) => file);
+    assert(first === second && third === fourth && first !== third, shown);
+    assertEquals(new Set(lines.map(([, , pid]) => pid)).size, 2);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
