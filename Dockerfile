@@ -17,7 +17,7 @@ RUN deno compile --no-check --no-prompt --frozen --allow-net --allow-env --allow
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/odoo-operator /usr/local/bin/odoo-operator
 # The same line as IMAGE_ENVIRONMENT in tools/build.ts, which says why; the test compares this one, too.
-ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TOP_PAD_=0 MALLOC_TRIM_THRESHOLD_=65536
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=16384 MALLOC_TOP_PAD_=0 MALLOC_TRIM_THRESHOLD_=65536
 # nonroot's number, so that Kubernetes can tell without a look into /etc/passwd
 USER 65532:65532
 # 8081: /healthz, /readyz and /metrics; 9443: the validating webhook, served where there is a certificate

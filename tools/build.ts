@@ -12,13 +12,13 @@ import { parseArgs } from "@std/cli/parse-args";
 /** Without these a bundle holds all in one file, and what is rarely needed costs memory from the start. */
 const BUNDLE_COMMAND: readonly string[] = ["bundle", "--minify", "--code-splitting", "--outdir", "dist", "main.ts"];
 
-/** V8, as small as it can be without being slow; src/kit/memory.ts needs the last one. Why each: docs/decisions/0007. */
+/** V8, as small as it can be without being slow; src/kit/memory.ts needs the last one. Why each: docs/decisions/0008. */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--max-old-space-size=128,--max-opt=1,--expose-gc";
 
 /** The environment of the image: glibc gives freed memory back at once, and has one heap for all threads. */
 export const IMAGE_ENVIRONMENT: readonly string[] = [
   "MALLOC_ARENA_MAX=1",
-  "MALLOC_MMAP_THRESHOLD_=65536",
+  "MALLOC_MMAP_THRESHOLD_=16384",
   "MALLOC_TOP_PAD_=0",
   "MALLOC_TRIM_THRESHOLD_=65536",
 ];

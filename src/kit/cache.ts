@@ -3,7 +3,8 @@
  *
  * Guarantees: reads are synchronous and never see half a relist. Our own writes are put in with `observe()` as soon as
  * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
- * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read.
+ * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read. What
+ * has not changed for a while can be packed; nothing else differs then.
  * Nobody is told of a change that leaves what is held as it was, such as that of a field that `transform` drops.
  * Caveat: nothing may be concluded from absence before `synced`.
  */
@@ -11,6 +12,7 @@ import type { Client, Selection } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { isNotFound, messageOf } from "./errors.ts";
 import type { Metrics } from "./metrics.ts";
+import { pack, unpack } from "./packing.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 import { watchObjects } from "./watch.ts";
 
@@ -42,8 +44,9 @@ export interface StoreOptions<T extends KubeObject> {
 }
 
 interface Held {
-  /** Without its resourceVersion, so that texts are equal where there is no news. */
-  readonly json: string;
+  /** JSON without the resourceVersion, so that texts are equal where there is no news. */
+  readonly text: string;
+  readonly isPacked?: true;
   readonly resourceVersion: string;
 }
 
@@ -58,6 +61,9 @@ export class Store<T extends KubeObject> {
   readonly reduce: (object: Stored<T>) => Stored<T>;
   readonly #listeners: ((change: Change<T>) => void)[] = [];
   readonly #versionIsNews: boolean;
+  /** What is not packed: what may be, and what was put in after that was said. */
+  readonly #settled = new Set<ObjectKey>();
+  readonly #young = new Set<ObjectKey>();
   #seenVersion = "0";
 
   constructor(options: StoreOptions<T> = {}) {
@@ -145,6 +151,23 @@ export class Store<T extends KubeObject> {
     this.#saw(resourceVersion);
   }
 
+  /** What has been put in since the last call may be packed from now on, unless it changes. */
+  settle(): void {
+    for (const key of this.#young) this.#settled.add(key);
+    this.#young.clear();
+  }
+
+  /** Packs up to `limit` of the objects that may be, and says of how many. */
+  pack(limit: number): number {
+    const keys = [...this.#settled.keys().take(limit)];
+    for (const key of keys) {
+      this.#settled.delete(key);
+      const held = this.#objects.get(key);
+      if (held) this.#objects.set(key, { ...held, text: pack(held.text), isPacked: true });
+    }
+    return keys.length;
+  }
+
   #saw(resourceVersion: string): void {
     if (isNewer(resourceVersion, this.#seenVersion)) this.#seenVersion = resourceVersion;
   }
@@ -159,9 +182,12 @@ export class Store<T extends KubeObject> {
     const { resourceVersion } = raw.metadata;
     const object = this.reduce(raw);
     const held = this.#objects.get(key);
-    const json = textOf(object);
-    this.#objects.set(key, { json, resourceVersion });
-    if (held?.json === json && !this.#versionIsNews) return;
+    const former = held && heldText(held);
+    const text = textOf(object);
+    this.#objects.set(key, { text, resourceVersion });
+    this.#settled.delete(key);
+    this.#young.add(key);
+    if (former === text && !this.#versionIsNews) return;
     const previous = held && copyOf<T>(held);
     if (previous) this.#unindex(key, previous);
     for (const { valuesOf, keys } of this.#indexes.values()) {
@@ -175,6 +201,7 @@ export class Store<T extends KubeObject> {
     if (!previous) return;
     this.#unindex(key, previous);
     this.#objects.delete(key);
+    for (const keys of [this.#young, this.#settled]) keys.delete(key);
     this.#tell({ key, object: last ?? previous, previous, deleted: true, initial });
   }
 
@@ -207,9 +234,13 @@ function textOf({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Stor
   return JSON.stringify({ ...rest, metadata });
 }
 
-function copyOf<T extends KubeObject>({ json, resourceVersion }: Held): Stored<T> {
-  const copy = JSON.parse(json);
-  copy.metadata.resourceVersion = resourceVersion;
+function heldText({ text, isPacked }: Held): string {
+  return isPacked ? unpack(text) : text;
+}
+
+function copyOf<T extends KubeObject>(held: Held): Stored<T> {
+  const copy = JSON.parse(heldText(held));
+  copy.metadata.resourceVersion = held.resourceVersion;
   return copy;
 }
 

@@ -31,6 +31,7 @@ import { getLogger, type Logger } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
 import { garbageCollection } from "./memory.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
+import { packing } from "./packing.ts";
 import { WorkQueue } from "./queue.ts";
 import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
@@ -240,6 +241,7 @@ export class Operator<Spec, Status> {
       await runInStages([
         [
           garbageCollection({ clock }),
+          packing(parts.informers.map(({ store }) => store), { clock }),
           eventLoopLag({ clock, observe: (seconds) => metrics.eventLoopLagSeconds.observe(seconds) }),
           ...(health ? [healthServer({ ...health, metrics, problems })] : []),
         ],

@@ -221,3 +221,42 @@ Deno.test("Store.get() gives every reader a copy of its own", () => {
   if (read) read.spec.big = "scribbled over";
   assertEquals(store.get("ns/a"), aThing("a", { spec: { big: "x" } }));
 });
+
+/** A store in which everything is packed. */
+function aPackedStore() {
+  const parts = aStore();
+  for (const name of ["a", "b"]) parts.store.put(aThing(name, { version: "1", spec: { color: "red" } }));
+  parts.store.settle();
+  assertEquals(parts.store.pack(10), 2);
+  parts.changes.length = 0;
+  return parts;
+}
+
+Deno.test("Store.pack() leaves what readers see, and what is news, as it was", () => {
+  const { store, changes, colored } = aPackedStore();
+  const [first, second] = [aThing("a", { version: "1", spec: { color: "red" } }), aThing("b", { version: "2" })];
+  assertEquals(store.get("ns/a"), first);
+  assertEquals(store.list()[0], first);
+  assertEquals(store.byIndex("color", "red")[0], first);
+  store.put(aThing("a", { version: "2", spec: { color: "red" } }));
+  assertEquals([changes.length, store.get("ns/a")?.metadata.resourceVersion], [0, "2"]);
+  store.put(second);
+  store.remove(aThing("a", { version: "3" }));
+  assertEquals(changes.map(({ key, previous }) => [key, previous?.metadata.resourceVersion, previous?.spec]), [
+    ["ns/b", "1", { color: "red" }],
+    ["ns/a", "2", { color: "red" }],
+  ]);
+  assertEquals(colored("red"), []);
+});
+
+Deno.test("Store.pack() packs no more than it may, nothing twice, and nothing that has come since the store settled", () => {
+  const { store } = aPackedStore();
+  for (const name of ["a", "b", "c", "d"]) store.put(aThing(name, { version: "2" }));
+  assertEquals(store.pack(10), 0);
+  store.settle();
+  store.put(aThing("a", { version: "3" }));
+  store.remove(aThing("b", { version: "3" }));
+  assertEquals([store.pack(1), store.pack(10), store.pack(10)], [1, 1, 0]);
+  store.settle();
+  assertEquals(store.pack(10), 1);
+});
