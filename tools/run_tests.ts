@@ -77,16 +77,18 @@ async function runOtherTests(paths: readonly string[], options: RunTestsOptions)
   const check = await runDeno(["--no-run", ...files], options);
   if (check.failed > 0) return check;
   const atOnce = Math.min(options.atOnce ?? 2, files.length);
-  const totals: Totals[] = [];
+  const showWhen = atOnce > 1 ? "ended" : "written";
+  const totals = new Map<string, Totals>();
   const waiting = files.values(); // shared: each takes the next
   const runInTurn = async () => {
     for (const file of waiting) {
-      const flags = ["--allow-all", "--no-check"];
-      totals.push(await runDeno([...flags, file], { ...options, showWhen: atOnce > 1 ? "ended" : "written" }));
+      totals.set(file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen }));
     }
   };
   await Promise.all(Array.from({ length: atOnce }, runInTurn));
-  return sumOf(totals);
+  const red = [...totals].filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
+  await show(options.output ?? Deno.stdout.writable, red.map((line) => new TextEncoder().encode(line)));
+  return sumOf([...totals.values()]);
 }
 
 interface RunDenoOptions extends RunTestsOptions {

@@ -40,6 +40,7 @@ for (const [sentence, { files, filter, want }] of Object.entries(RUNS)) {
       const options = { output, stderr: "null", ...(filter === undefined ? {} : { filter }) } as const;
       assertEquals(await runTests([folder], options), want);
       if (want.passed > 0) assertStringIncludes(shown, "passes ... ");
+      assertEquals(/^Failed above: .*b_test\.ts$/m.test(shown), want.passed > 0 && want.failed > 0, shown);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
