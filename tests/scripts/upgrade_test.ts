@@ -135,6 +135,11 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     reason: "UnknownModule",
     says: "no module no_module: ",
   },
+  "a module's name is code for a shell, SQL and Python": {
+    env: { UPGRADE_MODULES: `sale,$(kill $PPID)'; drop table ir_module_module; --"""+quit()+"""` },
+    reason: "UnknownModule",
+    says: `no module $(kill $PPID)'; drop table ir_module_module; --"""+quit()+""": `,
+  },
   "a module to update is missing on disk": {
     onDisk: ["base", "account"],
     reason: "ModuleMissingOnDisk",
