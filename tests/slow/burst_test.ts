@@ -12,7 +12,7 @@ import { type Rig, startRig } from "../support/rig.ts";
 
 const AT_ONCE = 300;
 const ARRIVAL_MS = 480_000;
-const IDLE_MS = 10_000;
+const IDLE_MS = 60_000;
 /** From `create` to Running, what was done twice because of the kill included. */
 const REQUESTS_PER_INSTANCE = 40;
 

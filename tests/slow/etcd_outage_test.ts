@@ -48,5 +48,5 @@ Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and ev
   assert(tookMs < USUAL_MS, `${Math.round(tookMs)} ms`);
   assertEquals(history.strangeSteps(), []);
   assert(history.replicas("shop").every((count) => count > 0), `${history.replicas("shop")}`);
-  await silence(rig);
+  await silence(rig, { forMs: 60_000 });
 });

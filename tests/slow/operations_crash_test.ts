@@ -7,7 +7,7 @@
  * Several operators share the cluster, each with a namespace of its own (tests/support/isolated_operator.ts).
  */
 import { assert, assertEquals } from "@std/assert";
-import { messageOf, Pod, type Stored } from "../../src/kit/mod.ts";
+import { messageOf, pause, Pod, type Stored } from "../../src/kit/mod.ts";
 import { JOB_LABEL } from "../../src/odoo/model/names.ts";
 import { type RequestFault, type SeenRequest, WRITE_VERBS } from "../../dev/fault_proxy.ts";
 import { bundleOperator, LIKE_COMPILED } from "../../dev/bench/bundle.ts";
@@ -27,6 +27,7 @@ const SPARE_POINTS = 8;
 /** From so many on, an operation is struck on one side of each only. */
 const MANY_WRITES = 30;
 const QUIET_MS = 400;
+const IDLE_MS = 60_000;
 /** Steps that come to the same end however often they are begun. */
 const REPEATABLE = /-(move|return|clean-\w+)(-\w+)?$/;
 
@@ -266,3 +267,10 @@ for (const operation of Object.keys(OPERATIONS) as OperationName[]) {
     assert(struck.length >= LEAST_POINTS, `only ${struck.length} points`);
   });
 }
+
+Deno.test("slow: nothing is written for a minute when all these operations are over", async () => {
+  const sinceMs = performance.now();
+  await pause(IDLE_MS); // nothing can be waited for: that nothing comes is what is tested
+  const writes = stages.flatMap(({ operator, stage }) => operator.writes(stage.namespace, sinceMs).map(wordsOf));
+  assertEquals(writes, []);
+});

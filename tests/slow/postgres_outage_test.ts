@@ -10,6 +10,7 @@ import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Rig, startRig } from "../support/rig.ts";
+import { silence } from "../support/silence.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 
 const INSTANCES = 50;
@@ -99,5 +100,6 @@ for (const [what, { begin, end }] of Object.entries(OUTAGES)) {
     );
     const writes = byKind["patch odooinstances/status"] ?? 0; // the words may change once: "shuts down", then "refused"
     assert(writes >= 2 * INSTANCES && writes <= 3 * INSTANCES, JSON.stringify(byKind));
+    await silence(rig, { forMs: 60_000 });
   });
 }
