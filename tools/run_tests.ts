@@ -4,8 +4,8 @@
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
  * permissions. All others have all permissions, because they start servers: each file is a process of its own, two at once,
- * which keep two cores busy; what a file says is shown when it has ended. The numbers are those of deno. The exit code is 0
- * only if nothing failed; a file that does not compile counts as a failure.
+ * which keep two cores busy, and those that measure time alone at the end; what a file says is shown when it has ended. The
+ * numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not compile counts as a failure.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
@@ -29,6 +29,9 @@ const UNIT_FLAGS: readonly string[] = [
   "--allow-sys",
   "--allow-net=127.0.0.1,[::1],localhost",
 ];
+
+/** Files that hold the operator to a second or two: nothing runs beside them. */
+const TIMED = /\/(?:api_faults|api_outage|kill|watch_faults)_test\.ts$/;
 
 /** How many tests ended in which way. */
 export interface Totals {
@@ -76,19 +79,32 @@ async function runOtherTests(paths: readonly string[], options: RunTestsOptions)
   if (files.length === 0) return { passed: 0, failed: 1 };
   const check = await runDeno(["--no-run", ...files], options);
   if (check.failed > 0) return check;
-  const atOnce = Math.min(options.atOnce ?? 2, files.length);
-  const showWhen = atOnce > 1 ? "ended" : "written";
-  const totals = new Map<string, Totals>();
+  const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
+  const totals = [
+    ...await runFiles(others, options.atOnce ?? 2, options),
+    ...await runFiles(timed, 1, options),
+  ];
+  const red = totals.filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
+  await show(options.output ?? Deno.stdout.writable, red.map((line) => new TextEncoder().encode(line)));
+  return sumOf(totals.map(([, each]) => each));
+}
+
+/** Each file in a process of its own, so many at once. */
+async function runFiles(
+  files: readonly string[],
+  atOnce: number,
+  options: RunTestsOptions,
+): Promise<readonly (readonly [file: string, totals: Totals])[]> {
+  const totals: (readonly [string, Totals])[] = [];
+  const showWhen = atOnce > 1 && files.length > 1 ? "ended" : "written";
   const waiting = files.values(); // shared: each takes the next
   const runInTurn = async () => {
     for (const file of waiting) {
-      totals.set(file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen }));
+      totals.push([file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen })]);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, runInTurn));
-  const red = [...totals].filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
-  await show(options.output ?? Deno.stdout.writable, red.map((line) => new TextEncoder().encode(line)));
-  return sumOf([...totals.values()]);
+  return totals;
 }
 
 interface RunDenoOptions extends RunTestsOptions {

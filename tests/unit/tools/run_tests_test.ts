@@ -93,6 +93,23 @@ Deno.test("unitFlags() lets tests run in parallel, watched for leaks, without a 
   assert(!flags.some((flag) => ["--allow-all", "-A", "--allow-net", "--allow-run"].includes(flag)));
 });
 
+Deno.test("runTests() runs a file that measures time when the others have ended", async () => {
+  const folder = await Deno.makeTempDir();
+  const ended = `${folder}/ended`;
+  const other = `Deno.test("other", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500)); // long enough to be overtaken
+    await Deno.writeTextFile("${ended}", "");
+  });`;
+  try {
+    await Deno.writeTextFile(`${folder}/other_test.ts`, other);
+    await Deno.writeTextFile(`${folder}/kill_test.ts`, `Deno.test("timed", () => void Deno.statSync("${ended}"));`);
+    const output = new WritableStream<Uint8Array>();
+    assertEquals(await runTests([folder], { output, stderr: "null" }), { passed: 2, failed: 0 });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("runTests() runs two files at once, each in a process of its own, and shows each without a break", async () => {
   const folder = await Deno.makeTempDir();
   /** Passes when the other has begun: alone it waits in vain. */
