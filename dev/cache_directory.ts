@@ -1,14 +1,23 @@
-/** Where built and unpacked programs are kept between runs. */
+/** Where built, unpacked and loaded programs are kept between runs. */
 
 const NAME = "odoo-operator";
 
-/** Our folder in the user's cache folder, as the platform has it. Not created here. */
+/** Our folder in the user's cache folder. Not created here. */
 export function cacheDirectory(): string {
+  return `${userCacheDirectory()}/${NAME}`;
+}
+
+/** Where Deno keeps packages, for programs with an environment of their own, which must not load them again. */
+export function denoDirectory(): string {
+  return Deno.env.get("DENO_DIR") ?? `${userCacheDirectory()}/deno`;
+}
+
+function userCacheDirectory(): string {
   const xdg = Deno.env.get("XDG_CACHE_HOME");
-  if (xdg) return `${xdg}/${NAME}`;
+  if (xdg) return xdg;
   const home = Deno.env.get("HOME");
   if (!home) throw new Error("Cannot find a cache folder: neither XDG_CACHE_HOME nor HOME is set");
-  return `${home}/${Deno.build.os === "darwin" ? "Library/Caches" : ".cache"}/${NAME}`;
+  return `${home}/${Deno.build.os === "darwin" ? "Library/Caches" : ".cache"}`;
 }
 
 /** Hex SHA-256 of a file, cut to `length`: the part of a cache folder's name that changes when its content must. */

@@ -2,6 +2,7 @@
  * What a backup pod has, on this machine: a database with what a backup looks at of Odoo's, a filestore, an S3 service; and
  * the two containers as two processes, the real script under /bin/sh and the real `job backup` under deno.
  */
+import { denoDirectory } from "../../dev/cache_directory.ts";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
 import { type S3Server, startS3 } from "../../dev/s3.ts";
 import { debianPostgres } from "./debian_postgres.ts";
@@ -109,7 +110,7 @@ export class BackupRig implements AsyncDisposable {
     const env = {
       PATH: `${this.#programs}/bin:${Deno.env.get("PATH")}`,
       HOME: directory,
-      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+      DENO_DIR: denoDirectory(),
       BACKUP_DIR: directory,
       BACKUP_FORMAT: "zip",
       BACKUP_FILESTORE: this.filestore,

@@ -3,6 +3,7 @@
  * one directory between them.
  */
 import { assert } from "@std/assert";
+import { denoDirectory } from "../../dev/cache_directory.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 const LONGEST_MS = 90_000;
@@ -54,7 +55,7 @@ export async function startRestorePod(options: RestorePodOptions): Promise<Runni
     clearEnv: true,
     env: {
       PATH: path,
-      HOME: Deno.env.get("HOME") ?? "",
+      DENO_DIR: denoDirectory(),
       NO_COLOR: "1",
       RESTORE_SHARED: shared,
       RESTORE_DATA: options.data,
