@@ -91,11 +91,12 @@ export const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   "@types/pg": ["src/odoo/ports/postgres.ts"],
   "@zip.js/zip.js": ["src/odoo/job/"],
   "node:assert": ["src/std/"],
-  "node:buffer": ["src/kit/kubeconfig.ts"],
+  "node:buffer": ["src/kit/kubeconfig.ts", "src/kit/packing.ts"],
   "node:crypto": ["src/kit/hash.ts", "src/odoo/job/", "src/odoo/shell/secrets.ts"],
   "node:https": ["src/kit/admission.ts", "src/kit/pki.ts"],
+  "node:process": ["src/kit/memory.ts"], // how much of the processor was used
   "node:stream": ["src/odoo/job/", "src/odoo/ports/s3.ts"],
-  "node:zlib": ["src/odoo/job/"], // crc32
+  "node:zlib": ["src/odoo/job/", "src/kit/packing.ts"], // crc32; deflate
   "node:dns/promises": ["src/odoo/job/service_host.ts"], // where a name leads, as a connection would find it
   "node:util": ["src/std/", "src/odoo/shell/secrets.ts"],
   "pg": ["src/odoo/ports/postgres.ts"],

@@ -365,7 +365,7 @@ async function noSessions(): Promise<void> {
     const sql = "select application_name from pg_stat_activity where usename in ('tenant', 'production')";
     for (const server of [old, fresh]) assertEquals(await query(server, { sql }), []);
     return true;
-  });
+  }, { timeoutMs: 30_000 }); // a pg_dump that asks a silent server to cancel is killed ten seconds after it was told to end
 }
 
 Deno.test("copy_database.sh says that the copy's server is full", { ignore: Deno.uid() !== 0 }, async () => {
