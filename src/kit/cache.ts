@@ -182,13 +182,13 @@ export class Store<T extends KubeObject> {
     const { resourceVersion } = raw.metadata;
     const object = this.reduce(raw);
     const held = this.#objects.get(key);
-    const former = held && heldText(held);
+    const former = held && unpacked(held);
     const text = textOf(object);
     this.#objects.set(key, { text, resourceVersion });
     this.#settled.delete(key);
     this.#young.add(key);
-    if (former === text && !this.#versionIsNews) return;
-    const previous = held && copyOf<T>(held);
+    if (former?.text === text && !this.#versionIsNews) return;
+    const previous = former && copyOf<T>(former);
     if (previous) this.#unindex(key, previous);
     for (const { valuesOf, keys } of this.#indexes.values()) {
       for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
@@ -234,13 +234,14 @@ function textOf({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Stor
   return JSON.stringify({ ...rest, metadata });
 }
 
-function heldText({ text, isPacked }: Held): string {
-  return isPacked ? unpack(text) : text;
+function unpacked(held: Held): Held {
+  return held.isPacked ? { text: unpack(held.text), resourceVersion: held.resourceVersion } : held;
 }
 
 function copyOf<T extends KubeObject>(held: Held): Stored<T> {
-  const copy = JSON.parse(heldText(held));
-  copy.metadata.resourceVersion = held.resourceVersion;
+  const { text, resourceVersion } = unpacked(held);
+  const copy = JSON.parse(text);
+  copy.metadata.resourceVersion = resourceVersion;
   return copy;
 }
 
