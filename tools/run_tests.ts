@@ -9,6 +9,7 @@
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
+import { inParallel } from "../dev/bench/parallel.ts";
 import { ensureSystemPackages } from "./system_packages.ts";
 
 /** Debian packages whose programs the tests call. */
@@ -59,18 +60,14 @@ export async function runTests(paths: readonly string[], options: RunTestsOption
   const isUnit = (path: string): boolean => `${path.replace(/^\.\//, "")}/`.startsWith(`${UNIT}/`);
   const [units, others] = [paths.filter(isUnit), paths.filter((path) => !isUnit(path))];
   const totals: Totals[] = [];
-  if (units.length > 0) totals.push(await runUnitTests(units, options));
+  if (units.length > 0) totals.push(await runDeno([...unitFlags(), ...units], options));
   if (others.length > 0) totals.push(await runOtherTests(others, options));
   return sumOf(totals);
 }
 
 /** The flags of deno for unit tests. */
-export function unitFlags(programs: readonly string[] = SYSTEM_PACKAGES): string[] {
-  return [...UNIT_FLAGS, `--allow-run=${[Deno.execPath(), ...programs].join(",")}`];
-}
-
-async function runUnitTests(paths: readonly string[], options: RunTestsOptions): Promise<Totals> {
-  return await runDeno([...unitFlags(), ...paths], options);
+export function unitFlags(): string[] {
+  return [...UNIT_FLAGS, `--allow-run=${[Deno.execPath(), ...SYSTEM_PACKAGES].join(",")}`];
 }
 
 /** Types are checked once for all files: each process would check much of the program again. */
@@ -97,13 +94,9 @@ async function runFiles(
 ): Promise<readonly (readonly [file: string, totals: Totals])[]> {
   const totals: (readonly [string, Totals])[] = [];
   const showWhen = atOnce > 1 && files.length > 1 ? "ended" : "written";
-  const waiting = files.values(); // shared: each takes the next
-  const runInTurn = async () => {
-    for (const file of waiting) {
-      totals.push([file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen })]);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, runInTurn));
+  await inParallel(files, atOnce, async (file) => {
+    totals.push([file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen })]);
+  });
   return totals;
 }
 
