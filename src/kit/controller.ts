@@ -50,6 +50,8 @@ export interface ControllerOptions {
 export class Controller {
   readonly #options: Required<ControllerOptions>;
   #reconciles = 0;
+  /** Resolves when the last reconcile that is to begin has its turn. */
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
     const { concurrency = 8, clock = systemClock } = options;
@@ -82,9 +84,11 @@ export class Controller {
   async #reconcile({ key, waitedMs }: WorkItem, signal: AbortSignal): Promise<void> {
     const { name: controller, queue, reconcile, metrics, clock } = this.#options;
     const log = this.#options.log.with({ key, reconcileId: ++this.#reconciles });
-    metrics.queueSeconds.observe({ controller }, waitedMs / 1000);
-    metrics.queueDepth.set({ controller }, queue.length);
+    const takenMs = clock.monotonicMs();
+    await this.#turn();
     const started = clock.monotonicMs();
+    metrics.queueSeconds.observe({ controller }, (waitedMs + started - takenMs) / 1000);
+    metrics.queueDepth.set({ controller }, queue.length);
     const outcome = await this.#outcomeOf(() => reconcile(key, { log, signal }));
     metrics.reconcileSeconds.observe({ controller }, (clock.monotonicMs() - started) / 1000);
     if (signal.aborted) return;
@@ -98,6 +102,15 @@ export class Controller {
       case "failed":
         return this.#failed(key, outcome.error, log);
     }
+  }
+
+  /**
+   * One reconcile begins each time the event loop comes round. Each has the program's one thread for some milliseconds until
+   * it first waits; if all that may run began in one go, webhooks, probes and watches would wait for the sum of these.
+   */
+  #turn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+    return this.#lastTurn;
   }
 
   async #outcomeOf(run: () => Promise<Outcome>): Promise<Outcome> {

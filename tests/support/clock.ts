@@ -60,7 +60,8 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Resolves when every promise callback that could run has run. */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+/** Resolves when every promise callback that could run has run, and what waited for its turn at the event loop, too. */
+export async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let round = 0; round < 2; round++) await new Promise((resolve) => setImmediate(resolve));
 }

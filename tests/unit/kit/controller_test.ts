@@ -60,6 +60,22 @@ Deno.test("Controller.run() works on different keys together and never twice at 
   assert(total >= 8 && total <= 16, `${total} reconciles`);
 });
 
+Deno.test("Controller.run() lets everybody else have the thread between the beginnings of two reconciles", async () => {
+  const order: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { queue, end } = await aController((key) => {
+    order.push(key);
+    setTimeout(() => order.push(`what was due in ${key}`) === 6 && resolve(), 0);
+    const dueMs = performance.now() + 3;
+    while (performance.now() < dueMs); // the thread is taken until the timer is due
+    return Promise.resolve(done());
+  });
+  for (const key of ["a", "b", "c"]) queue.add(key);
+  await promise;
+  await end();
+  assertEquals(order, ["a", "what was due in a", "b", "what was due in b", "c", "what was due in c"]);
+});
+
 Deno.test("Controller.run() reconciles again when the outcome asks for it, without counting a failure", async () => {
   const times: number[] = [];
   const { queue, clock, end } = await aController(() => {
