@@ -8,6 +8,7 @@ export const STAGE_NAMES = [
   "rounds",
   "hundred",
   "burst",
+  "webhook",
   "thousand",
   "noise",
   "faults",
@@ -24,7 +25,7 @@ const SIZES = {
   /** Stage rounds: how often, and how many instances at once. */
   rounds: 5,
   count: 50,
-  /** The population of stage hundred, how many stage burst adds to it, and the population of stage thousand. */
+  /** The population of stage hundred, how many stages burst and webhook add, and the population of stage thousand. */
   hundred: 100,
   burst: 300,
   thousand: 1000,

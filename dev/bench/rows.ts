@@ -65,8 +65,8 @@ export const ROWS: readonly Row[] = [
   row(20, "API server back → edit answered, slowest", "faults.apiServerRestart.max", atMost(2000), "ms", "305 s"),
   row(21, "watches reset → edit answered, slowest", "faults.watchReset.max", atMost(1000), "ms", "32–233 s"),
   row(22, "429, Retry-After 1 → edit answered, slowest", "faults.tooManyRequests.max", atMost(1500), "ms", "30 s"),
-  row(23, "100 AdmissionReviews/s in the burst: p99", "burst.webhook.p99", atMost(50), "ms", ""),
-  row(23, "lag of the event loop in the burst: p99", "burst.eventLoopLagMs.p99", atMost(50), "ms", ""),
+  row(23, "100 AdmissionReviews/s in the burst: p99", "webhook.reviewMs.p99", atMost(50), "ms", ""),
+  row(23, "lag of the event loop in the burst: p99", "webhook.eventLoopLagMs.p99", atMost(50), "ms", ""),
   row(24, "API requests of one backup, with a Job of 1 s", "operations.backup.requests", atMost(12), "", ""),
   row(24, "the same with a Job of 30 s", "operations.longBackup.requests", atMost(12), "", "2,100 in ten minutes"),
 ];

@@ -12,6 +12,7 @@ import { measureOperations } from "./operations.ts";
 import { measureRounds } from "./rounds.ts";
 import { measureSingle } from "./single.ts";
 import { measureThousand } from "./thousand.ts";
+import { measureWebhook } from "./webhook.ts";
 
 const STAGES: Readonly<Record<StageName, (rig: BenchRig) => Promise<Figures>>> = {
   single: measureSingle,
@@ -19,6 +20,7 @@ const STAGES: Readonly<Record<StageName, (rig: BenchRig) => Promise<Figures>>> =
   rounds: measureRounds,
   hundred: measureHundred,
   burst: measureBurst,
+  webhook: measureWebhook,
   thousand: measureThousand,
   noise: measureNoise,
   faults: measureFaults,

@@ -53,7 +53,7 @@ const PATHS: Record<string, { path: string; want: unknown }> = {
   "a star gathers the items of a list": { path: "rounds.each.*.seconds", want: { min: 1, median: 2, max: 3 } },
   "ranges of several items become one": { path: "merged.each.*.seconds", want: { min: 1, median: 3, max: 9 } },
   "what is null was not measured": { path: "single.floor", want: undefined },
-  "what is missing was not measured": { path: "burst.webhook.p99", want: undefined },
+  "what is missing was not measured": { path: "webhook.reviewMs.p99", want: undefined },
   "a word is no figure": { path: "single.login", want: undefined },
   "a group is no figure": { path: "single.noOp", want: undefined },
 };
