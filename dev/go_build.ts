@@ -3,6 +3,7 @@
  * first, so that nobody ever runs half a program. A build that is broken off ends its compilers too.
  */
 import { exists, withLock } from "./cache_directory.ts";
+import { GO_ENV } from "./kube_processes.ts";
 import { elapsedText, type Progress, reporting } from "./progress.ts";
 import { type ProcessGroup, startProcessGroup } from "./processes.ts";
 
@@ -111,7 +112,7 @@ async function build({ name, goPackage }: BuildTarget, options: Step): Promise<v
     command: "go",
     args: ["build", "-mod=readonly", "-trimpath", "-ldflags", LINKER_FLAGS, "-o", partial, goPackage],
     cwd: MODULE_DIRECTORY,
-    env: { CGO_ENABLED: "0" },
+    env: { ...GO_ENV, CGO_ENABLED: "0" },
   });
   const abort = () => compiler.kill("SIGKILL");
   signal?.addEventListener("abort", abort);

@@ -63,8 +63,8 @@ const CONTROLLERS_OFF = [
 /** With the defaults of 20 requests a second the controllers, not the operator, would be what a test waits for. */
 const CLIENT_RATE = ["--kube-api-qps=500", "--kube-api-burst=500"];
 
-/** Memory is there; the two cores are what everybody waits for. */
-const GO_ENV = { GOGC: "400" };
+/** For programs in Go, the compiler among them: memory is there, the two cores are what everybody waits for. */
+export const GO_ENV = { GOGC: "400" };
 
 /** A process to start: where its program is and in which group it runs. */
 export interface KubeProcessOptions {
