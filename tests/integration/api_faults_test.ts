@@ -54,12 +54,13 @@ Deno.test("a status write that is refused five times with 409 is made within a s
 
 Deno.test("a whole way from nothing to Running, every status write of which is refused five times, has one Job", async () => {
   const namespace = await rig.namespace();
-  await using history = startHistory(rig.client, namespace);
+  await using history = await startHistory(rig.client, namespace);
   const path = new RegExp(`/${namespace}/.*/status$`);
   let hits = 0;
   proxy.onRequest({ verb: "PATCH", path, where: () => hits++ % 6 !== 5 }, { type: "answer", status: 409 });
   await rig.create(namespace, "shop");
   await rig.inPhase(namespace, "shop", "Running", { timeoutMs: 30_000 });
+  await history.upToDate();
   assertEquals([history.strangeSteps(), history.jobs.size], [[], 1]);
 });
 

@@ -22,8 +22,7 @@ Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS
   await rig.inPhase(namespace, "shop", "Running");
   await rig.create(namespace, "caught");
   await rig.inPhase(namespace, "caught", "Initializing");
-  await using history = startHistory(rig.client, namespace);
-  await eventually("the history has begun", () => history.phases("shop").length > 0);
+  await using history = await startHistory(rig.client, namespace);
   await rig.cluster.killApiServer();
   await eventually("the operator says that it hears nothing", async () => {
     const response = await fetch(`${rig.operator?.healthUrl}/readyz`);
@@ -35,6 +34,7 @@ Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS
   assert(tookMs < BACK_MS, `${Math.round(tookMs)} ms`);
   await rig.inPhase(namespace, "caught", "Running", { timeoutMs: 60_000 }); // the cluster's controllers come back later
   await rig.inPhase(namespace, "shop", "Running");
+  await history.upToDate();
   assertEquals([history.strangeSteps(), history.replicas("shop"), history.jobs.size], [[], [1, 2], 2]);
   await silence(rig);
 });

@@ -120,10 +120,11 @@ Deno.test("a stopped instance is backed up without starting", async () => {
     const { spec } = await rig.client.get(Deployment, { namespace, name: "sleeper-cron" });
     return spec?.replicas === 0;
   });
-  await using history = startHistory(rig.client, namespace);
+  await using history = await startHistory(rig.client, namespace);
   await ask(namespace, "nightly", "sleeper");
   assertEquals((await request(namespace, "nightly")).status?.phase, "Completed");
   const { status } = await rig.inPhase(namespace, "sleeper", "Stopped");
+  await history.upToDate();
   assertEquals([status?.readyReplicas, history.replicas("sleeper"), history.replicas("sleeper-cron")], [0, [0], [0]]);
 });
 

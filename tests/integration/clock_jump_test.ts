@@ -46,8 +46,7 @@ for (const offset of ["+1h", "-1h"]) {
     const namespace = await rig.namespace();
     await rig.create(namespace, "shop");
     await rig.inPhase(namespace, "shop", "Running");
-    await using history = startHistory(rig.client, namespace);
-    await eventually("the history has begun", () => history.replicas("shop").length > 0);
+    await using history = await startHistory(rig.client, namespace);
     await rig.cluster.postgres.stop("immediate");
     await eventually("the outage is noticed", async () => {
       const { status } = await rig.client.get(OdooInstanceKind, { namespace, name: "shop" });
@@ -69,6 +68,7 @@ for (const offset of ["+1h", "-1h"]) {
     assert(tookMs <= USUAL_MS, `${Math.round(tookMs)} ms`);
     const stamped = Date.parse(status?.conditions?.[0]?.lastTransitionTime ?? "") - Date.now();
     assert(Math.abs(stamped - (offset === "+1h" ? HOUR_MS : -HOUR_MS)) < 60_000, `stamped ${stamped} ms from now`);
+    await history.upToDate();
     assertEquals([history.strangeSteps(), history.replicas("shop"), history.jobs.size], [[], [1, 2], 2]);
     await silence(rig);
     await setClock("+0");

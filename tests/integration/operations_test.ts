@@ -170,11 +170,12 @@ for (const [operation, phase] of [["restore", "Restoring"], ["refresh", "Cloning
     await scale(0);
     await stage.instance(STOPPED);
     await eventually("no pod is left", async () => !(await podsOf(NAME, `${NAME}-cron`)).length);
-    await using history = startHistory(rig.client, namespace);
+    await using history = await startHistory(rig.client, namespace);
     const trial = await stage.ask(operation);
     const { status } = await stage.request(trial, HAS_ENDED);
     assertEquals(status?.phase, "Completed", status?.message ?? "");
     await stage.instance(STOPPED);
+    await history.upToDate();
     assertEquals([history.replicas(NAME), history.replicas(`${NAME}-cron`)], [[0], [0]]);
     assertEquals(history.phases(NAME), ["Stopped", phase, "Stopped"]);
     assertEquals(await podsOf(NAME, `${NAME}-cron`), []);

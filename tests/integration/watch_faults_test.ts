@@ -49,7 +49,7 @@ function lost(namespace: string): string[] {
 
 Deno.test("watches that say nothing for 3 s, again and again, lead nobody back and make no second Job", async () => {
   const namespace = await rig.namespace();
-  await using history = startHistory(rig.client, namespace);
+  await using history = await startHistory(rig.client, namespace);
   const names = ["a", "b", "c", "d", "e"];
   const end = performance.now() + 2 * HELD_MS;
   const creating = Promise.all(names.map((name) => rig.create(namespace, name)));
@@ -62,6 +62,7 @@ Deno.test("watches that say nothing for 3 s, again and again, lead nobody back a
     await rig.client.patch(OdooInstanceKind, { namespace, name }, replicas(2));
   }
   for (const name of names) await rig.inPhase(namespace, name, "Running", { timeoutMs: 30_000 });
+  await history.upToDate();
   assertEquals([history.strangeSteps(), history.jobs.size], [[], names.length]);
 });
 
@@ -84,7 +85,7 @@ Deno.test("all watches reset at once: the next edit is acted on within a second"
 
 Deno.test("a Job whose end was never shown is judged by what it did when its deletion is shown", async () => {
   const namespace = await rig.namespace();
-  await using history = startHistory(rig.client, namespace);
+  await using history = await startHistory(rig.client, namespace);
   const hidden = proxy.onEvent(
     { path: /\/jobs$/, type: "MODIFIED", where: ({ object }) => !object.metadata?.deletionTimestamp },
     { type: "drop" },
@@ -100,6 +101,7 @@ Deno.test("a Job whose end was never shown is judged by what it did when its del
   const { status } = await rig.inPhase(namespace, "shop", "Running");
   const { items: [request] } = await rig.client.list(OdooInitJobKind, { namespace });
   assertEquals([status?.dbInitialized, request?.status?.phase], [true, "Completed"]);
+  await history.upToDate();
   assertEquals([history.jobs.size, history.strangeSteps()], [1, []]);
   await rig.gone(Job, namespace, job.metadata.name);
 });

@@ -21,8 +21,7 @@ Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and ev
   const namespace = await rig.namespace();
   await rig.create(namespace, "shop");
   await rig.inPhase(namespace, "shop", "Running");
-  await using history = startHistory(rig.client, namespace);
-  await eventually("the history has begun", () => history.replicas("shop").length > 0);
+  await using history = await startHistory(rig.client, namespace);
   rig.cluster.signalEtcd("SIGSTOP");
   try {
     const stoppedMs = performance.now();
@@ -46,6 +45,7 @@ Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and ev
   await rig.inPhase(namespace, "new", "Running");
   const tookMs = performance.now() - backMs;
   assert(tookMs < USUAL_MS, `${Math.round(tookMs)} ms`);
+  await history.upToDate();
   assertEquals(history.strangeSteps(), []);
   assert(history.replicas("shop").every((count) => count > 0), `${history.replicas("shop")}`);
   await silence(rig, { forMs: 60_000 });

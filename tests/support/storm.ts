@@ -3,7 +3,6 @@ import { assert, assertEquals } from "@std/assert";
 import { pause } from "../../src/kit/mod.ts";
 import type { FaultProxy } from "../../dev/fault_proxy.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
-import { eventually } from "./eventually.ts";
 import type { FaultRig } from "./fault_rig.ts";
 import { startHistory } from "./history.ts";
 import type { Rig } from "./rig.ts";
@@ -40,8 +39,7 @@ export async function survives({ rig, proxy }: FaultRig, { storm, lastsMs, ...op
   const namespace = await rig.namespace();
   await rig.create(namespace, "old");
   await rig.inPhase(namespace, "old", "Running");
-  await using history = startHistory(rig.client, namespace);
-  await eventually("the history has begun", () => history.replicas("old").length > 0);
+  await using history = await startHistory(rig.client, namespace);
   const paceMs = await timeOfFive(rig);
   const faultless = proxy.requests.length;
   storm();
@@ -57,6 +55,7 @@ export async function survives({ rig, proxy }: FaultRig, { storm, lastsMs, ...op
   const tookMs = performance.now() - fromMs;
   const limitMs = Math.max(CLEAR_MS, LONGEST_PAUSE_MS + 2 * paceMs);
   assert(tookMs <= limitMs, `${Math.round(tookMs)} ms after the storm; without one it takes ${Math.round(paceMs)} ms`);
+  await history.upToDate();
   assertEquals([history.strangeSteps(), history.jobs.size, history.replicas("old")], [[], NAMES.length + 1, [1, 2]]);
   if (options.silence) await silence(rig, options.silence);
 }
