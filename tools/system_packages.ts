@@ -1,5 +1,6 @@
 /** Programs of the operating system that the tests call: present, installed after saying so, or named in one clear error. */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
+import { cacheDirectory, withLock } from "../dev/cache_directory.ts";
 
 /** What {@linkcode ensureSystemPackages} asks of the machine; tests hand in their own. */
 export interface Machine {
@@ -8,6 +9,8 @@ export interface Machine {
   readonly isRoot: boolean;
   /** Runs a program to its end and throws unless it succeeds. */
   run(program: string, args: readonly string[]): Promise<void>;
+  /** Does `work` while no other test of this user installs anything. */
+  alone(work: () => Promise<void>): Promise<void>;
   say(text: string): void;
 }
 
@@ -25,6 +28,13 @@ export async function ensureSystemPackages(
   if (!machine.isRoot || !(await machine.has("apt-get"))) {
     throw new Error(`Cannot run the tests: please install ${missing.join(" and ")} with your system's package manager`);
   }
+  await machine.alone(() => install(packages, machine));
+}
+
+/** Test files run side by side, and apt-get's own wait is not for its lists: the second one finds what the first installed. */
+async function install(packages: readonly string[], machine: Machine): Promise<void> {
+  const missing = await missingPrograms(packages, machine);
+  if (missing.length === 0) return;
   machine.say(`Installing Debian packages that the tests need: ${missing.join(", ")}`);
   const waitForLock = ["-qq", "-o", "DPkg::Lock::Timeout=120"];
   await machine.run("apt-get", [...waitForLock, "update"]);
@@ -41,7 +51,8 @@ async function missingPrograms(programs: readonly string[], machine: Machine): P
 
 /** The machine that this process runs on. */
 export function thisMachine(): Machine {
-  return { has: isOnPath, isRoot: Deno.uid() === 0, run: runToEnd, say: (text) => console.log(text) };
+  const say = (text: string) => console.log(text);
+  return { has: isOnPath, isRoot: Deno.uid() === 0, run: runToEnd, alone: asOnlyInstaller, say };
 }
 
 async function isOnPath(program: string): Promise<boolean> {
@@ -54,6 +65,11 @@ async function isOnPath(program: string): Promise<boolean> {
     }
   }
   return false;
+}
+
+async function asOnlyInstaller(work: () => Promise<void>): Promise<void> {
+  await Deno.mkdir(cacheDirectory(), { recursive: true });
+  await withLock(`${cacheDirectory()}/packages.lock`, work);
 }
 
 async function runToEnd(program: string, args: readonly string[]): Promise<void> {

@@ -6,7 +6,12 @@ interface FakeMachine extends Machine {
 }
 
 /** A machine whose apt-get installs whatever it is asked for. */
-function machineWith(options: { readonly programs: readonly string[]; readonly isRoot: boolean }): FakeMachine {
+function machineWith(options: {
+  readonly programs: readonly string[];
+  readonly isRoot: boolean;
+  /** What others install until it is our turn. */
+  readonly before?: (programs: Set<string>) => Promise<void>;
+}): FakeMachine {
   const programs = new Set(options.programs);
   const log: string[] = [];
   return {
@@ -14,6 +19,7 @@ function machineWith(options: { readonly programs: readonly string[]; readonly i
     isRoot: options.isRoot,
     has: (program) => Promise.resolve(programs.has(program)),
     say: (text) => void log.push(`says ${text}`),
+    alone: (work) => options.before ? options.before(programs).then(work) : work(),
     run: (program, args) => {
       log.push(`runs ${program} ${args.filter((argument) => !/^-|=/.test(argument)).join(" ")}`);
       if (args.includes("install")) { for (const argument of args) programs.add(argument); }
@@ -36,6 +42,17 @@ Deno.test("ensureSystemPackages() says what it installs before it installs the m
     "runs apt-get update",
     "runs apt-get install shellcheck",
   ]);
+});
+
+Deno.test("ensureSystemPackages() waits for its turn and installs only what is still missing then", async () => {
+  const machine = machineWith({
+    programs: ["apt-get"],
+    isRoot: true,
+    before: (programs) => Promise.resolve(void programs.add("openssl")),
+  });
+  await ensureSystemPackages(["shellcheck", "openssl"], machine);
+  assertEquals(machine.log.at(-1), "runs apt-get install shellcheck");
+  assertEquals(machine.log.length, 3);
 });
 
 for (
