@@ -6,6 +6,7 @@ export const STAGE_NAMES = [
   "single",
   "operations",
   "rounds",
+  "staggered",
   "hundred",
   "burst",
   "webhook",
@@ -22,7 +23,7 @@ const DEFAULT_STAGES: readonly StageName[] = STAGE_NAMES.filter((name) => name !
 const SIZES = {
   /** So many fresh clusters, one after the other. */
   runs: 1,
-  /** Stage rounds: how often, and how many instances at once. */
+  /** Stage rounds: how often, and how many instances at once; stage staggered has as many. */
   rounds: 5,
   count: 50,
   /** The population of stage hundred, how many stages burst and webhook add, and the population of stage thousand. */

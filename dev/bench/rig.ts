@@ -27,6 +27,13 @@ export const NAMESPACE = "bench";
 /** Jobs of instances whose names begin so take a second. */
 export const SLOW_PREFIX = "slow-";
 
+/** Of instances whose names begin so, and end with a number, one Job ends after the other. */
+export const STAGGERED_PREFIX = "staggered-";
+
+/** The first of them ends when all have begun, the others at this pace. */
+const FIRST_END_MS = 30_000;
+const END_PACE_MS = 250;
+
 /** Jobs of requests whose names begin so take half a minute. */
 export const LONG_PREFIX = "long-";
 
@@ -96,8 +103,12 @@ export async function startRig(
 }
 
 function outcomeOf({ metadata: { labels } }: Stored<Pod>): Outcome | undefined {
-  if (labels?.[JOB_LABEL]?.startsWith(LONG_PREFIX)) return { delayMs: 30_000 };
-  return labels?.[INSTANCE_LABEL]?.startsWith(SLOW_PREFIX) ? { delayMs: 1_000 } : undefined;
+  const { [INSTANCE_LABEL]: instance = "", [JOB_LABEL]: job = "" } = labels ?? {};
+  if (job.startsWith(LONG_PREFIX)) return { delayMs: 30_000 };
+  if (instance.startsWith(STAGGERED_PREFIX)) {
+    return { delayMs: FIRST_END_MS + END_PACE_MS * Number(instance.slice(STAGGERED_PREFIX.length)) };
+  }
+  return instance.startsWith(SLOW_PREFIX) ? { delayMs: 1_000 } : undefined;
 }
 
 /** A cluster that is being measured. */

@@ -38,6 +38,8 @@ export const ROWS: readonly Row[] = [
   row(7, "up to 1,000: wait in the queue, p99", "thousand.queueMs.p99", atMost(1000), "ms", ""),
   row(8, "Job complete → Starting in status, p50", "rounds.jobCompleteToStartingMs.p50", atMost(100), "ms", "0–10 s"),
   row(8, "Job complete → Starting in status, p99", "rounds.jobCompleteToStartingMs.p99", atMost(500), "ms", "0–10 s"),
+  row(8, "the same, Jobs end one by one, p50", "staggered.jobCompleteToStartingMs.p50", atMost(100), "ms", "0–10 s"),
+  row(8, "the same, Jobs end one by one, p99", "staggered.jobCompleteToStartingMs.p99", atMost(500), "ms", "0–10 s"),
   row(9, "edit among 1,000 idle → Deployment patched, p99", "thousand.editMs.p99", atMost(300), "ms", ""),
   row(
     10,

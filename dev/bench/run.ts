@@ -11,6 +11,7 @@ import { type BenchRig, type RigOptions, startRig } from "./rig.ts";
 import { measureOperations } from "./operations.ts";
 import { measureRounds } from "./rounds.ts";
 import { measureSingle } from "./single.ts";
+import { measureStaggered } from "./staggered.ts";
 import { measureThousand } from "./thousand.ts";
 import { measureWebhook } from "./webhook.ts";
 
@@ -18,6 +19,7 @@ const STAGES: Readonly<Record<StageName, (rig: BenchRig) => Promise<Figures>>> =
   single: measureSingle,
   operations: measureOperations,
   rounds: measureRounds,
+  staggered: measureStaggered,
   hundred: measureHundred,
   burst: measureBurst,
   webhook: measureWebhook,
