@@ -3,7 +3,7 @@
  *
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
- * permissions. All others have all permissions, because they start servers: each file is a process of its own, two at once,
+ * permissions. All others have all permissions, because they start servers: each file is a process of its own, three at once,
  * which keep two cores busy, and those that measure time alone at the end; what a file says is shown when it has ended. The
  * numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not compile counts as a failure.
  */
@@ -44,7 +44,7 @@ export interface Totals {
 export interface RunTestsOptions {
   /** Only tests whose name contains this text, or matches this pattern between slashes. */
   readonly filter?: string;
-  /** So many files at once, of those that are no unit tests. @default {2} */
+  /** So many files at once, of those that are no unit tests. @default {3} */
   readonly atOnce?: number;
   /**
    * Where the output of deno goes.
@@ -78,7 +78,7 @@ async function runOtherTests(paths: readonly string[], options: RunTestsOptions)
   if (check.failed > 0) return check;
   const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
   const totals = [
-    ...await runFiles(others, options.atOnce ?? 2, options),
+    ...await runFiles(others, options.atOnce ?? 3, options),
     ...await runFiles(timed, 1, options),
   ];
   const red = totals.filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
