@@ -10,12 +10,13 @@ import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { NAME, OperationStage, type StageRequest, type Trial } from "../support/operation_stage.ts";
-import { type Receiver, startReceiver } from "../support/receiver.ts";
+import { NO_CONTENT, type Receiver, startReceiver } from "../support/receiver.ts";
 import { type Rig, startRig } from "../support/rig.ts";
 
 /** The first address of the network is the API server's, which is refused. */
 const HOST = "127.0.0.2";
 const TOKEN = "canary-webhook-token";
+const ARGS = ["--allowed-webhook-hosts=127.0.0.0/8"];
 
 let rig: Rig;
 let stage: OperationStage;
@@ -25,7 +26,7 @@ Deno.test.beforeAll(async () => {
   const outcomeOf = () => outcome;
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
   await rig.kill();
-  await rig.start({ args: ["--allowed-webhook-hosts=127.0.0.0/8"] });
+  await rig.start({ args: ARGS });
   stage = new OperationStage(rig, await rig.namespace());
   await stage.build();
   await rig.client.create<Secret>(Secret, {
@@ -123,6 +124,38 @@ Deno.test("the webhook of an instance is told of each change of its phase, in or
     { ...common, phase: "BackingUp", previousPhase: "Running", url },
     { ...common, phase: "Running", previousPhase: "BackingUp", url },
   ]);
+});
+
+Deno.test("the webhook of an instance is told by the next operator what the one before did not come to tell", async () => {
+  let isDeaf = true;
+  await using receiver = startReceiver({ hostname: HOST, answer: () => isDeaf ? "silence" : NO_CONTENT });
+  await setWebhook(urlOf(receiver));
+  await stage.ended(await stage.ask("backup"));
+  await stage.instance({ what: "has both changes to tell", isSo: ({ untoldPhases }) => untoldPhases?.length === 2 });
+  await eventually("the webhook is knocked at", () => receiver.requests.length === 1);
+  await rig.kill();
+  isDeaf = false;
+  await rig.start({ args: ARGS });
+  const { status } = await stage.instance({ what: "has told all", isSo: ({ untoldPhases }) => !untoldPhases });
+  assertEquals(conditionOf(status?.conditions, NOTIFIED)?.reason, "Delivered");
+  const [unanswered, ...told] = received(receiver).map(({ body: { id, phase } }) => ({ id, phase }));
+  assertEquals(told.map(({ phase }) => phase), ["BackingUp", "Running"]);
+  assertEquals(unanswered, told[0]);
+  await setWebhook(undefined);
+  const { status: without } = await stage.instance({ what: "is there", isSo: () => true });
+  assertEquals(conditionOf(without?.conditions, NOTIFIED)?.reason, "NoWebhook");
+});
+
+Deno.test("an instance says why its webhook could not be told", async () => {
+  await setWebhook("http://127.0.0.1:1/"); // the API server's address
+  await stage.ended(await stage.ask("backup"));
+  const { status } = await stage.instance({
+    what: "says how its webhook was told",
+    isSo: ({ conditions, untoldPhases }) => conditionOf(conditions, NOTIFIED)?.reason !== "NoWebhook" && !untoldPhases,
+  });
+  const { status: told, reason } = conditionOf(status?.conditions, NOTIFIED) ?? {};
+  assertEquals([told, reason, status?.phase], ["False", "AddressRefused", "Running"]);
+  await setWebhook(undefined);
 });
 
 async function setWebhook(url: string | undefined): Promise<void> {

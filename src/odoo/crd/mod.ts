@@ -20,6 +20,7 @@ export type {
   OdooInstanceStatus,
   OperationStatus,
   Phase,
+  UntoldPhase,
 } from "./odoo_instance.ts";
 export type { OdooRestoreJob, OdooRestoreJobSpec, OdooRestoreJobStatus } from "./odoo_restore_job.ts";
 export type {

@@ -255,6 +255,12 @@ const filestorePlace = z.object({
   ),
 });
 
+const untoldPhase = z.object({
+  phase: z.string().describe("Phase that was entered."),
+  previousPhase: z.string().describe("Phase that was left."),
+  time: z.string().describe("When that was."),
+});
+
 const status = z.object({
   phase: phase.nullish().describe("Where the instance stands in its life. Absent: not seen by the operator yet."),
   message: z.string().nullish().describe("What a migration is doing, or why it was taken back."),
@@ -294,6 +300,9 @@ const status = z.object({
     "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
   ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
+  untoldPhases: z.array(untoldPhase).optional().describe(
+    "Changes of phase that spec.webhook has still to be told of, the oldest first.",
+  ),
 }).describe("What is the case. Written by the operator only.");
 
 const printerColumns = [
@@ -331,6 +340,9 @@ export type Phase = z.infer<typeof phase>;
 
 /** The operation in progress, as status remembers it across restarts. */
 export type OperationStatus = ManifestOf<typeof operation>;
+
+/** A change of phase that the instance's webhook has still to be told of, as status remembers it. */
+export type UntoldPhase = ManifestOf<typeof untoldPhase>;
 
 /** Where the files of an instance are, as status remembers it. */
 export type FilestorePlace = ManifestOf<typeof filestorePlace>;

@@ -13,7 +13,6 @@ import { servesBesideCopy } from "../model/copy_steps.ts";
 import { migrationOperation } from "../model/database_migration.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
 import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
-import { phaseNotification } from "../model/notification.ts";
 import { waitsForSource } from "../model/refresh_source.ts";
 import { snapshotWork } from "../model/snapshot_step.ts";
 import { operationOutcome } from "../model/outcome.ts";
@@ -39,7 +38,7 @@ import { migrationStatus, planMigrationRemains } from "../states/migrating_datab
 import { planLeftovers } from "../states/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
 import { planHistory } from "../states/history.ts";
-import { planNotifications } from "../states/notifying.ts";
+import { planNotifications, planPhaseNotifications, untoldPhases } from "../states/notifying.ts";
 import { planPullSecret } from "../states/pull_secret.ts";
 import { planDisowning, planFoundations, planOwnership, planPreparation } from "../states/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
@@ -93,7 +92,8 @@ export function decide(world: World): Plan {
       ...planWaiting(world),
       { type: "status", status: nextStatus(world, phase), ...(change ? { change } : {}) },
       ...planNotifications(world),
-      ...(change ? [...phaseTold(world, phase), phaseChanged(world, change)] : []),
+      ...planPhaseNotifications(world, phase),
+      ...(change ? [phaseChanged(world, change)] : []),
       ...databaseMissed(world, phase),
       ...(change ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
       ...planHistory(world),
@@ -197,10 +197,11 @@ function scaled(
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
   const host = instance.spec.ingress.hosts[0];
-  const { operation: _, filestore: __, databaseName: ___, ...kept } = status;
+  const { operation: _, filestore: __, databaseName: ___, untoldPhases: ____, ...kept } = status;
   const name = fixedDatabaseName(world, phase);
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
+  const untold = untoldPhases(world, phase);
   return {
     ...kept,
     phase,
@@ -221,6 +222,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
+    ...(untold.length ? { untoldPhases: untold } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
 }
@@ -271,14 +273,6 @@ function databaseMissed(world: World, phase: Phase): Effect[] {
   const told = conditionOf(world.status.conditions, "Ready")?.reason === reason;
   if (reason !== "DatabaseMissing" || told || phase !== world.phase) return [];
   return [{ type: "event", about: world.instance, warning: true, reason, note: message }];
-}
-
-/** The instance's own webhook; a crash before it is sent loses it, as nothing in the status remembers it. */
-function phaseTold({ instance, phase: from, now }: World, to: Phase): Effect[] {
-  const url = instance.spec.ingress.hosts[0];
-  const change = { from, to, atMs: now, ...(url ? { url: `https://${url}` } : {}) };
-  const notification = phaseNotification(instance, change);
-  return notification ? [{ type: "notify", notification }] : [];
 }
 
 function phaseChanged(world: World, { from, to }: PhaseChange): Effect {

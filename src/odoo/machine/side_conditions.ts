@@ -2,12 +2,14 @@
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { databaseName, objectNames, wantedDatabaseName } from "../model/names.ts";
+import { NOTIFIED } from "../model/notification.ts";
 import { anyPodProblem } from "../model/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import { odooVersion, postgresProblem } from "../model/version_profile.ts";
 import type { World } from "../model/world.ts";
 import { filestoreMigrated } from "./filestore_condition.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
+import { phaseTold } from "../states/notifying.ts";
 import { pullSecretProblem } from "../states/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
@@ -22,6 +24,7 @@ export function sideConditions(world: World, phase: Phase): SideCondition[] {
     adopted(world),
     postgresSupported(world),
     filestoreMigrated(world, phase),
+    notified(world),
   ].filter((condition) => condition !== undefined);
 }
 
@@ -119,4 +122,14 @@ function podsWork(world: World): SideCondition | undefined {
   if (problem) return { type, status: "False", ...problem };
   if (!conditionOf(world.status.conditions, type)) return undefined;
   return { type, status: "True", reason: "NoTrouble", message: "Nothing is known to be wrong with any pod" };
+}
+
+/** Whether the webhook was told of the last change of phase; what is on its way says nothing yet. */
+function notified(world: World): SideCondition | undefined {
+  const former = conditionOf(world.status.conditions, NOTIFIED);
+  if (!world.instance.spec.webhook?.url) {
+    return former && { type: NOTIFIED, status: "Unknown", reason: "NoWebhook", message: "spec.webhook is not set" };
+  }
+  const told = phaseTold(world) ?? former;
+  return told && { type: NOTIFIED, status: told.status, reason: told.reason, message: told.message };
 }

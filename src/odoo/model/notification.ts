@@ -3,7 +3,7 @@
  * of, so whoever is told twice can see it. Fields that upstream sends keep their names and formats.
  */
 import type { Stored } from "../../kit/types.ts";
-import type { JobRequest, OdooInstance, Phase } from "../crd/mod.ts";
+import type { JobRequest, OdooInstance, UntoldPhase } from "../crd/mod.ts";
 import { jobTime } from "./times.ts";
 
 /** Where a notification goes; a token, or the Secret that holds it, is in the CR's namespace. */
@@ -34,17 +34,7 @@ export interface JobNotificationOptions {
   readonly reason?: string;
 }
 
-/** A change of phase. */
-export interface PhaseChange {
-  /** Absent before the first phase. */
-  readonly from?: Phase | null;
-  readonly to: Phase;
-  /** Milliseconds since the epoch, as recorded in the status: derived again, the id must be the same. */
-  readonly atMs: number;
-  readonly url?: string | null;
-}
-
-/** Condition of a request: whether its webhook has been told of its end. */
+/** Condition of a request: whether its webhook has been told of its end; of an instance: of the last change of its phase. */
 export const NOTIFIED = "Notified";
 
 const LONGEST_MESSAGE = 4_096;
@@ -78,21 +68,25 @@ export function jobNotification(
 }
 
 /** What the webhook of an instance is told of a change of its phase; `undefined` if it has none. */
-export function phaseNotification(instance: Stored<OdooInstance>, change: PhaseChange): Notification | undefined {
-  const { webhook } = instance.spec;
+export function phaseNotification(
+  instance: Stored<OdooInstance>,
+  { phase, previousPhase, time }: UntoldPhase,
+): Notification | undefined {
+  const { webhook, ingress } = instance.spec;
   if (!webhook?.url) return undefined;
   const { name, namespace, uid } = instance.metadata;
-  const timestamp = jobTime(change.atMs);
-  const id = `${uid}/${change.to}/${timestamp.replace(" ", "T")}`;
+  const [host] = ingress.hosts;
+  const timestamp = jobTime(Date.parse(time));
+  const id = `${uid}/${phase}/${timestamp.replace(" ", "T")}`;
   const body = {
     id,
     kind: instance.kind,
     name,
     namespace,
     uid,
-    phase: change.to,
-    previousPhase: change.from ?? "",
-    url: change.url ?? null,
+    phase,
+    previousPhase,
+    url: host ? `https://${host}` : null,
     timestamp,
   };
   return { id, target: webhook, body: JSON.stringify(body) };

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { OdooRestoreJob } from "../../../../src/odoo/crd/mod.ts";
 import type { Stored } from "../../../../src/kit/types.ts";
 import { jobNotification, phaseNotification } from "../../../../src/odoo/model/notification.ts";
+import { rfc3339 } from "../../../../src/odoo/model/times.ts";
 import { anInitJob, anInstance, INIT_JOB_UID, INSTANCE_UID, NOW } from "../../../support/builders.ts";
 
 const TARGET = { url: "https://hooks.example.com/T/secret-path", token: "s3cret" };
@@ -71,8 +72,8 @@ Deno.test("jobNotification() cuts the message when it is longer than anybody rea
 });
 
 Deno.test("phaseNotification() tells the fields of upstream, and whose they are, when the phase has changed", () => {
-  const instance = anInstance({ spec: { webhook: { url: TARGET.url } } });
-  const change = { from: "Starting", to: "Running", atMs: NOW, url: "https://shop.example.com" } as const;
+  const instance = anInstance({ spec: { webhook: { url: TARGET.url }, ingress: { hosts: ["shop.example.com"] } } });
+  const change = { phase: "Running", previousPhase: "Starting", time: rfc3339(NOW) };
   const notification = phaseNotification(instance, change);
   assertEquals(notification?.target, { url: TARGET.url });
   assertEquals(JSON.parse(notification?.body ?? ""), {
@@ -89,9 +90,10 @@ Deno.test("phaseNotification() tells the fields of upstream, and whose they are,
   assertMatch(notification?.id ?? "", /^[\x21-\x7e]+$/);
 });
 
-Deno.test("phaseNotification() has upstream's empty values before the first phase and without a host", () => {
-  const instance = anInstance({ spec: { webhook: { url: TARGET.url } } });
-  const body = JSON.parse(phaseNotification(instance, { to: "Provisioning", atMs: NOW })?.body ?? "");
-  assertEquals([body.previousPhase, body.url], ["", null]);
-  assertEquals(phaseNotification(anInstance(), { to: "Running", atMs: NOW }), undefined);
+Deno.test("phaseNotification() has upstream's empty value without a host, and tells nobody when nobody is named", () => {
+  const ingress = { hosts: [] };
+  const change = { phase: "Running", previousPhase: "Starting", time: rfc3339(NOW) };
+  const notification = phaseNotification(anInstance({ spec: { webhook: { url: TARGET.url }, ingress } }), change);
+  assertEquals(JSON.parse(notification?.body ?? "").url, null);
+  assertEquals(phaseNotification(anInstance(), change), undefined);
 });
