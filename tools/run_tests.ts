@@ -31,8 +31,8 @@ const UNIT_FLAGS: readonly string[] = [
   "--allow-net=127.0.0.1,[::1],localhost",
 ];
 
-/** Files that hold the operator to a second or two: nothing runs beside them. */
-const TIMED = /\/(?:api_faults|api_outage|kill|watch_faults)_test\.ts$/;
+/** Files that hold somebody to a second or two: nothing runs beside them. */
+const TIMED = /\/(?:api_faults|api_outage|fault_proxy|kill|postgres_outage|watch_faults)_test\.ts$/;
 
 /** How many tests ended in which way. */
 export interface Totals {
