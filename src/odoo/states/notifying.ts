@@ -40,9 +40,9 @@ function told(delivery: Delivery): Told {
 
 /** The changes of phase that the instance's webhook has still to be told of, when it enters (or stays in) `phase`. */
 export function untoldPhases(world: World, phase: Phase): readonly UntoldPhase[] {
-  const { instance, status, now } = world;
+  const { instance, now } = world;
   if (!instance.spec.webhook?.url) return [];
-  const left = (status.untoldPhases ?? []).filter((change) => !deliveryOf(world, change));
+  const left = readableOf(world).filter((change) => !deliveryOf(world, change));
   const change = { phase, previousPhase: world.phase, time: rfc3339(now) };
   return (phase === world.phase ? left : [...left, change]).slice(-MOST_UNTOLD);
 }
@@ -57,8 +57,13 @@ export function planPhaseNotifications(world: World, phase: Phase): Effect[] {
 
 /** How the telling of a change of phase ended, if the last of them has just ended. */
 export function phaseTold(world: World): Told | undefined {
-  const [last] = (world.status.untoldPhases ?? []).flatMap((change) => deliveryOf(world, change) ?? []).slice(-1);
+  const [last] = readableOf(world).flatMap((change) => deliveryOf(world, change) ?? []).slice(-1);
   return last && told(last);
+}
+
+/** Without what somebody else has written there. */
+function readableOf({ status }: World): readonly UntoldPhase[] {
+  return (status.untoldPhases ?? []).filter(({ time }) => !Number.isNaN(Date.parse(time)));
 }
 
 function deliveryOf({ instance, observed }: World, change: UntoldPhase): Delivery | undefined {

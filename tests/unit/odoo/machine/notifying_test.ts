@@ -65,6 +65,10 @@ Deno.test("decide() remembers no more than twenty changes of phase, the last one
   assertEquals([left?.length, left?.[0], left?.at(-1)], [20, "Phase1", "Running"]);
 });
 
+Deno.test("decide() forgets a change of phase that it did not write", () => {
+  assertEquals(told(becomingReady([{ ...change("Starting", 5), time: "yesterday" }])).left, ["Running"]);
+});
+
 Deno.test("decide() remembers no change of phase when there is nobody to tell", () => {
   assertEquals(told(becomingReady([change("Starting", 5)], null)), { left: undefined, sent: [], reason: undefined });
 });
