@@ -78,17 +78,22 @@ interface OpenWatch {
   readonly watch: FaultyWatch;
 }
 
+/** Clients give up an idle connection after 90 s; a request on one that the proxy is just closing would fail by no fault. */
+const KEPT_ALIVE_MS = 120_000;
+
 /** Starts a proxy to an API server, as the user of `upstream`, on a free port of this machine. */
 export async function startFaultProxy(upstream: ClusterAccess): Promise<FaultProxy> {
   const authority = await createCertificateAuthority();
   const { certPem, keyPem } = await authority.issueServer({ dnsNames: ["localhost"], ips: ["127.0.0.1"] });
   const { caCerts = [], cert, key } = await upstream.credentials();
   const identity = cert && key ? { cert, key } : {};
+  const server = createServer({ cert: certPem, key: keyPem });
+  server.keepAliveTimeout = KEPT_ALIVE_MS;
   const proxy = new FaultProxy({
     upstream,
     caPem: authority.certPem,
     http: Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...identity }),
-    server: createServer({ cert: certPem, key: keyPem }),
+    server,
   });
   await proxy.listen();
   return proxy;

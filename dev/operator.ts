@@ -7,12 +7,13 @@ import {
   type Client,
   createClient,
   isNotFound,
+  isUnavailable,
   type KubeObject,
   pause,
   type ResourceType,
   Secret,
 } from "../src/kit/mod.ts";
-import { OdooInitJobKind, OdooInstanceKind } from "../src/odoo/shell/kinds.ts";
+import { OdooInstanceKind, REQUEST_KINDS } from "../src/odoo/shell/kinds.ts";
 import type { LocalCluster } from "./control_plane.ts";
 import type { PodAccess } from "./pod_access.ts";
 import { freePort, type ManagedProcess, type ProcessGroup, startProcessGroup, waitUntilReady } from "./processes.ts";
@@ -65,7 +66,7 @@ export async function installCrds(client: Client): Promise<void> {
 
 async function waitUntilServed(client: Client): Promise<void> {
   const abort = new AbortController();
-  for (const type of [OdooInstanceKind, OdooInitJobKind] as readonly ResourceType[]) {
+  for (const type of [OdooInstanceKind, ...REQUEST_KINDS] as readonly ResourceType[]) {
     const name = `${type.plural}.${type.group}`;
     for await (
       const { object } of client.watch(Crd, {
@@ -78,8 +79,8 @@ async function waitUntilServed(client: Client): Promise<void> {
         object.status?.conditions?.some((condition) => condition.type === "Established" && condition.status === "True")
       ) break;
     }
-    // Established means that the name is taken; the first answer of the new path can lag behind by a moment.
-    await until(`${name} to be served`, () => client.list(type, { limit: 1 }).then(() => true, isNotFoundYet));
+    // Established means that the name is taken; the new path and what stores its objects can lag behind by a moment.
+    await until(`${name} to be served`, () => client.list(type, { limit: 1 }).then(() => true, isNotServedYet));
   }
 }
 
@@ -176,8 +177,8 @@ async function until(what: string, probe: () => Promise<boolean>): Promise<void>
   }
 }
 
-function isNotFoundYet(error: unknown): boolean {
-  if (isNotFound(error)) return false;
+function isNotServedYet(error: unknown): boolean {
+  if (isNotFound(error) || isUnavailable(error)) return false;
   throw error;
 }
 
