@@ -126,11 +126,12 @@ Deno.test("the webhook of an instance is told of each change of its phase, in or
   ]);
 });
 
-Deno.test("the webhook of an instance is told by the next operator what the one before did not come to tell", async () => {
+Deno.test("the webhooks of instance and request are told by the next operator what the one before did not come to tell", async () => {
   let isDeaf = true;
   await using receiver = startReceiver({ hostname: HOST, answer: () => isDeaf ? "silence" : NO_CONTENT });
   await setWebhook(urlOf(receiver));
-  await stage.ended(await stage.ask("backup"));
+  const trial = await stage.ask("backup", { webhook: { url: urlOf(receiver) } });
+  await stage.ended(trial);
   await stage.instance({ what: "has both changes to tell", isSo: ({ untoldPhases }) => untoldPhases?.length === 2 });
   await eventually("the webhook is knocked at", () => receiver.requests.length === 1);
   await rig.kill();
@@ -138,9 +139,13 @@ Deno.test("the webhook of an instance is told by the next operator what the one 
   await rig.start({ args: ARGS });
   const { status } = await stage.instance({ what: "has told all", isSo: ({ untoldPhases }) => !untoldPhases });
   assertEquals(conditionOf(status?.conditions, NOTIFIED)?.reason, "Delivered");
-  const [unanswered, ...told] = received(receiver).map(({ body: { id, phase } }) => ({ id, phase }));
-  assertEquals(told.map(({ phase }) => phase), ["BackingUp", "Running"]);
-  assertEquals(unanswered, told[0]);
+  const cr = await told(trial);
+  assertEquals(notified(cr), ["True", "Delivered"]);
+  const bodies = received(receiver).map(({ body }) => body);
+  const phases = bodies.filter(({ kind }) => kind === "OdooInstance");
+  assertEquals(phases.map(({ phase }) => phase), ["BackingUp", "BackingUp", "Running"]);
+  assertEquals(phases[0], phases[1], "what was not answered is told again under the same id");
+  assertEquals(bodies.filter(({ id }) => id === `${cr.metadata.uid}/Completed`).length, 1);
   await setWebhook(undefined);
   const { status: without } = await stage.instance({ what: "is there", isSo: () => true });
   assertEquals(conditionOf(without?.conditions, NOTIFIED)?.reason, "NoWebhook");
