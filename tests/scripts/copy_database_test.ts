@@ -6,6 +6,7 @@ import {
   type CopyEnding,
   type DatabaseCopy,
   HOSTILE_NAMES,
+  noPrograms,
   type RunningCopy,
   startDatabaseCopy,
 } from "../support/copy_database.ts";
@@ -366,24 +367,6 @@ Deno.test("copy_database.sh ends when it is told to, and leaves no program behin
   );
   assertEquals([code, report.reason], [1, "Stopped"], output);
 });
-
-/** Waits until nothing works in the script's directory any more. */
-async function noPrograms(directory: string): Promise<void> {
-  await eventually("all programs have ended", async () => {
-    assertEquals(await programsIn(directory), []);
-    return true;
-  }, { timeoutMs: 30_000 }); // a pg_dump that asks a silent server to cancel is killed ten seconds after it was told to end
-}
-
-/** Debian's PostgreSQL is what runs, so there is a /proc. */
-async function programsIn(directory: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    const folder = /^\d+$/.test(name) ? await Deno.readLink(`/proc/${name}/cwd`).catch(() => "") : ""; // it may have ended
-    if (folder.startsWith(directory)) found.push(await Deno.readTextFile(`/proc/${name}/comm`).catch(() => "ended"));
-  }
-  return found;
-}
 
 Deno.test("copy_database.sh says that the copy's server is full", { ignore: Deno.uid() !== 0 }, async () => {
   const folder = await Deno.makeTempDir();

@@ -1,7 +1,8 @@
 /** scripts/copy_database.sh as a container would run it, without the container: its environment, its directory, its message. */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { LEFT_OUT_ENTRIES } from "../../src/odoo/model/dump_entries.ts";
 import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
+import { eventually } from "./eventually.ts";
 
 const LONGEST_MS = 60_000;
 
@@ -94,6 +95,24 @@ export async function startDatabaseCopy(copy: DatabaseCopy): Promise<RunningCopy
     signal: AbortSignal.timeout(LONGEST_MS),
   }).spawn();
   return { directory, script, ended: ending(directory, script) };
+}
+
+/** Waits until nothing works in the script's directory any more. */
+export async function noPrograms(directory: string): Promise<void> {
+  await eventually("all programs have ended", async () => {
+    assertEquals(await programsIn(directory), []);
+    return true;
+  }, { timeoutMs: 30_000 }); // a pg_dump that asks a silent server to cancel is killed ten seconds after it was told to end
+}
+
+/** Debian's PostgreSQL is what runs, so there is a /proc. */
+async function programsIn(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    const folder = /^\d+$/.test(name) ? await Deno.readLink(`/proc/${name}/cwd`).catch(() => "") : ""; // it may have ended
+    if (folder.startsWith(directory)) found.push(await Deno.readTextFile(`/proc/${name}/comm`).catch(() => "ended"));
+  }
+  return found;
 }
 
 function loginEnv({ host, port, user, password, database }: Login, prefix: string): Record<string, string> {
