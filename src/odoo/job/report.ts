@@ -24,8 +24,14 @@ export function successReport(summary: Readonly<Record<string, unknown>>): strin
   return JSON.stringify({ ok: true, ...summary });
 }
 
+/** What went wrong first: what failed afterwards, while things were put away, says less. */
+function firstOf(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstOf(error.suppressed) : error;
+}
+
 /** The termination message of a job that failed; `secrets` appear nowhere in it. */
-export function failureReport(error: unknown, secrets: readonly string[]): string {
+export function failureReport(failure: unknown, secrets: readonly string[]): string {
+  const error = firstOf(failure);
   const { reason, log } = error as { readonly reason?: unknown; readonly log?: unknown };
   const known = typeof reason === "string" && /^[A-Z][A-Za-z0-9]+$/.test(reason) ? reason : "JobFailed";
   const message = masked(error instanceof Error ? error.message : String(error), secrets).slice(0, 1000);

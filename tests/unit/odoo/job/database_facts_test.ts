@@ -60,6 +60,13 @@ Deno.test("failureReport() keeps to 4,000 bytes, ends with the last words and ha
   ]);
 });
 
+Deno.test("failureReport() tells what went wrong first when putting things away failed, too", () => {
+  const first = new JobError("S3Unreachable", "Cannot reach S3");
+  const failure = new SuppressedError(new Error("no abort"), new SuppressedError(new Error("no close"), first));
+  const { reason, error } = JSON.parse(failureReport(failure, []));
+  assertEquals([reason, error], ["S3Unreachable", "Cannot reach S3"]);
+});
+
 Deno.test("failureReport() has a reason when the error has none, or one that is no constant", () => {
   assertEquals(JSON.parse(failureReport("odd", [])).reason, "JobFailed");
   assertEquals(JSON.parse(failureReport(new JobError("two words", "x"), [])).reason, "JobFailed");
