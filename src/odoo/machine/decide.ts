@@ -8,7 +8,7 @@ import type { Deployment } from "../../kit/builders/mod.ts";
 import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
-import { CONTENT_HASH_ANNOTATION, operationJobName, webSelector } from "../model/names.ts";
+import { CONTENT_HASH_ANNOTATION, operationJobName, publicUrl, webSelector } from "../model/names.ts";
 import { servesBesideCopy } from "../model/copy_steps.ts";
 import { migrationOperation } from "../model/database_migration.ts";
 import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
@@ -72,6 +72,7 @@ export function decide(world: World): Plan {
   const transition = transitionOf(world);
   const phase = nextPhase(world);
   const change = transition && { from: transition.from, to: phase, guard: transition.when };
+  const status = nextStatus(world, phase);
   const requeueAfterMs = nextLook(world);
   return {
     ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
@@ -90,9 +91,9 @@ export function decide(world: World): Plan {
       ...planOutcome(world),
       ...planRefusals(world),
       ...planWaiting(world),
-      { type: "status", status: nextStatus(world, phase), ...(change ? { change } : {}) },
+      { type: "status", status, ...(change ? { change } : {}) },
       ...planNotifications(world),
-      ...planPhaseNotifications(world, phase),
+      ...planPhaseNotifications(world, status.untoldPhases ?? []),
       ...(change ? [phaseChanged(world, change)] : []),
       ...databaseMissed(world, phase),
       ...(change ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
@@ -196,7 +197,6 @@ function scaled(
 
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
-  const host = instance.spec.ingress.hosts[0];
   const { operation: _, filestore: __, databaseName: ___, untoldPhases: ____, ...kept } = status;
   const name = fixedDatabaseName(world, phase);
   const operation = nextOperation(world, phase);
@@ -209,7 +209,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ready: phase === "Running",
     readyReplicas: readyReplicas(world),
     dbInitialized: hasData(world, phase),
-    url: host ? `https://${host}` : null,
+    url: publicUrl(instance),
     targetReplicas: resolved?.webReplicas ?? instance.spec.replicas ?? 1,
     selector: `app=${webSelector(instance.metadata.name).app}`,
     conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), rfc3339(world.now)),

@@ -242,3 +242,9 @@ function fitted(name: string, separator: string, { end = "" }: { readonly end?: 
   const kept = name.slice(0, LONGEST_NAME - hash.length - 1 - end.length).replace(/[^a-z0-9]+$/, "");
   return `${kept}${separator}${hash}${end}`;
 }
+
+/** Where people reach an instance; `null` if it has no host. */
+export function publicUrl({ spec }: OdooInstance): string | null {
+  const [host] = spec.ingress.hosts;
+  return host ? `https://${host}` : null;
+}

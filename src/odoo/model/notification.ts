@@ -4,6 +4,7 @@
  */
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstance, UntoldPhase } from "../crd/mod.ts";
+import { publicUrl } from "./names.ts";
 import { jobTime } from "./times.ts";
 
 /** Where a notification goes; a token, or the Secret that holds it, is in the CR's namespace. */
@@ -72,10 +73,9 @@ export function phaseNotification(
   instance: Stored<OdooInstance>,
   { phase, previousPhase, time }: UntoldPhase,
 ): Notification | undefined {
-  const { webhook, ingress } = instance.spec;
+  const { webhook } = instance.spec;
   if (!webhook?.url) return undefined;
   const { name, namespace, uid } = instance.metadata;
-  const [host] = ingress.hosts;
   const timestamp = jobTime(Date.parse(time));
   const id = `${uid}/${phase}/${timestamp.replace(" ", "T")}`;
   const body = {
@@ -86,7 +86,7 @@ export function phaseNotification(
     uid,
     phase,
     previousPhase,
-    url: host ? `https://${host}` : null,
+    url: publicUrl(instance),
     timestamp,
   };
   return { id, target: webhook, body: JSON.stringify(body) };

@@ -47,17 +47,17 @@ export function untoldPhases(world: World, phase: Phase): readonly UntoldPhase[]
   return (phase === world.phase ? left : [...left, change]).slice(-MOST_UNTOLD);
 }
 
-/** In any phase: sends what the instance's webhook has still to be told. */
-export function planPhaseNotifications(world: World, phase: Phase): Effect[] {
-  return untoldPhases(world, phase).flatMap((change): Effect[] => {
-    const notification = phaseNotification(world.instance, change);
+/** In any phase: sends what the instance's webhook has still to be told, as the status that is written before has it. */
+export function planPhaseNotifications({ instance }: World, untold: readonly UntoldPhase[]): Effect[] {
+  return untold.flatMap((change): Effect[] => {
+    const notification = phaseNotification(instance, change);
     return notification ? [{ type: "notify", notification }] : [];
   });
 }
 
 /** How the telling of a change of phase ended, if the last of them has just ended. */
 export function phaseTold(world: World): Told | undefined {
-  const [last] = readableOf(world).flatMap((change) => deliveryOf(world, change) ?? []).slice(-1);
+  const last = readableOf(world).flatMap((change) => deliveryOf(world, change) ?? []).at(-1);
   return last && told(last);
 }
 
