@@ -201,6 +201,8 @@ export interface WatchObjectsOptions<T extends KubeObject = KubeObject> extends 
   readonly onOpen?: () => void;
 }
 
+/** The server ends a connection after this and up to half as much again; one that is dead is found by its silence, before. */
+const SHORTEST_CONNECTION_S = 600;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 1_000;
 
@@ -275,7 +277,7 @@ function sourceOf<T extends KubeObject>(
       const events = client.watch(type, {
         ...options,
         signal: connection.signal,
-        timeoutSeconds: 300 + Math.floor(Math.random() * 300), // spread, so that not all watches end together
+        timeoutSeconds: Math.floor(SHORTEST_CONNECTION_S * (1 + Math.random() / 2)), // spread: not all end together
         ...(from === "initialEvents" ? { sendInitialEvents: true } : from),
       })[Symbol.asyncIterator]();
       return {

@@ -238,6 +238,15 @@ Deno.test("watchObjects() cuts and resumes a watch when it is silent for the idl
   await end();
 });
 
+Deno.test("watchObjects() asks for connections of ten to fifteen minutes, each of another length", async () => {
+  const { asked, end } = follow(Array.from({ length: 20 }, () => [...INITIAL, aBookmark("6")]));
+  await settled();
+  const lengths = asked.map(({ timeoutSeconds }) => timeoutSeconds);
+  assert(lengths.length > 10 && lengths.every((seconds) => seconds >= 600 && seconds < 900), `${lengths}`);
+  assert(new Set(lengths).size > 1, `${lengths}`);
+  await end();
+});
+
 Deno.test("watchObjects() waits between attempts, a second at most, when the server cannot be reached", async () => {
   const down = () => [new ApiError(0, "Unreachable", "refused")];
   const { clock, asked, failures, end } = follow(Array.from({ length: 100 }, down));
