@@ -10,8 +10,8 @@ const PATIENCE_MS = 600_000;
 const LOOK_MS = 10;
 
 /**
- * Edits these instances one after the other; milliseconds from the request to the answer, seen by the bench's watch. The
- * time of the edit's own request is in them.
+ * Edits these instances one after the other, each when the one before serves with as many pods; milliseconds from the
+ * request to the answer, seen by the bench's watch. The time of the edit's own request is in them.
  */
 export async function editEach(rig: BenchRig, names: readonly string[]): Promise<number[]> {
   const times: number[] = [];
@@ -22,6 +22,7 @@ export async function editEach(rig: BenchRig, names: readonly string[]): Promise
     await setReplicas(rig, name, wanted);
     await rig.seen.until(() => rig.seen.replicas.get(name) === wanted, PATIENCE_MS);
     times.push(performance.now() - sentMs);
+    await rig.seen.until(() => rig.seen.serving.get(name) === wanted, PATIENCE_MS);
   }
   return times;
 }

@@ -36,7 +36,8 @@ export async function measureNoise(rig: BenchRig): Promise<Figures> {
 
 /** Memory and CPU of an operator at rest, without and with the Secrets. */
 async function measureSecrets(rig: BenchRig): Promise<Figures> {
-  const { secrets, churnSeconds, restSeconds } = rig.sizes;
+  const { secrets, churnSeconds, restSeconds, settleSeconds } = rig.sizes;
+  await rig.pause(settleSeconds * 1000); // the operator may just have been started
   const beforeMiB = await rig.rssAtRestMiB();
   const idleCpuPercent = await cpuPercentDuring(rig, () => rig.pause(restSeconds * 1000));
   rig.say(`  ${secrets} foreign Secrets`);
@@ -49,14 +50,17 @@ async function measureSecrets(rig: BenchRig): Promise<Figures> {
     (name) => rig.client.create(Secret, { metadata: { name, namespace: FOREIGN_NAMESPACE }, data }),
   );
   rig.say(`  ${churnSeconds} s of changes`);
+  let begun = 0;
   let changes = 0;
+  let unanswered = 0;
   let underWay = 0;
   const change = async () => {
     if (underWay === AT_ONCE) return; // the API server takes no more: then it is fewer, and the figures say how many
-    const name = names[changes++ % names.length] ?? "";
-    const operation = { op: "add", path: "/metadata/annotations", value: { change: String(changes) } } as const;
+    const name = names[begun++ % names.length] ?? "";
+    const operation = { op: "add", path: "/metadata/annotations", value: { change: String(begun) } } as const;
     underWay++;
-    await rig.client.patch(Secret, { name, namespace: FOREIGN_NAMESPACE }, [operation]).finally(() => underWay--);
+    const changed = rig.client.patch(Secret, { name, namespace: FOREIGN_NAMESPACE }, [operation]);
+    await changed.then(() => changes++, () => unanswered++).finally(() => underWay--);
   };
   const cpuPercent = await cpuPercentDuring(rig, async () => {
     await alongside(CHANGE_INTERVAL_MS, change, () => rig.pause(churnSeconds * 1000));
@@ -65,6 +69,7 @@ async function measureSecrets(rig: BenchRig): Promise<Figures> {
   return {
     secrets,
     changesPerSecond: round1(changes / churnSeconds),
+    unanswered,
     idleCpuPercent,
     cpuPercent,
     beforeRssMiB: beforeMiB,

@@ -20,6 +20,8 @@ export class Sightings implements AsyncDisposable {
   readonly webReady = new Map<string, number>();
   /** The phase of each instance that is there. */
   readonly current = new Map<string, string>();
+  /** How many web pods serve, as the status of each Running instance says. */
+  readonly serving = new Map<string, number>();
   /** What each Deployment's spec asks for. */
   readonly replicas = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
@@ -66,6 +68,7 @@ export class Sightings implements AsyncDisposable {
     const phase = instance.status?.phase ?? "";
     if (deleted) this.current.delete(name);
     else this.current.set(name, phase);
+    this.serving.set(name, phase === "Running" && !deleted ? instance.status?.readyReplicas ?? 0 : 0);
     const phases = this.phases.get(name) ?? new Map<string, number>();
     if (!phases.has(phase)) phases.set(phase, performance.now());
     this.phases.set(name, phases);

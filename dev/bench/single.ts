@@ -18,7 +18,7 @@ export async function measureSingle(rig: BenchRig): Promise<Figures> {
   const connections = await rig.connectionsSoFar();
   const { seconds, notArrived } = await createMany(rig, [NAME]);
   await rig.untilQuiet();
-  const { requests } = await rig.audit.since(mark);
+  const { requests, byKind } = await rig.audit.since(mark);
   const postgresConnections = await rig.connectionsSoFar() - connections;
   const idleRssMiB = await rig.rssAtRestMiB();
   const noOp = await measureNoOp(rig);
@@ -29,6 +29,7 @@ export async function measureSingle(rig: BenchRig): Promise<Figures> {
     runningSeconds: seconds,
     notArrived,
     requests,
+    byKind,
     postgresConnections,
     idleRssMiB,
     floorRssMiB,
