@@ -7,7 +7,7 @@
  * What a structural schema cannot say (unions, intersections, recursion) is refused here, and not by the API server.
  */
 import { z } from "zod";
-import type { KubeObject } from "./types.ts";
+import type { Condition, KubeObject } from "./types.ts";
 
 /** `x-kubernetes-validations[]`: a rule in CEL and what a user reads when it is broken. */
 export interface CelRule {
@@ -190,6 +190,16 @@ export function kubernetes(hints: KubernetesHints): Record<string, unknown> {
     maxProperties,
   });
 }
+
+/** An entry of `status.conditions`, typed as the kit's own Condition. */
+export const conditionSchema = embeddedType<Condition>(z.object({
+  lastTransitionTime: z.string().meta(kubernetes({ format: "date-time" })).describe("When status last changed."),
+  message: z.string().describe("What is the case and what to do about it, for people."),
+  observedGeneration: z.int().optional().describe("metadata.generation that this condition was judged by."),
+  reason: z.string().describe("Why, as one word for programs."),
+  status: z.string().describe("True, False or Unknown."),
+  type: z.string().describe("What is judged, such as Ready."),
+}));
 
 /** An integer or a string, such as a port or a quantity: `x-kubernetes-int-or-string`. */
 export function intOrString(): z.ZodUnion<readonly [z.ZodInt, z.ZodString]> {

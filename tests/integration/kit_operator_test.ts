@@ -1,47 +1,27 @@
 /** A small operator, made with the kit alone, on a real API server: what its author may rely on. */
+import { parseAllDocuments } from "yaml";
 import { assert, assertEquals } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
 import { freePort } from "../../dev/processes.ts";
+import { WebApp, type webAppOperator } from "../../examples/web_app.ts";
 import { container, Deployment, deployment, Service, service } from "../../src/kit/builders/mod.ts";
-import { type Client, createClient } from "../../src/kit/client.ts";
+import { createClient } from "../../src/kit/client.ts";
 import { conditionOf } from "../../src/kit/conditions.ts";
-import type { CustomObject, ReconcileContext } from "../../src/kit/context.ts";
+import type { ReconcileContext } from "../../src/kit/context.ts";
 import { done, type Outcome } from "../../src/kit/controller.ts";
 import { isNotFound } from "../../src/kit/errors.ts";
 import { configureLogging } from "../../src/kit/log.ts";
-import { customResource, type Operator, operator } from "../../src/kit/operator.ts";
-import { type Condition, keyOf, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
+import { operator } from "../../src/kit/operator.ts";
+import { keyOf, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
+import { establish } from "../support/crds.ts";
 import { eventually } from "../support/eventually.ts";
 
-interface WebAppSpec {
-  readonly image: string;
-  readonly replicas: number;
-}
-interface WebAppStatus {
-  readonly url?: string;
-  readonly conditions?: readonly Condition[];
-}
-type WebAppObject = Stored<CustomObject<WebAppSpec, WebAppStatus>>;
-
-const WebApp = customResource<WebAppSpec, WebAppStatus>({
-  group: "example.com",
-  version: "v1",
-  kind: "WebApp",
-  plural: "webapps",
-});
 const OPERATOR = "web-app-operator";
 const FINALIZER = "example.com/web-app";
 
-interface Crd extends KubeObject {
-  readonly status?: { readonly conditions?: readonly Condition[] };
-}
-const CRDS: ResourceType<Crd> = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
+type WebAppObject = Stored<NonNullable<typeof WebApp.objectType>>;
+type WebAppOperator = typeof webAppOperator;
+
 interface EventObject extends KubeObject {
   readonly reason?: string;
   readonly note?: string;
@@ -58,37 +38,14 @@ const Namespace: ResourceType = {
 
 const cluster = await startLocalCluster();
 const user = createClient(cluster.access, { fieldManager: "user" });
-await installCrd(user);
+const [crd] = parseAllDocuments(await Deno.readTextFile(new URL("../../examples/web_app.yaml", import.meta.url)));
+await establish(user, crd?.toJS());
 let namespaces = 0;
 
 Deno.test.afterAll(async () => {
   user.close();
   await cluster.stop();
 });
-
-async function installCrd(client: Client): Promise<void> {
-  const open = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const crd: Crd & { spec: unknown } = {
-    metadata: { name: "webapps.example.com" },
-    spec: {
-      group: "example.com",
-      scope: "Namespaced",
-      names: { kind: "WebApp", plural: "webapps", singular: "webapp" },
-      versions: [{
-        name: "v1",
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: "object", properties: { spec: open, status: open } } },
-        subresources: { status: {} },
-      }],
-    },
-  };
-  await client.create<Crd>(CRDS, crd);
-  await eventually("the CRD is established", async () => {
-    const { status } = await client.get(CRDS, { name: "webapps.example.com" });
-    return conditionOf(status?.conditions, "Established")?.status === "True";
-  });
-}
 
 async function reconcileWebApp(app: WebAppObject, context: ReconcileContext): Promise<Outcome> {
   const { namespace } = app.metadata;
@@ -108,7 +65,7 @@ function reconcileNothing(): Promise<Outcome> {
 }
 
 /** Runs an operator in a namespace of its own, until disposed of. */
-async function running(describe: (begun: Operator<WebAppSpec, WebAppStatus>) => Operator<WebAppSpec, WebAppStatus>) {
+async function running(describe: (begun: WebAppOperator) => WebAppOperator) {
   const namespace = `operator-${++namespaces}`;
   await user.create(Namespace, { metadata: { name: namespace } });
   const lines: string[] = [];

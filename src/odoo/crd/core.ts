@@ -16,7 +16,6 @@ import type {
 } from "@kubernetes/client-node";
 import { z } from "zod";
 import { embeddedType, intOrString, kubernetes } from "../../kit/crd.ts";
-import type { Condition } from "../../kit/types.ts";
 import { ratcheting } from "./shared.ts";
 
 /** A text, absent unless given. */
@@ -239,14 +238,4 @@ export const volumeMount = embeddedType<V1VolumeMount>(z.object({
   name: z.string().describe("Name of an entry of extraVolumes."),
   readOnly: z.boolean().optional().describe("True: mounted read-only."),
   subPath: text("Directory or file of the volume that is mounted instead of its root."),
-}));
-
-/** Typed as the kit's own Condition: what reads and writes conditions is in the kit. */
-export const condition = embeddedType<Condition>(z.object({
-  lastTransitionTime: z.string().meta(kubernetes({ format: "date-time" })).describe("When status last changed."),
-  message: z.string().describe("What is the case and what to do about it, for people."),
-  observedGeneration: z.int().optional().describe("metadata.generation that this condition was judged by."),
-  reason: z.string().describe("Why, as one word for programs."),
-  status: z.string().describe("True, False or Unknown."),
-  type: z.string().describe("What is judged, such as Ready."),
 }));

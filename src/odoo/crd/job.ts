@@ -1,6 +1,7 @@
 /** What the five job kinds have in common: whom they work on, how they report, how they are listed and selected. */
 import { z } from "zod";
 import {
+  conditionSchema,
   type CrdVersion,
   type CustomResourceDefinition,
   customResourceDefinition,
@@ -8,7 +9,6 @@ import {
   type ManifestOf,
   type PrinterColumn,
 } from "../../kit/crd.ts";
-import { condition } from "./core.ts";
 import { AGE_COLUMN, GROUP, KEEP_ON_UNINSTALL, legacyVersion, PHASE_COLUMN, VERSION } from "./shared.ts";
 
 const TARGET_COLUMN: PrinterColumn = { name: "Target", jsonPath: ".spec.odooInstanceRef.name" };
@@ -41,7 +41,7 @@ export const jobStatusFields = {
   startTime: z.string().nullish().describe("When the work began: YYYY-MM-DD HH:MM:SS in UTC."),
   completionTime: z.string().nullish().describe("When the work ended, well or badly: YYYY-MM-DD HH:MM:SS in UTC."),
   message: z.string().nullish().describe("Why the job failed, or what it waits for."),
-  conditions: z.array(condition).optional().describe("Facts about the job, each with its reason."),
+  conditions: z.array(conditionSchema).optional().describe("Facts about the job, each with its reason."),
   observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
   progress: progress.optional().describe("How far the work is, while it runs."),
   summary: z.looseObject({}).optional().describe("What the work found and left behind: counts, sizes, checksums."),

@@ -1,10 +1,9 @@
 /** OdooInstance: one Odoo with its database, filestore and addresses. What a user can say, and what we answer. */
 import { z } from "zod";
-import { customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
+import { conditionSchema, customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
 import {
   affinity,
-  condition,
   envFromSource,
   envVar,
   resourceRequirements,
@@ -271,7 +270,7 @@ const status = z.object({
   lastBackup: z.string().nullish().describe("When the last backup was completed."),
   targetReplicas: z.int32().nullish().describe("spec.replicas as the operator has last seen it."),
   selector: z.string().nullish().describe("Label selector of the web pods, for autoscalers."),
-  conditions: z.array(condition).optional().describe(
+  conditions: z.array(conditionSchema).optional().describe(
     "Facts about the instance, each with its reason and the next step.",
   ),
   migrationJobName: z.string().nullish().describe("Job that copies the files of a filestore migration in progress."),
