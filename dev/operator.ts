@@ -22,6 +22,9 @@ import { freePort, type ManagedProcess, type ProcessGroup, startProcessGroup, wa
 export const OPERATOR_USER = "odoo-operator";
 export const OPERATOR_NAMESPACE = "odoo-operator";
 
+/** Nothing that starts takes so long, however much else the machine has to do. */
+const LONGEST_START_MS = 60_000;
+
 const ROOT = new URL("..", import.meta.url);
 const CRD_FILES = [
   "odoo-crd",
@@ -160,7 +163,7 @@ export async function startOperator(cluster: LocalCluster, options: OperatorOpti
     if (!options.group) await group.stop();
   };
   try {
-    if (wait) await waitUntilReady(process, () => isReady(healthUrl), { timeoutMs: 30_000 });
+    if (wait) await waitUntilReady(process, () => isReady(healthUrl), { timeoutMs: LONGEST_START_MS });
   } catch (error) {
     await dispose();
     throw error;
@@ -168,9 +171,9 @@ export async function startOperator(cluster: LocalCluster, options: OperatorOpti
   return { process, healthUrl, [Symbol.asyncDispose]: dispose };
 }
 
-/** Asks again and again until it is so; fails after ten seconds. */
+/** Asks again and again until it is so; fails after {@linkcode LONGEST_START_MS}. */
 async function until(what: string, probe: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + LONGEST_START_MS;
   while (!await probe()) {
     if (performance.now() > deadline) throw new Error(`Cannot go on: still waiting for ${what}`);
     await pause(25);

@@ -53,8 +53,8 @@ Deno.test.beforeAll(async () => {
   await prepareForOperator(rig.client, rig.cluster);
 });
 Deno.test.afterAll(async () => {
-  fleet[Symbol.dispose]();
-  await rig.stop();
+  fleet?.[Symbol.dispose]();
+  await rig?.stop();
 });
 
 /** What tells of the pods: which there are, and what they are made from. */

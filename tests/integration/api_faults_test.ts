@@ -21,7 +21,7 @@ Deno.test.beforeAll(async () => {
   ({ rig, proxy } = faults);
 });
 Deno.test.afterEach(() => proxy.heal());
-Deno.test.afterAll(() => faults.stop());
+Deno.test.afterAll(() => faults?.stop());
 
 async function runningShop(namespace: string, name = "shop"): Promise<void> {
   await rig.create(namespace, name);

@@ -14,7 +14,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 Deno.test(`an API server that is killed and comes back is heard within ${BACK_MS} ms of its readiness`, async () => {
   const namespace = await rig.namespace();

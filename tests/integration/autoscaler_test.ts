@@ -30,7 +30,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig({ cluster: { controllers: ["horizontal-pod-autoscaler-controller"] } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 Deno.test("a HorizontalPodAutoscaler reads the scale of an instance, parses its selector, and keeps its bounds", async () => {
   const namespace = await rig.namespace();

@@ -21,7 +21,7 @@ Deno.test.beforeAll(async () => {
   };
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function running(name: string): Promise<string> {
   const namespace = await rig.namespace();

@@ -27,7 +27,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig({ bare: true });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function readiness(): Promise<{ readonly status: number; readonly text: string }> {
   const response = await fetch(`${rig.operator?.healthUrl}/readyz`);

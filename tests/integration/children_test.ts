@@ -29,7 +29,7 @@ Deno.test.beforeAll(async () => {
   await rig.operator?.[Symbol.asyncDispose]();
   await rig.start({ args: ["--allowed-pull-secrets=registry,opaque"] });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 const CustomResourceDefinition: ResourceType = {
   group: "apiextensions.k8s.io",

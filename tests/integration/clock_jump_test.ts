@@ -30,7 +30,7 @@ Deno.test.beforeAll(async () => {
   const env = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   await rig.start({ command: ["env", ...env, Deno.execPath(), "run", "-A", "main.ts"] });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function fakeTimeLibrary(): Promise<string> {
   const { stdout } = await new Deno.Command("faketime", { args: ["-f", "+0", "printenv", "LD_PRELOAD"] }).output();

@@ -22,7 +22,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** Drops an instance's database as an absent-minded administrator would. */
 async function loseDatabase(namespace: string, name: string): Promise<string> {

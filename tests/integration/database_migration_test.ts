@@ -49,8 +49,8 @@ Deno.test.beforeAll(async () => {
   });
 });
 Deno.test.afterAll(async () => {
-  await rig.stop();
-  await other[Symbol.asyncDispose]();
+  await rig?.stop();
+  await other?.[Symbol.asyncDispose]();
 });
 
 async function running(name: string): Promise<Stored<OdooInstance>> {

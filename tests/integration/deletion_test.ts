@@ -43,7 +43,7 @@ Deno.test.beforeAll(async () => {
     jobs: { outcomeOf: ({ metadata }) => metadata.labels?.[INSTANCE_LABEL] === "slow" ? neverEnds : undefined },
   });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** Roles and databases of the instances of a namespace. */
 async function leftInPostgres(namespace: string): Promise<unknown[]> {

@@ -287,7 +287,7 @@ Deno.test.beforeAll(async () => {
     ends.set(row, Promise.allSettled([lived]));
   }
 });
-Deno.test.afterAll(() => stage[Symbol.asyncDispose]());
+Deno.test.afterAll(() => stage?.[Symbol.asyncDispose]());
 
 for (const row of STORIES.keys()) {
   Deno.test(`${row}: the row fires`, async () => {

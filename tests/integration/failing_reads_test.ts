@@ -41,7 +41,7 @@ Deno.test.beforeAll(async () => {
   await rig.inPhase(namespace, NAME, "Running");
 });
 Deno.test.afterEach(() => proxy.heal());
-Deno.test.afterAll(() => faults.stop());
+Deno.test.afterAll(() => faults?.stop());
 
 function readsOf(type: ResourceType): RegExp {
   return new RegExp(`/${type.plural}(/|$)`);

@@ -27,7 +27,7 @@ Deno.test.afterEach(async () => {
 });
 Deno.test.afterAll(async () => {
   direct.close();
-  await server[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
 });
 
 const namespace = "default";

@@ -30,7 +30,7 @@ Deno.test.beforeAll(async () => {
   };
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** An instance on the first class, with a directory of files. */
 async function running(name: string, spec: Partial<OdooInstanceSpec> = {}): Promise<Stored<OdooInstance>> {

@@ -23,7 +23,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** The kind and what its name adds to the instance's; the content is nothing that the operator would write. */
 interface Foreign {

@@ -13,7 +13,7 @@ Deno.test.beforeAll(async () => {
   await rig.kill();
   await rig.start({ args: ["--job-history-limit=2", "--allowed-webhook-hosts=127.0.0.0/8"] });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function upgradesOf(namespace: string): Promise<readonly string[]> {
   const { items } = await rig.client.list(OdooUpgradeJobKind, { namespace });

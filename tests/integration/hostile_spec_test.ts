@@ -23,7 +23,7 @@ Deno.test.beforeAll(async () => {
   await rig.inPhase(namespace, "victim", "Running");
   await rig.inPhase(namespace, "neighbour", "Running");
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** A folder in which a file appears if somebody has run what is only text. */
 const MARKER = await Deno.makeTempDir({ prefix: "hostile-" });

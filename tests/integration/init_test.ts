@@ -17,7 +17,7 @@ Deno.test.beforeAll(async () => {
     jobs: { delayMs: 50, outcomeOf: (pod) => outcomes.get(pod.metadata.labels?.["bemade.org/instance"] ?? "") },
   });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 function databaseOf(uid: string): string {
   return `odoo_${uid.replaceAll("-", "_")}`;

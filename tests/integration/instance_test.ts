@@ -24,7 +24,7 @@ const failing = new Set<string>();
 Deno.test.beforeAll(async () => {
   rig = await startRig({ jobs: failingFor(failing, "module shop_x: not found") });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 Deno.test("an OdooInstance becomes Running, with everything it needs", async () => {
   const namespace = await rig.namespace();

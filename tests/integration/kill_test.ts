@@ -12,7 +12,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** The path has 28 requests (see the bench); the kill comes as soon as so many are in the API server's audit log. */
 const MOMENTS = [1, 3, 5, 7, 9, 11, 13, 16, 19, 22, 25];

@@ -17,8 +17,8 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterEach(() => proxy.heal());
 Deno.test.afterAll(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
 });
 
 /** An informer of ConfigMaps behind the proxy, and a client past it. */

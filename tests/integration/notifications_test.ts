@@ -34,7 +34,7 @@ Deno.test.beforeAll(async () => {
     stringData: { token: `${TOKEN}\n` },
   });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 function urlOf({ port }: Receiver): string {
   return `http://${HOST}:${port}/hook`;

@@ -34,7 +34,7 @@ Deno.test.beforeAll(async () => {
   await stage.build();
 });
 Deno.test.beforeEach(() => outcomes.clear());
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** Called once for each pod that starts. */
 function outcomeOf({ metadata: { labels }, spec }: Stored<Pod>): Outcome | undefined {

@@ -23,9 +23,9 @@ Deno.test.beforeAll(async () => {
   await writeEntries();
 });
 Deno.test.afterAll(async () => {
-  await rig.stop();
-  await proxy[Symbol.asyncDispose]();
-  await other[Symbol.asyncDispose]();
+  await rig?.stop();
+  await proxy?.[Symbol.asyncDispose]();
+  await other?.[Symbol.asyncDispose]();
 });
 
 /** Cluster `main` is behind the proxy, `other` is not. */

@@ -15,7 +15,7 @@ let server: PostgresServer;
 Deno.test.beforeAll(async () => {
   server = await startPostgres();
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 interface Given {
   readonly address?: Partial<ClusterAddress>;

@@ -12,7 +12,7 @@ Deno.test.beforeAll(async () => {
   server = await startPostgres();
   await query(server, { sql: "create role modest login createrole createdb noinherit password 'modest'" });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 interface Admin {
   readonly adminUser?: string;

@@ -12,7 +12,7 @@ let server: PostgresServer;
 Deno.test.beforeAll(async () => {
   server = await startPostgres({ settings: { log_statement: "all", log_line_prefix: "%a|" } });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 interface Admin {
   readonly adminUser?: string;

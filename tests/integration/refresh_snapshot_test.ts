@@ -60,7 +60,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(async () => {
   await driver?.[Symbol.asyncDispose]();
-  await rig.stop();
+  await rig?.stop();
 });
 
 /** A production instance and its staging, in a namespace of their own, and a refresh. */

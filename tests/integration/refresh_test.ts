@@ -29,7 +29,7 @@ Deno.test.beforeAll(async () => {
   };
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function running(namespace: string, name: string, spec: Partial<OdooInstanceSpec> = {}) {
   await rig.create(namespace, name, spec);

@@ -24,7 +24,7 @@ Deno.test.beforeAll(async () => {
     outcomes.get(`${metadata.labels?.["bemade.org/instance"]}/${spec?.containers[0]?.name}`);
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function running(name: string, spec: Partial<OdooInstanceSpec> = {}): Promise<Stored<OdooInstance>> {
   const namespace = await rig.namespace();

@@ -29,7 +29,7 @@ Deno.test.beforeAll(async () => {
   } as KubeObject);
   await rig.start({ kubeconfig: await rig.cluster.kubeconfigFor(USER) });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** The operator may do everything, but of Deployments only what `verbs` say. */
 async function allow(verbs: readonly string[]): Promise<void> {

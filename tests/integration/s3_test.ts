@@ -13,7 +13,7 @@ let server: S3Server;
 Deno.test.beforeAll(async () => {
   server = await startS3();
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 /** A location in which `undefined` takes the credentials away. */
 type Elsewhere = Partial<Omit<S3Location, "credentials">> & {

@@ -12,7 +12,7 @@ const failing = new Set<string>();
 Deno.test.beforeAll(async () => {
   rig = await startRig({ jobs: failingFor(failing, "broken") });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** `autoscaling/v1 Scale`. */
 interface Scale extends KubeObject {

@@ -12,7 +12,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** As the kubelet writes them. */
 const CoreEvent: ResourceType = { group: "", version: "v1", kind: "Event", plural: "events" };

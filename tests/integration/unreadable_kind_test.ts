@@ -27,7 +27,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function allow(groups: readonly string[]): Promise<void> {
   const rules = [{ apiGroups: groups, resources: ["*"], verbs: ["*"] }];

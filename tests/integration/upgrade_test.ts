@@ -21,7 +21,7 @@ Deno.test.beforeAll(async () => {
   };
   rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 /** A running instance in a namespace of its own. */
 async function running(name: string): Promise<{ readonly namespace: string; readonly uid: string }> {

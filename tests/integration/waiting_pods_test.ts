@@ -22,7 +22,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 const ResourceQuota: ResourceType = { group: "", version: "v1", kind: "ResourceQuota", plural: "resourcequotas" };
 

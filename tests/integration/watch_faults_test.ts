@@ -26,7 +26,7 @@ Deno.test.beforeAll(async () => {
   ({ rig, proxy } = faults);
 });
 Deno.test.afterEach(() => proxy.heal());
-Deno.test.afterAll(() => faults.stop());
+Deno.test.afterAll(() => faults?.stop());
 
 /** A namespace with an instance `shop` that runs. */
 async function withShop(): Promise<string> {

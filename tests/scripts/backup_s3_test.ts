@@ -20,7 +20,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(async () => {
   await Deno.remove(folder, { recursive: true });
   await secure[Symbol.asyncDispose]();
-  await rig[Symbol.asyncDispose]();
+  await rig?.[Symbol.asyncDispose]();
 });
 
 function run(environment: Readonly<Record<string, string>>) {

@@ -12,7 +12,7 @@ let rig: BackupRig;
 Deno.test.beforeAll(async () => {
   rig = await startBackupRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 /** A backup with a double of pg_dump, which writes something and says that all is well. */
 async function backUpWith(pgDump: string, environment: Readonly<Record<string, string>>): Promise<BackupEnd> {

@@ -17,7 +17,7 @@ Deno.test.beforeAll(async () => {
   await ensureSystemPackages(["unzip"]);
   rig = await startBackupRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 /** What a program prints; throws unless it succeeds. */
 async function output(program: string, args: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {

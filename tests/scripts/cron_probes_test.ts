@@ -26,7 +26,7 @@ Deno.test.beforeAll(async () => {
   await query(server, { sql: "create role neighbour login password 'neighbour-password'" });
   await query(server, { sql: "create database shop owner tenant" });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 function shop(sql: string): Promise<Record<string, unknown>[]> {
   return query(server, { sql, database: "shop", user: "tenant", password: "tenant-password" });

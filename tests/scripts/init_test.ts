@@ -77,7 +77,7 @@ Deno.test.beforeAll(async () => {
   server = await startPostgres();
   await query(server, { sql: "create role tenant login password 'tenant-password' nosuperuser nocreatedb" });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 /** An empty database `shop` of the tenant, signed as the operator signs it. */
 async function freshDatabase(comment: string = formatOwnership({ uid: UID })): Promise<void> {

@@ -18,7 +18,7 @@ Deno.test.beforeAll(async () => {
   await query(server, { sql: `create role tenant login password '${PASSWORD}' nosuperuser` });
   await query(server, { sql: "grant pg_read_all_data to tenant" });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 const DUMP_17 = `#!/bin/sh
 [ "$*" != --version ] || { echo "pg_dump (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)"; exit; }

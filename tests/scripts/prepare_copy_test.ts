@@ -65,7 +65,7 @@ Deno.test.beforeAll(async () => {
   server = await startPostgres();
   await query(server, { sql: `create role tenant login password '${PASSWORD}' nosuperuser nocreatedb` });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 interface Ending {
   readonly code: number;

@@ -16,7 +16,7 @@ let rig: RestoreRig;
 Deno.test.beforeAll(async () => {
   rig = await startRestoreRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 /** SQL as pg_dump frames it. */
 function framed(sql: string): Uint8Array {

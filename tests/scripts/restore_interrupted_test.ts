@@ -10,7 +10,7 @@ let rig: RestoreRig;
 Deno.test.beforeAll(async () => {
   rig = await startRestoreRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 /** A restore that stands still in the middle of its load, and what happens to it there. */
 async function interrupted(happens: (pod: RunningRestorePod) => Promise<void>): Promise<RestoreEnding> {

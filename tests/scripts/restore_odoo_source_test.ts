@@ -8,7 +8,7 @@ let rig: RestoreRig;
 Deno.test.beforeAll(async () => {
   rig = await startRestoreRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 for (const format of ["zip", "dump"] as const) {
   Deno.test(`job restore brings back a ${format} that another Odoo makes, by its only database's name`, async () => {

@@ -8,7 +8,7 @@ let rig: RestoreRig;
 Deno.test.beforeAll(async () => {
   rig = await startRestoreRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 const FILE_NAME = `filestore/ab/ab${"0".repeat(38)}`;
 const NO_DUMP = { name: "dump.sql", content: "--" };

@@ -12,7 +12,7 @@ let rig: RestoreRig;
 Deno.test.beforeAll(async () => {
   rig = await startRestoreRig();
 });
-Deno.test.afterAll(() => rig[Symbol.asyncDispose]());
+Deno.test.afterAll(() => rig?.[Symbol.asyncDispose]());
 
 const LEFT_OUT: Readonly<Record<BackupKind, readonly string[]>> = {
   sql: ["ACL", "COMMENT", "DEFAULT ACL", "OWNER", "PUBLICATION"],

@@ -37,7 +37,7 @@ Deno.test.beforeAll(async () => {
   server = await startPostgres();
   await query(server, { sql: `create role tenant login password '${PASSWORD}' nosuperuser nocreatedb` });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 function run(options?: RunOptions): Promise<Ending> {
   return runUpgrade({ server, python }, options);

@@ -63,7 +63,7 @@ Deno.test.beforeAll(async () => {
   server = await startPostgres({ programs: await debianPostgres() });
   await query(server, { sql: "create role tenant login password 'tenant-password' nosuperuser nocreatedb" });
 });
-Deno.test.afterAll(() => server[Symbol.asyncDispose]());
+Deno.test.afterAll(() => server?.[Symbol.asyncDispose]());
 
 interface Image {
   readonly version: string;

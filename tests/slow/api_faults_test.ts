@@ -19,7 +19,7 @@ Deno.test.beforeAll(async () => {
   faults = await startFaultRig();
 });
 Deno.test.afterEach(() => faults.proxy.heal());
-Deno.test.afterAll(() => faults.stop());
+Deno.test.afterAll(() => faults?.stop());
 
 async function runningShop(): Promise<string> {
   const { rig } = faults;

@@ -21,7 +21,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function instancesOf(namespace: string): Promise<readonly Stored<OdooInstance>[]> {
   return (await rig.client.list<OdooInstance>(OdooInstanceKind, { namespace })).items;

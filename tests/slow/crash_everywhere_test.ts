@@ -48,8 +48,8 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(async () => {
   await Promise.all(operators.map((operator) => operator[Symbol.asyncDispose]()));
-  await chronicle[Symbol.asyncDispose]();
-  await rig.stop();
+  await chronicle?.[Symbol.asyncDispose]();
+  await rig?.stop();
 });
 
 /** Where in a life or a death the operator dies: at the n-th write of this kind about its namespace. */

@@ -15,7 +15,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 Deno.test("slow: an etcd that hangs for 20 s changes no phase and no pod, and everything is as usual 5 s later", async () => {
   const namespace = await rig.namespace();

@@ -28,7 +28,7 @@ Deno.test.beforeAll(async () => {
   await Promise.all(names.map((name) => rig.inPhase(namespace, name, "Running", { timeoutMs: 60_000 })));
 });
 Deno.test.afterAll(async () => {
-  await rig.stop();
+  await rig?.stop();
   await Deno.remove(MARKER, { recursive: true });
 });
 

@@ -14,7 +14,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   rig = await startRig();
 });
-Deno.test.afterAll(() => rig.stop());
+Deno.test.afterAll(() => rig?.stop());
 
 async function createMany(namespace: string): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => rig.create(namespace, `shop-${i}`)));

@@ -98,9 +98,9 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(async () => {
   progress(JSON.stringify(totals));
   await Promise.all(stages.map(({ operator }) => operator[Symbol.asyncDispose]()));
-  await rig.stop();
+  await rig?.stop();
   await Promise.all(stages.flatMap(({ proxies }) => proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
-  await other[Symbol.asyncDispose]();
+  await other?.[Symbol.asyncDispose]();
 });
 
 /** Called once for each pod that starts. */

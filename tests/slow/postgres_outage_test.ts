@@ -34,8 +34,8 @@ Deno.test.beforeAll(async () => {
   await all("Running", ({ status }) => status?.phase === "Running", { timeoutMs: 180_000, intervalMs: 500 });
 });
 Deno.test.afterAll(async () => {
-  await rig.stop();
-  await proxy[Symbol.asyncDispose]();
+  await rig?.stop();
+  await proxy?.[Symbol.asyncDispose]();
 });
 
 async function all(

@@ -43,7 +43,7 @@ let faults: FaultRig;
 Deno.test.beforeAll(async () => {
   faults = await startFaultRig({ operator: { command: await bundleOperator() } });
 });
-Deno.test.afterAll(() => faults.stop());
+Deno.test.afterAll(() => faults?.stop());
 
 function operatorProcess() {
   const { operator } = faults.rig;
