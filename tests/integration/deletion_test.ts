@@ -32,8 +32,7 @@ const WATCHED_MS = 10_000;
  * children goes; without the doubling, hundreds.
  */
 const MOST_REFUSED = 24;
-/** What that comes to for the children of two instances, with what is told about it. */
-const MOST_REQUESTS = 400;
+const MOST_REQUESTS = 200;
 
 let rig: Rig;
 
