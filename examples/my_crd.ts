@@ -18,10 +18,10 @@ const status = z.object({
   conditions: z.array(conditionSchema).optional().describe("Facts about the greeting."),
 });
 
+const NAMES = { group: "example.com", kind: "Greeting", plural: "greetings" } as const;
+
 export const GREETING_CRD = customResourceDefinition({
-  group: "example.com",
-  kind: "Greeting",
-  plural: "greetings",
+  ...NAMES,
   versions: [{
     name: "v1",
     spec,
@@ -31,10 +31,8 @@ export const GREETING_CRD = customResourceDefinition({
 });
 
 export const Greeting = customResource<ManifestOf<typeof spec>, ManifestOf<typeof status>>({
-  group: "example.com",
+  ...NAMES,
   version: "v1",
-  kind: "Greeting",
-  plural: "greetings",
 });
 
 const WORDS = { en: "Hello", fr: "Bonjour" } as const;

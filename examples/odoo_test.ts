@@ -1,9 +1,8 @@
 /** The manifests in examples/odoo on a real API server with our CRDs: each is taken as it is, and none has a field that is not there. */
-import { parseAllDocuments } from "yaml";
 import { assert, assertEquals } from "@std/assert";
 import { createClient, type KubeObject, Secret } from "../src/kit/mod.ts";
 import { startBareApiServer } from "../tests/support/api_server.ts";
-import { committedCrds, establish, type Manifest, typeOf } from "../tests/support/crds.ts";
+import { committedCrds, documents, establish, type Manifest, typeOf } from "../tests/support/crds.ts";
 
 const FOLDER = new URL("odoo/", import.meta.url);
 
@@ -11,8 +10,7 @@ const FOLDER = new URL("odoo/", import.meta.url);
 async function manifests(): Promise<Map<string, Manifest[]>> {
   const found = new Map<string, Manifest[]>();
   for await (const { name } of Deno.readDir(FOLDER)) {
-    const documents = parseAllDocuments(await Deno.readTextFile(new URL(name, FOLDER)));
-    found.set(name, documents.map((document) => document.toJS()));
+    found.set(name, await documents(new URL(name, FOLDER)));
   }
   return found;
 }

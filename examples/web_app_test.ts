@@ -1,10 +1,9 @@
 /** The WebApp operator on a cluster with all of its controllers, from the manifest that comes with it. */
-import { parseAllDocuments } from "yaml";
 import { assertEquals } from "@std/assert";
 import { startLocalCluster } from "../dev/control_plane.ts";
-import { conditionOf, createClient, Deployment, isNotFound } from "../src/kit/mod.ts";
-import { establish } from "../tests/support/crds.ts";
-import { eventually } from "../tests/support/eventually.ts";
+import { conditionOf, createClient, Deployment } from "../src/kit/mod.ts";
+import { documents, establish } from "../tests/support/crds.ts";
+import { eventually, isGone } from "../tests/support/eventually.ts";
 import { WebApp, webAppOperator } from "./web_app.ts";
 
 const MANIFEST = new URL("web_app.yaml", import.meta.url);
@@ -14,7 +13,7 @@ Deno.test("web_app.ts makes the Deployment of examples/web_app.yaml, says when i
   await using cluster = await startLocalCluster();
   const client = createClient(cluster.access, { fieldManager: "user" });
   const stop = new AbortController();
-  const [crd, hello] = parseAllDocuments(await Deno.readTextFile(MANIFEST)).map((document) => document.toJS());
+  const [crd, hello] = await documents(MANIFEST);
   await establish(client, crd);
   const ended = webAppOperator.run({ access: cluster.access, signal: stop.signal });
   try {
@@ -26,14 +25,9 @@ Deno.test("web_app.ts makes the Deployment of examples/web_app.yaml, says when i
     });
     assertEquals(status?.url, "http://hello.default");
     await client.delete(WebApp, ADDRESS);
-    await eventually("the Deployment is collected", async () => {
-      try {
-        await client.get(Deployment, ADDRESS);
-        return false;
-      } catch (error) {
-        return isNotFound(error);
-      }
-    }, { timeoutMs: 60_000 });
+    await eventually("the Deployment is collected", () => isGone(() => client.get(Deployment, ADDRESS)), {
+      timeoutMs: 60_000,
+    });
   } finally {
     stop.abort();
     await ended;

@@ -10,7 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { startHelm, type Values } from "../support/helm.ts";
 
 const helm = await startHelm();
-Deno.test.afterAll(() => helm?.[Symbol.asyncDispose]());
+Deno.test.afterAll(() => helm[Symbol.asyncDispose]());
 
 /** As much of any object as these tests look at. */
 interface SomeObject extends KubeObject {

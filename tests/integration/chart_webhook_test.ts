@@ -7,7 +7,7 @@ import { WEBHOOK_PATH } from "../../src/odoo/shell/webhook.ts";
 import { startHelm, type Values } from "../support/helm.ts";
 
 const helm = await startHelm();
-Deno.test.afterAll(() => helm?.[Symbol.asyncDispose]());
+Deno.test.afterAll(() => helm[Symbol.asyncDispose]());
 
 /** As much of any object as these tests look at. */
 interface SomeObject extends KubeObject {

@@ -26,7 +26,7 @@ Deno.test.afterEach(async () => {
   client.close();
 });
 Deno.test.afterAll(async () => {
-  direct.close();
+  direct?.close();
   await server?.[Symbol.asyncDispose]();
 });
 

@@ -1,5 +1,4 @@
 /** A small operator, made with the kit alone, on a real API server: what its author may rely on. */
-import { parseAllDocuments } from "yaml";
 import { assert, assertEquals } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
 import { freePort } from "../../dev/processes.ts";
@@ -9,12 +8,11 @@ import { createClient } from "../../src/kit/client.ts";
 import { conditionOf } from "../../src/kit/conditions.ts";
 import type { ReconcileContext } from "../../src/kit/context.ts";
 import { done, type Outcome } from "../../src/kit/controller.ts";
-import { isNotFound } from "../../src/kit/errors.ts";
 import { configureLogging } from "../../src/kit/log.ts";
 import { operator } from "../../src/kit/operator.ts";
 import { keyOf, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
-import { establish } from "../support/crds.ts";
-import { eventually } from "../support/eventually.ts";
+import { documents, establish } from "../support/crds.ts";
+import { eventually, isGone } from "../support/eventually.ts";
 
 const OPERATOR = "web-app-operator";
 const FINALIZER = "example.com/web-app";
@@ -38,8 +36,8 @@ const Namespace: ResourceType = {
 
 const cluster = await startLocalCluster();
 const user = createClient(cluster.access, { fieldManager: "user" });
-const [crd] = parseAllDocuments(await Deno.readTextFile(new URL("../../examples/web_app.yaml", import.meta.url)));
-await establish(user, crd?.toJS());
+const [crd] = await documents(new URL("../../examples/web_app.yaml", import.meta.url));
+await establish(user, crd);
 let namespaces = 0;
 
 Deno.test.afterAll(async () => {
@@ -92,16 +90,6 @@ async function running(describe: (begun: WebAppOperator) => WebAppOperator) {
   };
   return { namespace, lines, ready, app, create, end, [Symbol.asyncDispose]: end };
 }
-
-const isGoneApp = async (get: () => Promise<unknown>): Promise<boolean> => {
-  try {
-    await get();
-    return false;
-  } catch (error) {
-    if (isNotFound(error)) return true;
-    throw error;
-  }
-};
 
 Deno.test("Operator.run() makes what is asked for, heals it when it is deleted, and then rests", async () => {
   let reconciles = 0;
@@ -167,7 +155,7 @@ Deno.test("Operator.finalizer() runs the clean-up before the object goes, and no
     return found.metadata.finalizers?.join() === "x.io/y" && found;
   });
   await user.patch(WebApp, held.metadata, [{ op: "remove", path: "/metadata/finalizers" }]);
-  await eventually("gone", () => isGoneApp(() => app("shop")));
+  await eventually("gone", () => isGone(() => app("shop")));
   assertEquals(cleaned, ["shop"]);
   assertEquals(lines.filter((line) => / error /.test(line)), []);
 });

@@ -19,7 +19,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(async () => {
   await Deno.remove(folder, { recursive: true });
-  await secure[Symbol.asyncDispose]();
+  await secure?.[Symbol.asyncDispose]();
   await rig?.[Symbol.asyncDispose]();
 });
 

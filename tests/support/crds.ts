@@ -63,7 +63,9 @@ export function withoutRules(crd: CustomResourceDefinition): CustomResourceDefin
   return JSON.parse(JSON.stringify(crd, (key, value) => ours.has(key) ? undefined : value));
 }
 
-async function documents<T>(file: URL): Promise<T[]> {
+/** The documents of a YAML file. */
+// deno-lint-ignore no-explicit-any -- what a file holds is not for types to say
+export async function documents<T = any>(file: URL): Promise<T[]> {
   return parseAllDocuments(await Deno.readTextFile(file)).map((document) => document.toJS());
 }
 

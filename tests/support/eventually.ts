@@ -1,4 +1,5 @@
 /** Waiting in tests: for a state, never for a time. */
+import { isNotFound } from "../../src/kit/errors.ts";
 
 /** Options of {@linkcode eventually}. */
 export interface EventuallyOptions {
@@ -44,5 +45,16 @@ export async function eventually<T>(
       throw new Error(`Not seen in ${timeoutMs} ms: ${what}; last: ${seen}`, { cause: last });
     }
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}
+
+/** Whether what `get` asks for is not there any more; an error that says something else is thrown. */
+export async function isGone(get: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await get();
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
   }
 }
