@@ -18,7 +18,7 @@ OWNER_KEY = "bemade.org/owner"
 LONGEST_MESSAGE = 4000
 LONGEST_LINE = 1000
 
-# The oldest PostgreSQL of each Odoo, where its code does not say (it does from 18.3 on); as src/odoo/model/version_profile.ts.
+# The oldest PostgreSQL of each Odoo, where its code does not say (it does from 18.3 on); as src/odoo/model/instance/version_profile.ts.
 MIN_POSTGRES = {16: 12, 17: 12, 18: 12, 19: 13, 20: 16}
 
 # In a process of its own: Odoo changes the one that it is imported into.

@@ -1,4 +1,4 @@
--- What a server has and this role may, as one JSON value: decides what of a dump is left out (src/odoo/model/dump_entries.ts).
+-- What a server has and this role may, as one JSON value: decides what of a dump is left out (src/odoo/model/operations/copy/dump_entries.ts).
 select json_build_object(
   'version', current_setting('server_version_num')::int,
   'settings', (select json_agg(name) from pg_settings),

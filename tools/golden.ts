@@ -7,11 +7,11 @@
 import { stringify } from "yaml";
 import type { KubeObject, Stored } from "../src/kit/types.ts";
 import type { OdooBackupJob, OdooInitJob, OdooInstance, OdooRestoreJob, OdooUpgradeJob } from "../src/odoo/crd/mod.ts";
-import type { ClusterAddress } from "../src/odoo/model/database.ts";
-import { configText, renderConfig } from "../src/odoo/model/config_text.ts";
+import type { ClusterAddress } from "../src/odoo/model/postgres/database.ts";
+import { configText, renderConfig } from "../src/odoo/model/instance/config_text.ts";
 import { objectNames, operationJobName } from "../src/odoo/model/names.ts";
 import { resolve, type Resolved } from "../src/odoo/model/resolve.ts";
-import { MASTER_PASSWORD_KEY } from "../src/odoo/model/restore_source.ts";
+import { MASTER_PASSWORD_KEY } from "../src/odoo/model/operations/restore_source.ts";
 import {
   backupJob,
   copyDatabaseJob,

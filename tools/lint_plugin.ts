@@ -1,7 +1,7 @@
 /**
- * The house law that a machine can check, as a plugin of `deno lint` (deno.json: `"lint": { "plugins": [...] }`).
+ * The import and purity rules of this repository, as a plugin of `deno lint` (deno.json: `"lint": { "plugins": [...] }`).
  *
- * Every rule turns a file's path into its layer and its syntax into findings; the law itself is in tools/house_law.ts.
+ * Every rule turns a file's path into its layer and its syntax into findings; the law itself is in tools/import_rules.ts.
  * Caveat: a rule sees one file at a time, so import cycles are found by tools/check_cycles.ts.
  */
 
@@ -12,12 +12,11 @@ import {
   FREE_LAYERS,
   IMPURE,
   IMPURE_GLOBALS,
-  ISLANDS,
   MAY_IMPORT,
   ONLY_IN,
   PURE,
   TYPES_ONLY_FROM,
-} from "./house_law.ts";
+} from "./import_rules.ts";
 
 const REPOSITORY = decodeURIComponent(new URL("../", import.meta.url).pathname);
 
@@ -159,8 +158,6 @@ function importProblem(file: string, layer: string, specifier: string, asType: b
   if (target.startsWith("src/std/")) {
     return file.startsWith("src/std/") ? undefined : `${specifier} is imported by its @std alias only (see deno.json)`;
   }
-  const island = ISLANDS.find((folder) => file.startsWith(folder) && target.startsWith(folder));
-  if (island !== undefined) return `Files of ${island} do not import each other: ${specifier}`;
   if (isUnder(target, layer)) return undefined;
   if (!isUnderAny(target, MAY_IMPORT[layer] ?? [])) return `${layer} may not import ${target}`;
   if (!asType && isUnderAny(target, TYPES_ONLY_FROM)) return `${target} is imported by "import type" only`;

@@ -1,6 +1,6 @@
 /**
  * `odoo-operator job <kind>`: the part of an operation's Job that talks to S3, in a container beside the one that talks to
- * PostgreSQL. It needs no Kubernetes. The result is the termination message (see src/odoo/job/report.ts).
+ * PostgreSQL. It needs no Kubernetes. The result is the termination message (see src/odoo/pod/report.ts).
  *
  * Environment of all jobs:
  *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
@@ -27,11 +27,11 @@
  *   RESTORE_SECONDS        for everything; default 86400
  *   SOURCE_URL SOURCE_DATABASE SOURCE_PASSWORD   of the other Odoo, and of its database manager
  */
-import { backUp } from "../odoo/job/backup.ts";
-import { backupSettings, type Environment } from "../odoo/job/backup_settings.ts";
-import { failureReport, JobError, successReport } from "../odoo/job/report.ts";
-import { restore } from "../odoo/job/restore.ts";
-import { restoreSettings } from "../odoo/job/restore_settings.ts";
+import { backUp } from "../odoo/pod/backup.ts";
+import { backupSettings, type Environment } from "../odoo/pod/backup_settings.ts";
+import { failureReport, JobError, successReport } from "../odoo/pod/report.ts";
+import { restore } from "../odoo/pod/restore.ts";
+import { restoreSettings } from "../odoo/pod/restore_settings.ts";
 
 /** As in resources/pod.ts. */
 const TERMINATION_LOG = "/termination-log";

@@ -2,7 +2,7 @@
 import pg from "pg";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { startLocalCluster } from "../../dev/control_plane.ts";
-import { isRecord, listOf, parseReport } from "../../src/odoo/model/report.ts";
+import { isRecord, listOf, parseReport } from "../../src/odoo/model/operations/reports/report.ts";
 import { type OdooJobsOptions, OUTCOME_ANNOTATION, startOdooJobs } from "../../dev/odoo_jobs.ts";
 import {
   container,

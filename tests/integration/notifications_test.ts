@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHmac } from "node:crypto";
 import { conditionOf, Secret, type Stored } from "../../src/kit/mod.ts";
-import { NOTIFIED } from "../../src/odoo/model/notification.ts";
+import { NOTIFIED } from "../../src/odoo/model/network/notification.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import type { Outcome } from "../../dev/odoo_jobs.ts";
 import { eventually } from "../support/eventually.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { createHmac } from "node:crypto";
 import { createCertificateAuthority } from "../../dev/certificates.ts";
 import type { Clock } from "../../src/kit/clock.ts";
-import { PRIVATE_RANGES, readAllowedHosts } from "../../src/odoo/model/webhook_target.ts";
+import { PRIVATE_RANGES, readAllowedHosts } from "../../src/odoo/model/network/webhook_target.ts";
 import { Notifier, type NotifierOptions, type NotifyResult, type ResolveName } from "../../src/odoo/ports/notify.ts";
 import { FakeClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { createCertificateAuthority } from "../../dev/certificates.ts";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import type { ClusterAddress, ClusterFacts, FactsChange } from "../../src/odoo/model/database.ts";
-import type { EnsureRoleOptions } from "../../src/odoo/model/sql_writes.ts";
+import type { ClusterAddress, ClusterFacts, FactsChange } from "../../src/odoo/model/postgres/database.ts";
+import type { EnsureRoleOptions } from "../../src/odoo/model/postgres/sql_writes.ts";
 import { PostgresError, PostgresPool, type PostgresPoolOptions } from "../../src/odoo/ports/postgres.ts";
 import { PostgresCluster, type PostgresClustersOptions } from "../../src/odoo/ports/postgres_clusters.ts";
 import { settled } from "../support/clock.ts";

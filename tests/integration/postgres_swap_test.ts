@@ -1,7 +1,7 @@
 /** A side database takes the place of the live one on a real PostgreSQL, among sessions, crashes and strangers. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import type { SwapDatabaseOptions } from "../../src/odoo/model/sql_writes.ts";
+import type { SwapDatabaseOptions } from "../../src/odoo/model/postgres/sql_writes.ts";
 import { DatabaseConflictError, OwnershipError, PostgresError, PostgresPool } from "../../src/odoo/ports/postgres.ts";
 import { PostgresCluster } from "../../src/odoo/ports/postgres_clusters.ts";
 import { eventually } from "../support/eventually.ts";

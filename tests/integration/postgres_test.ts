@@ -1,8 +1,8 @@
 /** Roles and databases of tenants on a real PostgreSQL, as an admin and as a tenant see them. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { formatOwnership } from "../../src/odoo/model/database.ts";
-import type { EnsureRoleOptions } from "../../src/odoo/model/sql_writes.ts";
+import { formatOwnership } from "../../src/odoo/model/postgres/database.ts";
+import type { EnsureRoleOptions } from "../../src/odoo/model/postgres/sql_writes.ts";
 import { OwnershipError, PostgresError, PostgresPool } from "../../src/odoo/ports/postgres.ts";
 import { PostgresCluster } from "../../src/odoo/ports/postgres_clusters.ts";
 import { eventually } from "../support/eventually.ts";

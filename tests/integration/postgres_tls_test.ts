@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse, stringify } from "yaml";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { readClusters } from "../../src/odoo/model/clusters.ts";
+import { readClusters } from "../../src/odoo/model/postgres/clusters.ts";
 import { PostgresPool } from "../../src/odoo/ports/postgres.ts";
 import { PostgresCluster } from "../../src/odoo/ports/postgres_clusters.ts";
 import { query } from "../support/sql.ts";

@@ -1,8 +1,8 @@
 /** The port to S3 against a real service: what arrives, what comes back, what is left behind, and what an error says. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type S3Server, startS3 } from "../../dev/s3.ts";
-import type { S3Reason } from "../../src/odoo/model/s3_failure.ts";
-import type { S3Location } from "../../src/odoo/model/s3_location.ts";
+import type { S3Reason } from "../../src/odoo/model/s3/s3_failure.ts";
+import type { S3Location } from "../../src/odoo/model/s3/s3_location.ts";
 import { S3Error, S3Object, type S3Options } from "../../src/odoo/ports/s3.ts";
 import { eventually } from "../support/eventually.ts";
 import { startS3Proxy } from "../support/s3_proxy.ts";

@@ -5,8 +5,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { pbkdf2Sync } from "node:crypto";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { isRecord, listOf, numberOf, parseReport } from "../../src/odoo/model/report.ts";
-import { formatOwnership, parseOwnership } from "../../src/odoo/model/database.ts";
+import { isRecord, listOf, numberOf, parseReport } from "../../src/odoo/model/operations/reports/report.ts";
+import { formatOwnership, parseOwnership } from "../../src/odoo/model/postgres/database.ts";
 import { lets } from "../support/odoo_hash.ts";
 import { pythonWithPsycopg2 } from "../support/python.ts";
 import { query } from "../support/sql.ts";

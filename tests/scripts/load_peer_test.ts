@@ -1,5 +1,5 @@
 import { assert, assertRejects } from "@std/assert";
-import { LoadPeer } from "../../src/odoo/job/load_peer.ts";
+import { LoadPeer } from "../../src/odoo/pod/load_peer.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** What scripts/restore_load.sh makes before it waits for an order; the descriptors are those that it keeps open. */

@@ -1,7 +1,7 @@
 /** scripts/upgrade.sh on a real PostgreSQL, around the double of Odoo that tests/support/upgrade_script.ts is. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { formatOwnership } from "../../src/odoo/model/database.ts";
+import { formatOwnership } from "../../src/odoo/model/postgres/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { pythonWithPsycopg2 } from "../support/python.ts";
 import { query } from "../support/sql.ts";

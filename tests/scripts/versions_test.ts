@@ -5,9 +5,9 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type PostgresServer, startPostgres } from "../../dev/postgres.ts";
-import { formatOwnership } from "../../src/odoo/model/database.ts";
-import { parseReport } from "../../src/odoo/model/report.ts";
-import { MIN_POSTGRES } from "../../src/odoo/model/version_profile.ts";
+import { formatOwnership } from "../../src/odoo/model/postgres/database.ts";
+import { parseReport } from "../../src/odoo/model/operations/reports/report.ts";
+import { MIN_POSTGRES } from "../../src/odoo/model/instance/version_profile.ts";
 import { debianPostgres } from "../support/debian_postgres.ts";
 import { pythonWithPsycopg2 } from "../support/python.ts";
 import { query } from "../support/sql.ts";

@@ -1,6 +1,6 @@
 /** Archives beyond the limits of the old format, as Python's zipfile, which Odoo restores with, reads them. */
 import { assertEquals } from "@std/assert";
-import { ZipWriter } from "../../src/odoo/job/zip_writer.ts";
+import { ZipWriter } from "../../src/odoo/pod/zip_writer.ts";
 
 const CHECK = `
 import sys, zipfile

@@ -15,8 +15,8 @@ import type {
   OdooUpgradeJob,
   Phase,
 } from "../../src/odoo/crd/mod.ts";
-import { configInputsHash, configKeys, configText } from "../../src/odoo/model/config_text.ts";
-import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/database.ts";
+import { configInputsHash, configKeys, configText } from "../../src/odoo/model/instance/config_text.ts";
+import type { ClusterAddress, KnownClusterFacts, UnknownClusterFacts } from "../../src/odoo/model/postgres/database.ts";
 import {
   CONTENT_HASH_ANNOTATION,
   databaseName,

@@ -1,6 +1,6 @@
 /** scripts/copy_database.sh as a container would run it, without the container: its environment, its directory, its message. */
 import { assert, assertEquals } from "@std/assert";
-import { LEFT_OUT_ENTRIES } from "../../src/odoo/model/dump_entries.ts";
+import { LEFT_OUT_ENTRIES } from "../../src/odoo/model/operations/copy/dump_entries.ts";
 import { SCRIPTS } from "../../src/odoo/resources/scripts.ts";
 import { eventually } from "./eventually.ts";
 

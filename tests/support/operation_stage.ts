@@ -11,7 +11,7 @@ import {
   type Stored,
 } from "../../src/kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../../src/odoo/crd/mod.ts";
-import { migrationOperation } from "../../src/odoo/model/database_migration.ts";
+import { migrationOperation } from "../../src/odoo/model/operations/migration/database_migration.ts";
 import {
   databaseName,
   filestoreClaimName,

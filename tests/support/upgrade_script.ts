@@ -5,7 +5,7 @@
  */
 import { assert } from "@std/assert";
 import type { PostgresServer } from "../../dev/postgres.ts";
-import { parseReport, type Report } from "../../src/odoo/model/report.ts";
+import { parseReport, type Report } from "../../src/odoo/model/operations/reports/report.ts";
 import { eventually } from "./eventually.ts";
 
 const SCRIPTS = decodeURIComponent(new URL("../../scripts/", import.meta.url).pathname);

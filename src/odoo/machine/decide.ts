@@ -9,17 +9,21 @@ import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, publicUrl, webSelector } from "../model/names.ts";
-import { servesBesideCopy } from "../model/copy_steps.ts";
-import { migrationOperation } from "../model/database_migration.ts";
-import { advanced, atStep, firstCopyStep } from "../model/copying.ts";
-import { filestoreFields, filestoreOperation, migrationDueTime } from "../model/filestore_migration.ts";
-import { waitsForSource } from "../model/refresh_source.ts";
-import { snapshotWork } from "../model/snapshot_step.ts";
-import { operationOutcome } from "../model/outcome.ts";
+import { servesBesideCopy } from "../model/operations/copy/copy_steps.ts";
+import { migrationOperation } from "../model/operations/migration/database_migration.ts";
+import { advanced, atStep, firstCopyStep } from "../model/operations/copy/copying.ts";
+import {
+  filestoreFields,
+  filestoreOperation,
+  migrationDueTime,
+} from "../model/operations/migration/filestore_migration.ts";
+import { waitsForSource } from "../model/operations/copy/refresh_source.ts";
+import { snapshotWork } from "../model/operations/copy/snapshot_step.ts";
+import { operationOutcome } from "../model/operations/outcome.ts";
 import { type Effect, inOrder, type PhaseChange, type Plan } from "../model/plan.ts";
-import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/requests.ts";
+import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/operations/requests.ts";
 import { rfc3339 } from "../model/times.ts";
-import { odooVersion } from "../model/version_profile.ts";
+import { odooVersion } from "../model/instance/version_profile.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
   cronDeployment,
@@ -30,20 +34,20 @@ import {
   withReplicas,
   type WorkloadInput,
 } from "../resources/mod.ts";
-import { keepsConfigMap, keepsPods, planAdoption } from "../states/adopting.ts";
-import { awaitsDeletion, planDeletion } from "../states/deleting.ts";
-import { planFilestore } from "../states/filestore.ts";
-import { planFormerFilestores } from "../states/filestore_migration.ts";
-import { migrationStatus, planMigrationRemains } from "../states/migrating_database.ts";
-import { planLeftovers } from "../states/leftovers.ts";
-import { planOutcome, planRefusals, planReleases, planWaiting } from "../states/operating.ts";
-import { planHistory } from "../states/history.ts";
-import { planNotifications, planPhaseNotifications, untoldPhases } from "../states/notifying.ts";
-import { planPullSecret } from "../states/pull_secret.ts";
-import { planDisowning, planFoundations, planOwnership, planPreparation } from "../states/provisioning.ts";
-import { planReadOnlyAccess, planReadOnlyEnd } from "../states/read_only.ts";
-import { planSnapshotEnd } from "../states/snapshotting.ts";
-import { retriesMounts } from "../states/stuck_mounts.ts";
+import { keepsConfigMap, keepsPods, planAdoption } from "../planners/adopting.ts";
+import { awaitsDeletion, planDeletion } from "../planners/deleting.ts";
+import { planFilestore } from "../planners/filestore.ts";
+import { planFormerFilestores } from "../planners/filestore_migration.ts";
+import { migrationStatus, planMigrationRemains } from "../planners/migrating_database.ts";
+import { planLeftovers } from "../planners/leftovers.ts";
+import { planOutcome, planRefusals, planReleases, planWaiting } from "../planners/operating.ts";
+import { planHistory } from "../planners/history.ts";
+import { planNotifications, planPhaseNotifications, untoldPhases } from "../planners/notifying.ts";
+import { planPullSecret } from "../planners/pull_secret.ts";
+import { planDisowning, planFoundations, planOwnership, planPreparation } from "../planners/provisioning.ts";
+import { planReadOnlyAccess, planReadOnlyEnd } from "../planners/read_only.ts";
+import { planSnapshotEnd } from "../planners/snapshotting.ts";
+import { retriesMounts } from "../planners/stuck_mounts.ts";
 import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";

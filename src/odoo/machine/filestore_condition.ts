@@ -1,7 +1,7 @@
 /** Condition FilestoreMigrated: of instances whose files were ever to be moved. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
-import { endingProblem } from "../model/ending_pods.ts";
+import { endingProblem } from "../model/pods/ending_pods.ts";
 import {
   filestoreOperation,
   filestoreOutcome,
@@ -10,9 +10,9 @@ import {
   isRefused,
   migrationObstacle,
   wantedStorageClass,
-} from "../model/filestore_migration.ts";
+} from "../model/operations/migration/filestore_migration.ts";
 import { filestoreClaimName } from "../model/names.ts";
-import { podProblem } from "../model/pods.ts";
+import { podProblem } from "../model/pods/pods.ts";
 import type { World } from "../model/world.ts";
 
 const RETRY = "Correct that, or set spec.filestore.storageClass back and then to the new class again";

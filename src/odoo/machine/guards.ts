@@ -1,12 +1,12 @@
 /** The facts that decide about phases, by the names that tables, diagrams and logs show. */
-import { adminPasswordProblem } from "../model/admin_password.ts";
-import { databaseOwnerUid } from "../model/database.ts";
+import { adminPasswordProblem } from "../model/instance/admin_password.ts";
+import { databaseOwnerUid } from "../model/postgres/database.ts";
 import type { RequestKind } from "../crd/mod.ts";
-import { migrationObstacle, migrationState } from "../model/database_migration.ts";
-import { asksForMigration, isCopied } from "../model/filestore_migration.ts";
-import { isJobAtWork } from "../model/job_turn.ts";
-import { operationOutcome } from "../model/outcome.ts";
-import { nextRequest } from "../model/requests.ts";
+import { migrationObstacle, migrationState } from "../model/operations/migration/database_migration.ts";
+import { asksForMigration, isCopied } from "../model/operations/migration/filestore_migration.ts";
+import { isJobAtWork } from "../model/operations/job_exclusion.ts";
+import { operationOutcome } from "../model/operations/outcome.ts";
+import { nextRequest } from "../model/operations/requests.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 
 export const guards = {

@@ -2,13 +2,13 @@
 import type { Phase } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
-import { planDataRequest, planRefreshRetry } from "../states/initializing.ts";
-import { planDatabaseMigration } from "../states/migrating_database.ts";
-import { planCopying } from "../states/copying.ts";
-import { planFilestoreMigration } from "../states/filestore_migration.ts";
-import { planOperationJob, planStepTold } from "../states/operating.ts";
-import { planSnapshot } from "../states/snapshotting.ts";
-import { planStuckMounts } from "../states/stuck_mounts.ts";
+import { planDataRequest, planRefreshRetry } from "../planners/initializing.ts";
+import { planDatabaseMigration } from "../planners/migrating_database.ts";
+import { planCopying } from "../planners/copying.ts";
+import { planFilestoreMigration } from "../planners/filestore_migration.ts";
+import { planOperationJob, planStepTold } from "../planners/operating.ts";
+import { planSnapshot } from "../planners/snapshotting.ts";
+import { planStuckMounts } from "../planners/stuck_mounts.ts";
 
 /**
  * How many pods a phase wants: what the spec says, none, as many as there are, the spec's without any other change, or the

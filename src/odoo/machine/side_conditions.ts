@@ -2,15 +2,15 @@
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Phase } from "../crd/mod.ts";
 import { databaseName, objectNames, wantedDatabaseName } from "../model/names.ts";
-import { NOTIFIED } from "../model/notification.ts";
-import { anyPodProblem } from "../model/pods.ts";
+import { NOTIFIED } from "../model/network/notification.ts";
+import { anyPodProblem } from "../model/pods/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
-import { odooVersion, postgresProblem } from "../model/version_profile.ts";
+import { odooVersion, postgresProblem } from "../model/instance/version_profile.ts";
 import type { World } from "../model/world.ts";
 import { filestoreMigrated } from "./filestore_condition.ts";
-import { keepsConfigMap, keepsPods, reasonsToRoll } from "../states/adopting.ts";
-import { phaseTold } from "../states/notifying.ts";
-import { pullSecretProblem } from "../states/pull_secret.ts";
+import { keepsConfigMap, keepsPods, reasonsToRoll } from "../planners/adopting.ts";
+import { phaseTold } from "../planners/notifying.ts";
+import { pullSecretProblem } from "../planners/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 

@@ -8,8 +8,8 @@
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
 import type { Job, PersistentVolumeClaim, Pod } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus, Phase } from "../crd/mod.ts";
-import type { ConfigText } from "./config_text.ts";
-import type { Notification } from "./notification.ts";
+import type { ConfigText } from "./instance/config_text.ts";
+import type { Notification } from "./network/notification.ts";
 import type { SecretKeyRef } from "./resolve.ts";
 
 /** What a status that brings another phase brings with it: the row that fired, for the log. */

@@ -15,7 +15,7 @@ import type {
 import type { PersistentVolumeClaim } from "../../kit/builders/kinds.ts";
 import type { JsonPatchOperation } from "../../kit/types.ts";
 import type { OdooInstance, OdooInstanceSpec } from "../crd/mod.ts";
-import { identifierProblem } from "./database.ts";
+import { identifierProblem } from "./postgres/database.ts";
 import { databaseName, filestoreClaimName, LONGEST_INSTANCE_NAME, readOnlyRoleName, roleName } from "./names.ts";
 
 /** What the operator's flags give to instances that do not say. Empty strings mean: no default. */

@@ -17,7 +17,7 @@ import type {
 } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
-import type { ClusterAddress, ClusterFacts } from "./database.ts";
+import type { ClusterAddress, ClusterFacts } from "./postgres/database.ts";
 import type { Defaults, Problem, Resolved } from "./resolve.ts";
 
 /** A Secret without its contents. */

@@ -14,7 +14,7 @@ import {
   literalAddress,
   nameProblem,
   readWebhookUrl,
-} from "../model/webhook_target.ts";
+} from "../model/network/webhook_target.ts";
 
 /** What is sent, and where to. */
 export interface NotifyRequest {

@@ -16,11 +16,17 @@ import {
   type KnownClusterFacts,
   type PostgresFailure,
   type PostgresReason,
-} from "../model/database.ts";
-import { planWrite } from "../model/sql.ts";
-import { type Findings, INVENTORY_SQL, LOOK_SQL, type SessionFindings, SESSIONS_SQL } from "../model/sql_look.ts";
-import { planSwap, type SwapPlan } from "../model/sql_swap.ts";
-import { describeWrite, isSwap, type SqlWrite, type SwapWrite } from "../model/sql_writes.ts";
+} from "../model/postgres/database.ts";
+import { planWrite } from "../model/postgres/sql.ts";
+import {
+  type Findings,
+  INVENTORY_SQL,
+  LOOK_SQL,
+  type SessionFindings,
+  SESSIONS_SQL,
+} from "../model/postgres/sql_inventory.ts";
+import { planSwap, type SwapPlan } from "../model/postgres/sql_swap.ts";
+import { describeWrite, isSwap, type SqlWrite, type SwapWrite } from "../model/postgres/sql_writes.ts";
 
 /** Options of {@linkcode PostgresError}. */
 export interface PostgresErrorOptions extends ErrorOptions {

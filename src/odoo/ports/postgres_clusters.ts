@@ -18,7 +18,7 @@ import {
   isSameServer,
   type KnownClusterFacts,
   type PostgresFailure,
-} from "../model/database.ts";
+} from "../model/postgres/database.ts";
 import {
   describeWrite,
   type DropDatabaseOptions,
@@ -33,7 +33,7 @@ import {
   type SqlWrite,
   type SwapDatabaseOptions,
   writeProblem,
-} from "../model/sql_writes.ts";
+} from "../model/postgres/sql_writes.ts";
 
 /** The connections to one server: `PostgresPool` of postgres.ts. Failures are thrown as {@linkcode PostgresFailure}. */
 export interface AdminConnections {

@@ -7,9 +7,9 @@
  */
 import type { CompletedPart, S3Client } from "@aws-sdk/client-s3";
 import { backoffMs, Deadline, pause } from "../../kit/mod.ts";
-import { partBytes } from "../model/multipart.ts";
-import { mayPass, S3_ADVICE, type S3Reason, s3Reason, saidBy, symptomsOf } from "../model/s3_failure.ts";
-import type { S3Location } from "../model/s3_location.ts";
+import { partBytes } from "../model/s3/multipart.ts";
+import { mayPass, S3_ADVICE, type S3Reason, s3Reason, saidBy, symptomsOf } from "../model/s3/s3_failure.ts";
+import type { S3Location } from "../model/s3/s3_location.ts";
 
 /** Options of {@linkcode S3Object}. */
 export interface S3Options {

@@ -1,6 +1,6 @@
 /** The ConfigMap with what is not secret about the database; odoo.conf itself is a Secret, rendered by the shell. */
 import type { ConfigMap } from "../../kit/builders/mod.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import type { ClusterAddress } from "../model/postgres/database.ts";
 import { instanceLabels, objectNames } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 

@@ -1,14 +1,14 @@
 /** Resolved wishes as Kubernetes objects. Nothing here decides; what depends on the phase comes in as a parameter. */
 import type { KubeObject, Stored } from "../../kit/types.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import type { ClusterAddress } from "../model/postgres/database.ts";
 import type { Resolved } from "../model/resolve.ts";
 import type { Observed } from "../model/world.ts";
 import { configMap } from "./config.ts";
 import { disruptionBudget } from "./disruption_budget.ts";
 import { blockedService, httpRoute, ingress, webService } from "./routing.ts";
 
-export { operationJob } from "./operation_job.ts";
-export { backupJob } from "./backup_job.ts";
+export { operationJob } from "./jobs/operation_job.ts";
+export { backupJob } from "./jobs/backup_job.ts";
 export {
   copyDatabaseJob,
   type CopyDatabaseOptions,
@@ -16,8 +16,8 @@ export {
   type CopyFilesOptions,
   type DatabaseSource,
   type FilesPlace,
-} from "./copy_jobs.ts";
-export { initJob } from "./jobs.ts";
+} from "./jobs/copy_jobs.ts";
+export { initJob } from "./jobs/jobs.ts";
 export {
   type LoadOptions,
   prepareCopyJob,
@@ -27,11 +27,11 @@ export {
   restoreLoadJob,
   swapFilesJob,
   type SwapOptions,
-} from "./restore_jobs.ts";
+} from "./jobs/restore_jobs.ts";
 export { withoutTimeouts } from "./routing.ts";
 export { snapshotClaim, type SnapshotClaimOptions, volumeSnapshot, type VolumeSnapshotOptions } from "./snapshot.ts";
 export { type CopyVolume, filestoreClaim, filestoreCopyClaim } from "./storage.ts";
-export { upgradeJob } from "./upgrade_job.ts";
+export { upgradeJob } from "./jobs/upgrade_job.ts";
 export { isRolledOut, nextStepTo, upstreamDifferences, withReplicas } from "./upstream.ts";
 export { cronDeployment, webDeployment, type WorkloadInput } from "./workloads.ts";
 

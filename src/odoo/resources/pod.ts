@@ -2,7 +2,7 @@
 import type { EnvVar, PodSpec } from "../../kit/builders/mod.ts";
 import { container, env, envFromSecret, restrictedContainer, restrictedPod } from "../../kit/builders/mod.ts";
 import type { Container } from "../../kit/builders/mod.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import type { ClusterAddress } from "../model/postgres/database.ts";
 import { objectNames, ROOT_CERTIFICATE_KEY } from "../model/names.ts";
 import type { Resolved, SecretKeyRef } from "../model/resolve.ts";
 

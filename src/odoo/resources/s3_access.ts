@@ -1,6 +1,6 @@
 /** What a container needs to reach an object in S3: for whoever writes a backup, and whoever reads one. */
 import { type Container, envFromSecret, type EnvVar, literalEnv, type PodSpec } from "../../kit/builders/mod.ts";
-import { CA_KEY, type S3Field } from "../model/s3_location.ts";
+import { CA_KEY, type S3Field } from "../model/s3/s3_location.ts";
 
 const CA_DIRECTORY = "/etc/s3-authority";
 const CA_VOLUME = "s3-authority";

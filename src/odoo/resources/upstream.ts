@@ -6,8 +6,8 @@ import type { ConfigMap, Deployment } from "../../kit/builders/mod.ts";
 import { hashOf, sha256Hex } from "../../kit/hash.ts";
 import { parseQuantity } from "../../kit/quantity.ts";
 import type { Stored } from "../../kit/types.ts";
-import { readsUpstreamConfig } from "../model/adoption.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import { readsUpstreamConfig } from "../model/instance/adoption.ts";
+import type { ClusterAddress } from "../model/postgres/database.ts";
 import { ENVIRONMENT_LABEL, LAST_APPLIED_ANNOTATION, objectNames } from "../model/names.ts";
 import type { Resolved } from "../model/resolve.ts";
 

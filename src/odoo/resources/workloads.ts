@@ -7,7 +7,7 @@ import {
   envFromSecret,
   type EnvVar,
 } from "../../kit/builders/mod.ts";
-import type { ClusterAddress } from "../model/database.ts";
+import type { ClusterAddress } from "../model/postgres/database.ts";
 import {
   CONFIG_HASH_ANNOTATION,
   containerNames,

@@ -1,8 +1,8 @@
 /** The clusters Secret, watched: what it says of each PostgreSQL cluster, and the connections that follow from it. */
 import { parse } from "yaml";
 import { Informer, messageOf, type Part, type PartTools, Secret, type Stored } from "../../kit/mod.ts";
-import { type Clusters, readClusters, unknownClusters } from "../model/clusters.ts";
-import type { FactsChange } from "../model/database.ts";
+import { type Clusters, readClusters, unknownClusters } from "../model/postgres/clusters.ts";
+import type { FactsChange } from "../model/postgres/database.ts";
 import type { PostgresClusters } from "../ports/postgres_clusters.ts";
 import type { Config } from "./config.ts";
 import { secretText } from "./secrets.ts";

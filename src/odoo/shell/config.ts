@@ -1,7 +1,7 @@
 /** The program's settings: upstream's flags and environment names. The only reader of either. */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Defaults } from "../model/resolve.ts";
-import { PRIVATE_RANGES, readAllowedHosts } from "../model/webhook_target.ts";
+import { PRIVATE_RANGES, readAllowedHosts } from "../model/network/webhook_target.ts";
 import type { AdoptedInstances } from "../model/world.ts";
 
 /** What the operator is told at its start. */

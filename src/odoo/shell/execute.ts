@@ -24,11 +24,11 @@ import {
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
-import { readOnlyVersion } from "../model/database.ts";
-import { MASTER_PASSWORD_KEY } from "../model/restore_source.ts";
+import { readOnlyVersion } from "../model/postgres/database.ts";
+import { MASTER_PASSWORD_KEY } from "../model/operations/restore_source.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
-import { isOfRefresh } from "../model/snapshot_step.ts";
+import { isOfRefresh } from "../model/operations/copy/snapshot_step.ts";
 import { withoutTimeouts } from "../resources/mod.ts";
 import type { PostgresCluster, PostgresClusters } from "../ports/postgres_clusters.ts";
 import type { Notifications } from "./notifications.ts";

@@ -6,7 +6,7 @@
 import { type FailureReport, messageOf, NotOursError, reasonOf } from "../../kit/mod.ts";
 import { CHILDREN_APPLIED, NAME_CONFLICT, NAME_TAKEN } from "../machine/child_conditions.ts";
 import { OwnershipError } from "../ports/postgres.ts";
-import { CLEANUP_FAILED } from "../states/deleting.ts";
+import { CLEANUP_FAILED } from "../planners/deleting.ts";
 
 /** How an instance's failing reconciles are told. */
 export const CHILD_FAILURES: FailureReport = {

@@ -21,7 +21,7 @@ import {
   untilAborted,
 } from "../../kit/mod.ts";
 import { INSTANCE_LABEL, objectNames } from "../model/names.ts";
-import type { Notification } from "../model/notification.ts";
+import type { Notification } from "../model/network/notification.ts";
 import type { Notifier, NotifyRequest, NotifyResult } from "../ports/notify.ts";
 import { secretText } from "./secrets.ts";
 

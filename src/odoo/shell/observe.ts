@@ -20,11 +20,11 @@ import {
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../machine/decide.ts";
-import { chooseCluster, clusterNamed, type Clusters } from "../model/clusters.ts";
-import type { ClusterFacts } from "../model/database.ts";
+import { chooseCluster, clusterNamed, type Clusters } from "../model/postgres/clusters.ts";
+import type { ClusterFacts } from "../model/postgres/database.ts";
 import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";
-import { isOfRefresh } from "../model/snapshot_step.ts";
-import { adoptedOperation, isTerminal } from "../model/requests.ts";
+import { isOfRefresh } from "../model/operations/copy/snapshot_step.ts";
+import { adoptedOperation, isTerminal } from "../model/operations/requests.ts";
 import { type Defaults, nameConflict, resolve, withClaim } from "../model/resolve.ts";
 import type { StorageFacts } from "../model/world.ts";
 import type {
@@ -44,7 +44,7 @@ import type {
 } from "../model/world.ts";
 import { OdooInstanceKind, OdooStagingRefreshJobKind, REQUEST_KINDS } from "./kinds.ts";
 import { versionOf } from "./secrets.ts";
-import type { UpstreamChildren } from "./upstream_children.ts";
+import type { UpstreamChildren } from "./lookups/upstream_children.ts";
 
 /** Index over objects of an instance: its key. */
 export const BY_INSTANCE = "instance";

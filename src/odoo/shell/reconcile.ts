@@ -2,15 +2,15 @@
 import { done, type Outcome, type ReconcileContext, requeue, Secret, type Stored } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
-import type { AdminPasswordSecrets } from "./admin_passwords.ts";
+import type { AdminPasswordSecrets } from "./lookups/admin_passwords.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
-import { lookForEndingPods } from "./ending_pods.ts";
-import { catchUpWithPods } from "./job_ends.ts";
+import { lookForEndingPods } from "./lookups/ending_pods.ts";
+import { catchUpWithPods } from "./lookups/job_ends.ts";
 import { observe, observeCluster, type Sights, withLooks } from "./observe.ts";
-import { podEyes, type PodWatch } from "./pod_watch.ts";
-import { lookForStorage } from "./storage_facts.ts";
+import { podEyes, type PodWatch } from "./lookups/pod_watch.ts";
+import { lookForStorage } from "./lookups/storage_facts.ts";
 import { SecretBodies } from "./secrets.ts";
-import { findUpstreamChildren } from "./upstream_children.ts";
+import { findUpstreamChildren } from "./lookups/upstream_children.ts";
 
 /** What a reconcile works with, beside the caches. */
 export interface ReconcileTools extends ExecutionParts {

@@ -34,11 +34,11 @@ import {
   roleName,
   stemOf,
 } from "../model/names.ts";
-import { readAllowedHosts } from "../model/webhook_target.ts";
+import { readAllowedHosts } from "../model/network/webhook_target.ts";
 import { Notifier } from "../ports/notify.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
-import { AdminPasswordSecrets } from "./admin_passwords.ts";
+import { AdminPasswordSecrets } from "./lookups/admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
@@ -53,7 +53,7 @@ import {
   withoutStatus,
 } from "./kinds.ts";
 import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./observe.ts";
-import { PodWatch } from "./pod_watch.ts";
+import { PodWatch } from "./lookups/pod_watch.ts";
 import { Notifications } from "./notifications.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";

@@ -2,9 +2,9 @@
 import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
-import { secretMark } from "../model/admin_password.ts";
-import { configInputsHash, configKeys, renderConfig } from "../model/config_text.ts";
-import { passwordProblem } from "../model/database.ts";
+import { secretMark } from "../model/instance/admin_password.ts";
+import { configInputsHash, configKeys, renderConfig } from "../model/instance/config_text.ts";
+import { passwordProblem } from "../model/postgres/database.ts";
 import { CONTENT_HASH_ANNOTATION, PASSWORD_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { SecretKeyRef } from "../model/resolve.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../kit/mod.ts";
 import type { AdmissionRequest } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
-import { judgeInstance } from "../model/admission.ts";
+import { judgeInstance } from "../model/instance/admission.ts";
 import type { WebhookConfig } from "./config.ts";
 
 /** Upstream's path: its ValidatingWebhookConfiguration works here. */

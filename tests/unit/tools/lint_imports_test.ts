@@ -57,18 +57,18 @@ lintCases({
     want: [DIRECTION],
   },
   "model imports quantities": {
-    file: "src/odoo/model/admission.ts",
-    code: `import { parseQuantity } from "../../kit/quantity.ts";`,
+    file: "src/odoo/model/instance/admission.ts",
+    code: `import { parseQuantity } from "../../../kit/quantity.ts";`,
     want: [],
   },
   "model imports the words of admission": {
-    file: "src/odoo/model/admission.ts",
-    code: `import { denied } from "../../kit/admission_review.ts";`,
+    file: "src/odoo/model/instance/admission.ts",
+    code: `import { denied } from "../../../kit/admission_review.ts";`,
     want: [],
   },
   "model imports the admission server": {
-    file: "src/odoo/model/admission.ts",
-    code: `import { AdmissionServer } from "../../kit/admission.ts";`,
+    file: "src/odoo/model/instance/admission.ts",
+    code: `import { AdmissionServer } from "../../../kit/admission.ts";`,
     want: [DIRECTION],
   },
   "model imports sha256Hex": {
@@ -106,29 +106,29 @@ lintCases({
     code: `import { container } from "../../kit/builders/pod.ts";`,
     want: [],
   },
-  "states import the kit's pure files": {
-    file: "src/odoo/states/steady.ts",
+  "planners import the kit's pure files": {
+    file: "src/odoo/planners/steady.ts",
     code: `import type { A } from "../../kit/types.ts";`,
     want: [],
   },
-  "states import the rest of the kit": {
-    file: "src/odoo/states/steady.ts",
+  "planners import the rest of the kit": {
+    file: "src/odoo/planners/steady.ts",
     code: `import type { A } from "../../kit/client.ts";`,
     want: [DIRECTION],
   },
-  "states import their siblings": {
-    file: "src/odoo/states/steady.ts",
+  "planners import each other": {
+    file: "src/odoo/planners/steady.ts",
     code: `import { a } from "./deleting.ts";`,
-    want: [DIRECTION],
+    want: [],
   },
-  "ports import their siblings": {
+  "ports import each other": {
     file: "src/odoo/ports/notify.ts",
     code: `import type { S } from "./s3.ts";`,
-    want: [DIRECTION],
+    want: [],
   },
-  "machine imports states": {
+  "machine imports planners": {
     file: "src/odoo/machine/phases.ts",
-    code: `import { planUpgrade } from "../states/upgrading.ts";`,
+    code: `import { planUpgrade } from "../planners/upgrading.ts";`,
     want: [],
   },
   "machine imports a port": {
@@ -142,12 +142,12 @@ lintCases({
     want: [DIRECTION],
   },
   "job imports the port of notifications": {
-    file: "src/odoo/job/backup.ts",
+    file: "src/odoo/pod/backup.ts",
     code: `import { n } from "../ports/notify.ts";`,
     want: [DIRECTION],
   },
   "job imports S3": {
-    file: "src/odoo/job/backup.ts",
+    file: "src/odoo/pod/backup.ts",
     code: `import { s } from "../ports/s3.ts"; import { l } from "../../kit/log.ts";`,
     want: [],
   },
@@ -172,10 +172,10 @@ lintCases({
     code: `import { c } from "../../cli/mod.ts";`,
     want: [DIRECTION],
   },
-  "cli imports shell, job and embedded CRDs": {
+  "cli imports shell, pod and embedded CRDs": {
     file: "src/cli/crds.ts",
     code:
-      `import { r } from "../odoo/shell/run.ts"; import { b } from "../odoo/job/backup.ts"; import c from "../../crds/odoo-crd.yaml" with { type: "text" };`,
+      `import { r } from "../odoo/shell/run.ts"; import { b } from "../odoo/pod/backup.ts"; import c from "../../crds/odoo-crd.yaml" with { type: "text" };`,
     want: [],
   },
   "cli imports resources": {

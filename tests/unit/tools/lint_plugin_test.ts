@@ -5,12 +5,12 @@ import { DIRECTION, lint, lintCases, PURE, VOCABULARY } from "./lint_cases.ts";
 lintCases({
   // pure-core
   "a pure layer awaits": {
-    file: "src/odoo/states/steady.ts",
+    file: "src/odoo/planners/steady.ts",
     code: `export async function a() { await b(); }`,
     want: [PURE, PURE],
   },
   "a pure layer awaits in a loop": {
-    file: "src/odoo/states/a.ts",
+    file: "src/odoo/planners/a.ts",
     code: `for await (const a of b) c(a);`,
     want: [PURE],
   },
@@ -82,7 +82,7 @@ lintCases({
   "a field named console": { file: "src/kit/log.ts", code: `sinks.console = sink;`, want: [] },
   "the environment in config.ts": { file: "src/odoo/shell/config.ts", code: `Deno.env.toObject();`, want: [] },
   "the environment elsewhere": {
-    file: "src/odoo/job/backup.ts",
+    file: "src/odoo/pod/backup.ts",
     code: `Deno.env.get("HOME");`,
     want: ["house/environment"],
   },

@@ -9,9 +9,9 @@ import {
   roleName,
 } from "../../../../src/odoo/model/names.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
-import { adoptedOperation } from "../../../../src/odoo/model/requests.ts";
+import { adoptedOperation } from "../../../../src/odoo/model/operations/requests.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
-import { keepsPods } from "../../../../src/odoo/states/adopting.ts";
+import { keepsPods } from "../../../../src/odoo/planners/adopting.ts";
 import {
   aBatchJob,
   aDeployment,

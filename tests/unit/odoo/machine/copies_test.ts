@@ -2,9 +2,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { explain } from "../../../../src/odoo/machine/conditions.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
-import { unwantedApps } from "../../../../src/odoo/model/ending_pods.ts";
+import { unwantedApps } from "../../../../src/odoo/model/pods/ending_pods.ts";
 import { copyNames, databaseName, operationJobName, stepJobName } from "../../../../src/odoo/model/names.ts";
-import { operationOutcome } from "../../../../src/odoo/model/outcome.ts";
+import { operationOutcome } from "../../../../src/odoo/model/operations/outcome.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
   aBatchJob,

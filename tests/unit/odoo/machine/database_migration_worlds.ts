@@ -1,5 +1,5 @@
 /** Moves of a database to another cluster, from the wish to their end: see worlds.ts. */
-import type { ClusterFacts } from "../../../../src/odoo/model/database.ts";
+import type { ClusterFacts } from "../../../../src/odoo/model/postgres/database.ts";
 import type { JobState } from "../../../../src/odoo/model/world.ts";
 import type { OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { copyNames, databaseName, roleName } from "../../../../src/odoo/model/names.ts";

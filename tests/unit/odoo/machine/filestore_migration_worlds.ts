@@ -1,6 +1,9 @@
 /** Filestore migrations, from the wish to their end: see worlds.ts. */
 import type { FilestorePlace, OperationStatus } from "../../../../src/odoo/crd/mod.ts";
-import { FILESTORE_STEPS, type FilestoreStep } from "../../../../src/odoo/model/filestore_migration.ts";
+import {
+  FILESTORE_STEPS,
+  type FilestoreStep,
+} from "../../../../src/odoo/model/operations/migration/filestore_migration.ts";
 import { filestoreCopyName, filestoreJobName } from "../../../../src/odoo/model/names.ts";
 import type { JobState, Observed } from "../../../../src/odoo/model/world.ts";
 import {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Stored } from "../../../../src/kit/types.ts";
 import type { JobRequest } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
-import { planHistory } from "../../../../src/odoo/states/history.ts";
+import { planHistory } from "../../../../src/odoo/planners/history.ts";
 import { anInitJob, anUpgradeJob, aWorld, type WorldOverrides } from "../../../support/builders.ts";
 
 type Phase = NonNullable<NonNullable<JobRequest["status"]>["phase"]>;

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { conditionOf } from "../../../../src/kit/conditions.ts";
 import type { UntoldPhase } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
-import { phaseNotification } from "../../../../src/odoo/model/notification.ts";
+import { phaseNotification } from "../../../../src/odoo/model/network/notification.ts";
 import { rfc3339 } from "../../../../src/odoo/model/times.ts";
 import type { Delivery, World } from "../../../../src/odoo/model/world.ts";
 import { aWorld, NOW } from "../../../support/builders.ts";

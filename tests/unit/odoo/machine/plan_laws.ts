@@ -2,8 +2,8 @@
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { childrenObstacle } from "../../../../src/odoo/machine/child_conditions.ts";
 import { nextPhase, transitionOf } from "../../../../src/odoo/machine/decide.ts";
-import { isSwapping, servesBesideCopy } from "../../../../src/odoo/model/copy_steps.ts";
-import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/requests.ts";
+import { isSwapping, servesBesideCopy } from "../../../../src/odoo/model/operations/copy/copy_steps.ts";
+import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/operations/requests.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { SERVING_PHASES } from "./worlds.ts";

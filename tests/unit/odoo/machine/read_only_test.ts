@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
-import { type KnownClusterFacts, type Ownership, readOnlyVersion } from "../../../../src/odoo/model/database.ts";
+import {
+  type KnownClusterFacts,
+  type Ownership,
+  readOnlyVersion,
+} from "../../../../src/odoo/model/postgres/database.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
   aDeployment,

@@ -5,9 +5,9 @@ import type { OdooStagingRefreshJobStatus } from "../../../../src/odoo/crd/mod.t
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { snapshotName, stepJobName } from "../../../../src/odoo/model/names.ts";
 import type { Effect } from "../../../../src/odoo/model/plan.ts";
-import { readerOf } from "../../../../src/odoo/model/refresh_source.ts";
+import { readerOf } from "../../../../src/odoo/model/operations/copy/refresh_source.ts";
 import type { StorageFacts } from "../../../../src/odoo/model/world.ts";
-import { storageToAsk } from "../../../../src/odoo/model/storage_question.ts";
+import { storageToAsk } from "../../../../src/odoo/model/operations/copy/storage_question.ts";
 import { rfc3339 } from "../../../../src/odoo/model/times.ts";
 import type { JobState, World } from "../../../../src/odoo/model/world.ts";
 import {

@@ -6,15 +6,15 @@
 import type { Deployment, Job } from "../../../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../../../src/kit/types.ts";
 import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../../../../src/odoo/crd/mod.ts";
-import { configInputsHash, configText } from "../../../../src/odoo/model/config_text.ts";
-import type { KnownClusterFacts } from "../../../../src/odoo/model/database.ts";
+import { configInputsHash, configText } from "../../../../src/odoo/model/instance/config_text.ts";
+import type { KnownClusterFacts } from "../../../../src/odoo/model/postgres/database.ts";
 import {
   CONTENT_HASH_ANNOTATION,
   OUTCOME_FINALIZER,
   RENDERED_FROM_ANNOTATION,
 } from "../../../../src/odoo/model/names.ts";
 import { resolve } from "../../../../src/odoo/model/resolve.ts";
-import { mayBeGone, unwantedApps } from "../../../../src/odoo/model/ending_pods.ts";
+import { mayBeGone, unwantedApps } from "../../../../src/odoo/model/pods/ending_pods.ts";
 import type { ChosenCluster, JobState, World } from "../../../../src/odoo/model/world.ts";
 import {
   aBackupJob,

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { sha256Hex } from "../../../../src/kit/hash.ts";
 import type { OdooInstanceSpec } from "../../../../src/odoo/crd/mod.ts";
-import type { ClusterAddress } from "../../../../src/odoo/model/database.ts";
+import type { ClusterAddress } from "../../../../src/odoo/model/postgres/database.ts";
 import { PASSWORD_HASH_ANNOTATION } from "../../../../src/odoo/model/names.ts";
-import { reasonsToRoll } from "../../../../src/odoo/states/adopting.ts";
+import { reasonsToRoll } from "../../../../src/odoo/planners/adopting.ts";
 import { isRolledOut } from "../../../../src/odoo/resources/mod.ts";
 import { aDeployment, aSecret, emptyFacts, type Overrides } from "../../../support/builders.ts";
 import { UPSTREAM_CLUSTER, upstreamWorld } from "../upstream_world.ts";

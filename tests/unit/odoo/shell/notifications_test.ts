@@ -9,8 +9,8 @@ import {
   type Secret,
   type Stored,
 } from "../../../../src/kit/mod.ts";
-import type { Notification, NotificationTarget } from "../../../../src/odoo/model/notification.ts";
-import { readAllowedHosts } from "../../../../src/odoo/model/webhook_target.ts";
+import type { Notification, NotificationTarget } from "../../../../src/odoo/model/network/notification.ts";
+import { readAllowedHosts } from "../../../../src/odoo/model/network/webhook_target.ts";
 import { Notifier, type NotifyRequest, type NotifyResult } from "../../../../src/odoo/ports/notify.ts";
 import {
   type DeliveryResult,

@@ -1,0 +1,139 @@
+/**
+ * Which writes of an OdooInstance are refused before they are stored. What the schema cannot say: a rule that needs the
+ * status, a quantity, or what reconcile would find wrong. Only what a write changes is judged, so that an instance that
+ * breaks a rule since long can still be edited, finalised and deleted.
+ */
+import { type AdmissionRequest, allowed, denied, type Verdict } from "../../../kit/admission_review.ts";
+import { parseQuantity } from "../../../kit/quantity.ts";
+import type { OdooInstance, Phase } from "../../crd/mod.ts";
+import { wantedDatabaseName } from "../names.ts";
+import { problemsOf } from "../resolve.ts";
+
+/** Who asks, besides what the request says. */
+export interface AdmissionContext {
+  /** The operator's own user name, if it is known: what it writes follows from what was admitted. */
+  readonly operatorUser?: string | undefined;
+}
+
+/** Phases in which data is copied from where it is: it must not be told to be elsewhere meanwhile. */
+const STORAGE_CLASS_FIXED: readonly Phase[] = [
+  "Restoring",
+  "Upgrading",
+  "BackingUp",
+  "MigratingFilestore",
+  "FinalizingFilestoreMigration",
+  "Uninitialized",
+];
+const CLUSTER_FIXED: readonly Phase[] = [
+  ...STORAGE_CLASS_FIXED,
+  "MigratingDatabase",
+  "FinalizingDatabaseMigration",
+];
+
+/** Values are quoted in messages, but not at any length. */
+const LONGEST_QUOTE = 64;
+
+/** Judges a write of an OdooInstance. */
+export function judgeInstance(request: AdmissionRequest<OdooInstance>, context: AdmissionContext = {}): Verdict {
+  const { operation, object, oldObject, subResource, userInfo } = request;
+  if (!object || subResource || (operation !== "CREATE" && operation !== "UPDATE")) return allowed();
+  if (object.metadata?.deletionTimestamp) return allowed();
+  if (context.operatorUser && userInfo?.username === context.operatorUser) return allowed();
+  const before = oldObject ?? undefined;
+  if (before && isSame(before.spec, object.spec)) return allowed();
+  const [refusal] = [
+    ...(before ? changeProblems(before, object) : quantityProblems(object)),
+    ...newProblems(before, object),
+  ];
+  return refusal === undefined ? allowed() : denied(refusal);
+}
+
+function changeProblems(before: OdooInstance, after: OdooInstance): string[] {
+  return [
+    ...storageProblems(before, after),
+    ...placeProblems(before, after),
+    ...databaseNameProblems(before, after),
+  ];
+}
+
+function quantityProblems({ spec }: OdooInstance): string[] {
+  const size = spec.filestore?.storageSize;
+  if (!isGiven(size) || (parseQuantity(size) ?? 0) > 0) return [];
+  return [`spec.filestore.storageSize: ${quoted(size)} is no size: write a quantity such as 10Gi`];
+}
+
+function storageProblems(before: OdooInstance, after: OdooInstance): string[] {
+  const former = before.spec.filestore?.storageSize;
+  const size = after.spec.filestore?.storageSize;
+  if (!isGiven(size) || former === size) return [];
+  const problems = quantityProblems(after);
+  if (problems.length || !isGiven(former)) return problems;
+  // What cannot be read cannot be compared; that it is there is the fault of no one who corrects it.
+  if ((parseQuantity(size) ?? 0) >= (parseQuantity(former) ?? 0)) return [];
+  return [
+    `spec.filestore.storageSize: cannot decrease from ${quoted(former)} to ${quoted(size)}: a volume can only grow`,
+  ];
+}
+
+/** Where data is does not change while it is worked on, except back to where it came from. */
+function placeProblems(before: OdooInstance, after: OdooInstance): string[] {
+  const { phase, activeCluster, migrationPreviousCluster, migrationPreviousStorageClass } = before.status ?? {};
+  const places = [{
+    path: "spec.database.cluster",
+    from: before.spec.database?.cluster || activeCluster,
+    to: after.spec.database?.cluster,
+    back: migrationPreviousCluster,
+    fixed: CLUSTER_FIXED,
+  }, {
+    path: "spec.filestore.storageClass",
+    from: before.spec.filestore?.storageClass,
+    to: after.spec.filestore?.storageClass,
+    back: migrationPreviousStorageClass,
+    fixed: STORAGE_CLASS_FIXED,
+  }];
+  return places.filter(({ from, to, back, fixed }) =>
+    from && to && from !== to && to !== back && phase && fixed.includes(phase)
+  ).map(({ path, from, to }) =>
+    `${path}: cannot change from ${quoted(from)} to ${quoted(to)} in phase ${phase}: wait until it has passed`
+  );
+}
+
+/** Another name would be another database; the way back to the one that holds the data is always open. */
+function databaseNameProblems(before: OdooInstance, after: OdooInstance): string[] {
+  const { dbInitialized, databaseName: fixed } = before.status ?? {};
+  const [from = "", to = ""] = [before, after].map((it) => wantedDatabaseName(it, before.metadata?.uid ?? ""));
+  if (!dbInitialized || from === to || to === fixed) return [];
+  return [
+    `spec.database.name: cannot change to ${quoted(to)} once the database exists: put ${
+      quoted(fixed ?? from)
+    } back, or restore a backup into a new instance of the other name`,
+  ];
+}
+
+/** What reconcile would complain of, in what this write changes. */
+function newProblems(before: OdooInstance | undefined, after: OdooInstance): string[] {
+  const known = before ? problemsOf(before) : [];
+  return problemsOf(after)
+    .filter(({ message, value }) => !known.some((old) => old.message === message && isSame(old.value, value)))
+    .map(({ reason, message }) => reason === "NameInvalid" ? `metadata.name: ${message}` : message);
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "";
+}
+
+function quoted(value: unknown): string {
+  const text = String(value);
+  return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text);
+}
+
+/** Whether two JSON values are equal; the order of keys does not matter. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const entries = Object.entries(a);
+  const other = new Map(Object.entries(b));
+  return entries.length === other.size &&
+    entries.every(([name, value]) => other.has(name) && isSame(value, other.get(name)));
+}

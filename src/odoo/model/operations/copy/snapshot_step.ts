@@ -1,0 +1,171 @@
+/**
+ * The step `snapshot` of a refresh: a VolumeSnapshot of the source's volume, then a temporary claim made of it, from which
+ * the step `files` copies. It comes after the database: Odoo writes a file before the row that names it, so that the files
+ * of all copied rows are in an image that is taken later. (What goes in between, with its row, `prepare` reports.)
+ *
+ * Its work is told by what is there. If it fails, method `auto` goes on with the files one by one.
+ */
+import type { PersistentVolumeClaim, VolumeSnapshot } from "../../../../kit/builders/kinds.ts";
+import { controllerOf, type KubeObject, type Stored } from "../../../../kit/types.ts";
+import type { OdooStagingRefreshJob } from "../../../crd/mod.ts";
+import { copyStep } from "./copy_steps.ts";
+import { snapshotName } from "../../names.ts";
+import { readsSnapshot, sourceOf } from "./refresh_source.ts";
+import { isTerminal, requestOf } from "../requests.ts";
+import type { Problem } from "../../resolve.ts";
+import { providesAtOnce, snapshotSupport } from "./snapshot_support.ts";
+import type { SourceInstance, World } from "../../world.ts";
+
+/** By then a node has written what Odoo wrote before: Linux keeps nothing back for longer than 30 seconds, and 5 more. */
+const SETTLE_MS = 40_000;
+
+/** Snapshots are tried again, and the first error is often but two writers in each other's way. */
+const ERROR_PATIENCE_MS = 30_000;
+
+const DEADLINE_MS = 15 * 60_000;
+
+/** Drivers can be talkative. */
+const LONGEST_QUOTE = 1024;
+
+/** What is to be done in the step. */
+export type SnapshotWork =
+  /** Nothing, until then or until something changes. */
+  | { readonly next: "wait"; readonly untilMs: number }
+  | { readonly next: "snapshot"; readonly source: SourceInstance; readonly snapshotClass: string }
+  | { readonly next: "claim"; readonly source: SourceInstance; readonly snapshot: Stored<VolumeSnapshot> }
+  /** The temporary claim is there, and its volume, unless that waits for a pod. */
+  | { readonly next: "done" }
+  /** The files are copied one by one instead. */
+  | { readonly next: "copy"; readonly problem: Problem }
+  | { readonly next: "fail"; readonly problem: Problem };
+
+/** The request that is in the step, if one is. */
+export function snapshottingRequest(world: World): Stored<OdooStagingRefreshJob> | undefined {
+  const { operation } = world.status;
+  const cr = operation && copyStep(operation) === "snapshot" ? requestOf(world, operation) : undefined;
+  return cr?.kind === "OdooStagingRefreshJob" && !isTerminal(cr) ? cr : undefined;
+}
+
+/** What comes next in the step; `undefined` in all other steps, and before the request says that it is in this one. */
+export function snapshotWork(world: World): SnapshotWork | undefined {
+  const cr = snapshottingRequest(world);
+  const begunMs = cr && begunAt(cr);
+  if (!cr || begunMs === undefined) return undefined;
+  const claim = temporaryClaimOf(world, cr);
+  const source = sourceOf(world, cr);
+  if (claim && isUsable(world, claim, source)) return { next: "done" };
+  const gone = {
+    reason: "SourceMissing",
+    message: `OdooInstance ${cr.spec.source.instanceName} is gone, or its volume`,
+  };
+  if (!source?.filestore) return { next: "fail", problem: gone };
+  const snapshot = snapshotOf(world, cr);
+  const problem = failure(world, snapshot, begunMs) ?? (snapshot ? undefined : snapshotSupport(world, source)?.problem);
+  if (problem) return { next: cr.spec.filestoreMethod === "snapshot" ? "fail" : "copy", problem };
+  if (snapshot) {
+    const isReady = snapshot.status?.readyToUse && !snapshot.metadata.deletionTimestamp;
+    if (isReady && !claim) return { next: "claim", source, snapshot };
+    return { next: "wait", untilMs: nextLimit(world, snapshot, begunMs) };
+  }
+  const support = snapshotSupport(world, source);
+  const settledMs = begunMs + SETTLE_MS;
+  if (world.now < settledMs) return { next: "wait", untilMs: settledMs };
+  if (!support || support.problem) return { next: "wait", untilMs: begunMs + DEADLINE_MS };
+  return { next: "snapshot", source, snapshotClass: support.snapshotClass };
+}
+
+/** How a refresh's files are copied; `undefined` until the cluster has been asked. */
+export function filesStep(world: World, cr: OdooStagingRefreshJob): "snapshot" | "files" | undefined {
+  switch (cr.spec.filestoreMethod) {
+    case "copy":
+      return "files";
+    case "snapshot":
+      return "snapshot"; // if it cannot be done, that step says why
+    default: {
+      const source = sourceOf(world, cr);
+      const support = source && snapshotSupport(world, source);
+      if (!support) return source ? undefined : "files";
+      return support.problem ? "files" : "snapshot";
+    }
+  }
+}
+
+/** What snapshots of a refresh leave that nobody needs any more; all of it once the instance is to go. */
+export function obsoleteImages(world: World): {
+  readonly claims: readonly Stored<PersistentVolumeClaim>[];
+  readonly snapshots: readonly Stored<VolumeSnapshot>[];
+} {
+  const { temporaryClaims = [], snapshots = [] } = world.observed;
+  const isObsolete = (object: Stored<KubeObject>) => isOfRefresh(object) && !isNeeded(world, object);
+  return { claims: temporaryClaims.filter(isObsolete), snapshots: snapshots.filter(isObsolete) };
+}
+
+/** Whether something was made for a refresh, by us. */
+export function isOfRefresh(object: Stored<KubeObject>): boolean {
+  const owner = controllerOf(object);
+  return owner?.kind === "OdooStagingRefreshJob" && object.metadata.name === snapshotName(owner);
+}
+
+function isNeeded({ instance, status: { operation }, observed }: World, object: Stored<KubeObject>): boolean {
+  const uid = controllerOf(object)?.uid;
+  const cr = observed.requests.find(({ metadata }) => metadata.uid === uid);
+  if (instance.metadata.deletionTimestamp || cr?.kind !== "OdooStagingRefreshJob") return false;
+  if (isTerminal(cr) || operation?.uid !== uid) return false;
+  const step = copyStep(operation);
+  return step === "snapshot" || step === "files" && readsSnapshot(cr);
+}
+
+/** The claim that was made of the snapshot of a refresh, if it is there. */
+export function temporaryClaimOf(
+  { observed }: World,
+  cr: OdooStagingRefreshJob,
+): Stored<PersistentVolumeClaim> | undefined {
+  return observed.temporaryClaims?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
+}
+
+/** Without a volume only if that comes with the first pod. */
+function isUsable(
+  world: World,
+  { metadata, status }: Stored<PersistentVolumeClaim>,
+  source: SourceInstance | undefined,
+): boolean {
+  if (metadata.deletionTimestamp) return false;
+  return status?.phase === "Bound" || source !== undefined && providesAtOnce(world, source) === false;
+}
+
+/** The VolumeSnapshot of a refresh, if it is there. */
+export function snapshotOf({ observed }: World, cr: OdooStagingRefreshJob): Stored<VolumeSnapshot> | undefined {
+  return observed.snapshots?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
+}
+
+function failure({ now }: World, snapshot: Stored<VolumeSnapshot> | undefined, begunMs: number): Problem | undefined {
+  const { error: attempt, readyToUse } = snapshot?.status ?? {};
+  const error = readyToUse ? undefined : attempt?.message?.slice(0, LONGEST_QUOTE);
+  if (error && now >= createdAt(snapshot, begunMs) + ERROR_PATIENCE_MS) {
+    return { reason: "SnapshotFailed", message: `VolumeSnapshot ${snapshot?.metadata.name} failed: ${error}` };
+  }
+  if (now < begunMs + DEADLINE_MS) return undefined;
+  const last = error ? `; its last error: ${error}` : "";
+  const what = snapshot ? `VolumeSnapshot ${snapshot.metadata.name}` : "The VolumeSnapshot";
+  return {
+    reason: "SnapshotFailed",
+    message: `${what} has not become a volume within ${DEADLINE_MS / 60_000} minutes${last}`,
+  };
+}
+
+function nextLimit({ now }: World, snapshot: Stored<VolumeSnapshot>, begunMs: number): number {
+  const patienceMs = createdAt(snapshot, begunMs) + ERROR_PATIENCE_MS;
+  return snapshot.status?.error && patienceMs > now ? patienceMs : begunMs + DEADLINE_MS;
+}
+
+function createdAt(snapshot: Stored<VolumeSnapshot> | undefined, otherwiseMs: number): number {
+  const { creationTimestamp } = snapshot?.metadata ?? {};
+  return creationTimestamp ? Date.parse(creationTimestamp) : otherwiseMs;
+}
+
+/** When the step began, as the request says it; unreadable is long ago. */
+function begunAt({ status }: Stored<OdooStagingRefreshJob>): number | undefined {
+  const { step, updatedAt } = status?.progress ?? {};
+  if (step !== "snapshot") return undefined;
+  return (updatedAt && Date.parse(updatedAt)) || 0;
+}

@@ -1,0 +1,128 @@
+/** In every phase but deletion: what an instance needs before and beside its pods. Empty when all is there. */
+import { defaultsPatch } from "../model/resolve.ts";
+import { adminPasswordMark } from "../model/instance/admin_password.ts";
+import { isSwapping } from "../model/operations/copy/copy_steps.ts";
+import { configInputsHash, configKeys, type ConfigText, configText } from "../model/instance/config_text.ts";
+import { isAdopted } from "../model/instance/adoption.ts";
+import { databaseOwnerUid } from "../model/postgres/database.ts";
+import { operationOutcome } from "../model/operations/outcome.ts";
+import {
+  INSTANCE_FINALIZER,
+  instanceLabels,
+  LEGACY_FINALIZER,
+  objectNames,
+  RENDERED_FROM_ANNOTATION,
+} from "../model/names.ts";
+import type { Effect } from "../model/plan.ts";
+import type { SecretFacts, World } from "../model/world.ts";
+
+/** First of all: our finalizer in the place of a former operator's, and the defaults that the spec lacks, in one patch. */
+export function planPreparation({ instance, defaults, observed }: World): Effect[] {
+  const { finalizers = [], resourceVersion } = instance.metadata;
+  const wanted = [
+    ...finalizers.filter((name) => name !== LEGACY_FINALIZER && name !== INSTANCE_FINALIZER),
+    INSTANCE_FINALIZER,
+  ];
+  const complete = finalizers.includes(INSTANCE_FINALIZER) && !finalizers.includes(LEGACY_FINALIZER);
+  const operations = [
+    ...(complete ? [] : [{ op: "add", path: "/metadata/finalizers", value: wanted } as const]),
+    ...defaultsPatch(instance.spec, { ...defaults, storageClass: classOf(observed.filestore, defaults) }),
+  ];
+  if (!operations.length) return [];
+  return [{
+    type: "patchInstance",
+    operations: [{ op: "test", path: "/metadata/resourceVersion", value: resourceVersion }, ...operations],
+  }];
+}
+
+/** A volume that is there keeps its class, whatever the default is by now: nobody has asked to move its files. */
+function classOf(volume: World["observed"]["filestore"], { storageClass }: World["defaults"]): string {
+  return volume ? volume.spec?.storageClassName ?? "" : storageClass;
+}
+
+/**
+ * What that patch leaves in managedFields is removed: the defaults belong to nobody, so that a user's server-side apply
+ * does not conflict with them. So is what operator 2.5.0 left there of its own writes, of which the status is one: we apply
+ * the whole of it, and what we leave out of it one day is to go.
+ */
+export function planDisowning({ instance }: World, manager: string): Effect[] {
+  const entries = instance.metadata.managedFields ?? [];
+  const found = entries.flatMap((entry, index) =>
+    entry.manager === manager && entry.operation === "Update" && (!entry.subresource || entry.subresource === "status")
+      ? [`/metadata/managedFields/${index}`]
+      : []
+  );
+  if (!found.length) return [];
+  const tests = found.flatMap((path) => [
+    { op: "test", path: `${path}/manager`, value: manager } as const,
+    { op: "test", path: `${path}/operation`, value: "Update" } as const,
+  ]);
+  const removals = found.toReversed().map((path) => ({ op: "remove", path }) as const); // the last first: they are numbered
+  return [{ type: "patchInstance", operations: [...tests, ...removals] }];
+}
+
+/** Secrets of ours whose owner somebody has taken off: they are to go with the instance. */
+export function planOwnership({ observed }: World): Effect[] {
+  const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
+  return [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret): Effect[] =>
+    secret?.isOrphan ? [{ type: "ownSecret", name: secret.name }] : []
+  );
+}
+
+/** Secrets, role, database and odoo.conf. */
+export function planFoundations(world: World): Effect[] {
+  const { resolved, cluster, observed, instance, status } = world;
+  // The cluster is recorded before anything is made on it, so that a deletion always knows where to look.
+  if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
+  const { uid } = instance.metadata;
+  const { name, environment, roleName: role, databaseName: database } = resolved;
+  const labels = instanceLabels(name, environment);
+  const secret = objectNames.userSecret(name);
+  const effects: Effect[] = [];
+  if (!observed.userSecret) effects.push({ type: "ensureUserSecret", name: secret, username: role, labels });
+  if (cluster.facts.known) {
+    const present = cluster.facts.roles.get(role);
+    const current = present?.ownership?.uid === uid && !!observed.userSecret &&
+      present.ownership.secretVersion === observed.userSecret.version;
+    if (!current) effects.push({ type: "ensureRole", cluster: cluster.address.name, role, uid, secret });
+    const held = cluster.facts.databases.get(database);
+    const adopted = held?.owner === role && !held.ownership && isAdopted(world);
+    // A database that is missing after it was initialised is a loss to be told, not to be papered over with an empty one.
+    // So is one that an operation has filled, or in whose place a copy is put, though the status does not say so yet.
+    const isFilled = status.dbInitialized || isSwapping(world) || operationOutcome(world).state === "succeeded";
+    const wanted = !held ? !isFilled : adopted
+      ? status.dbInitialized // else nobody knows what is in it
+      : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
+    if (wanted) {
+      effects.push({
+        type: "ensureDatabase",
+        cluster: cluster.address.name,
+        database,
+        role,
+        uid,
+        ...(adopted ? { adopt: true } : {}),
+      });
+    }
+  }
+  const text = configText(resolved, cluster.address);
+  const mark = adminPasswordMark(world);
+  if (mark === undefined) return effects;
+  const inputs = observed.userSecret && configInputsHash(text, mark, observed.userSecret.version);
+  if (!inputs || !isRendered(observed.configSecret, text, inputs)) {
+    effects.push({
+      type: "renderConfig",
+      name: objectNames.config(name),
+      text,
+      adminPassword: resolved.adminPasswordRef ?? resolved.adminPassword,
+      userSecret: secret,
+      labels,
+    });
+  }
+  return effects;
+}
+
+/** Whether the configuration Secret holds what was rendered from `inputs`, untouched since. */
+function isRendered(secret: SecretFacts | undefined, text: ConfigText, inputs: string): boolean {
+  return secret?.annotations[RENDERED_FROM_ANNOTATION] === inputs &&
+    configKeys(text).every((key) => secret.ownKeys.includes(key));
+}
