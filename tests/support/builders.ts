@@ -28,8 +28,10 @@ import {
 } from "../../src/odoo/model/names.ts";
 import { type Defaults, resolve, type Resolved } from "../../src/odoo/model/resolve.ts";
 import type {
+  CachedObservations,
   ChosenCluster,
   JobState,
+  LookupResults,
   Observed,
   SecretFacts,
   SourceInstance,
@@ -325,19 +327,29 @@ export function aWorld(overrides: WorldOverrides = {}): World {
     cluster,
     ...(overrides.otherClusters ? { otherClusters: overrides.otherClusters } : {}),
     now,
-    observed: Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)) as
-      & Partial<Observed>
-      & Pick<Observed, "requests" | "jobs" | "jobStates" | "jobsWithPods">,
+    observed: {
+      ...NO_ANSWERS,
+      ...Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined)),
+    } as Observed,
     ...(resolved ? { resolved } : {}),
     ...(problem ? { problem } : {}),
   };
 }
 
+/** Nothing was asked beyond the caches. */
+export const NO_ANSWERS: LookupResults = {
+  adminPassword: undefined,
+  endingPods: undefined,
+  podTroubles: undefined,
+  stuckPods: undefined,
+  storageFacts: undefined,
+};
+
 function everything(
   { metadata: { name } }: Stored<OdooInstance>,
   { address }: ChosenCluster,
   resolved: Resolved | undefined,
-): Observed {
+): CachedObservations & Partial<LookupResults> {
   const rendered = resolved && address
     ? configInputsHash(configText(resolved, address), resolved.adminPassword, USER_SECRET_VERSION)
     : "of something else";

@@ -1,6 +1,9 @@
 /**
- * All that a decision may look at: the wish, what is there, and the time. Made by observe(), read by guards and planners.
- * A field that is absent here does not exist; what could not be found out says `known: false`.
+ * All input of a decision: the desired state, the observed state and the time. Created by observe(), read by assess().
+ * An object that is absent here does not exist; what could not be found out says `known: false`.
+ *
+ * There are two types, so that no guard can be given an incomplete world: {@linkcode CachedWorld} is what the caches hold, and
+ * decides what must be asked beyond them; {@linkcode World} has the answers as well.
  */
 import type {
   ConfigMap,
@@ -83,16 +86,14 @@ export type Delivery =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: string; readonly message: string };
 
-/** What is there. */
-export interface Observed {
+/** The objects of an instance as the caches hold them, with the children of operator 2.5.0 that no watch brings. */
+export interface CachedObservations {
   readonly userSecret?: SecretFacts;
   /** Of Odoo's login admin. */
   readonly adminSecret?: SecretFacts;
   readonly configSecret?: SecretFacts;
   /** Absent if the instance pulls without a Secret. */
   readonly pullSecret?: PullSecretFacts;
-  /** Absent if the spec names no Secret. */
-  readonly adminPassword?: AdminPasswordFacts;
   readonly readOnlySecret?: SecretFacts;
   readonly web?: Stored<Deployment>;
   readonly cron?: Stored<Deployment>;
@@ -112,8 +113,6 @@ export interface Observed {
   /** What refreshes of this instance have taken of others' files, and the claims made of it; perhaps also others' objects. */
   readonly snapshots?: readonly Stored<VolumeSnapshot>[];
   readonly temporaryClaims?: readonly Stored<PersistentVolumeClaim>[];
-  /** Absent unless a decision depends on it. */
-  readonly storageFacts?: StorageFacts;
   /** Refreshes of other instances that copy this one. */
   readonly copiedBy?: readonly Stored<JobRequest>[];
   /** batch/v1 Jobs of this instance. */
@@ -124,13 +123,24 @@ export interface Observed {
   readonly jobsWithPods: ReadonlySet<string>;
   /** How notifications ended, by id: those that nobody has recorded yet. */
   readonly deliveries?: ReadonlyMap<string, Delivery>;
-  /** Web and cron pods that have not ended. Absent unless an operation waits for their end and somebody has looked. */
-  readonly endingPods?: readonly EndingPod[];
-  /** Absent unless somebody has waited for pods long enough to have a look at them. */
-  readonly podTroubles?: PodTroubles;
-  /** Found by the same look. */
-  readonly stuckPods?: readonly StuckPod[];
 }
+
+/** What was asked beyond the caches; `undefined` where no decision depends on the answer. */
+export interface LookupResults {
+  /** The Secret that spec.adminPasswordSecretRef names. */
+  readonly adminPassword: AdminPasswordFacts | undefined;
+  /** Web and cron pods that have not ended and delay the next Job. */
+  readonly endingPods: readonly EndingPod[] | undefined;
+  /** Why pods that the instance has waited for long enough do not run. */
+  readonly podTroubles: PodTroubles | undefined;
+  /** Pods among those that wait for a volume. */
+  readonly stuckPods: readonly StuckPod[] | undefined;
+  /** The StorageClass and the VolumeSnapshotClasses that a refresh depends on. */
+  readonly storageFacts: StorageFacts | undefined;
+}
+
+/** The whole observed state. */
+export interface Observed extends CachedObservations, LookupResults {}
 
 /** Another instance of the namespace, whose data is copied. */
 export interface SourceInstance {
@@ -164,8 +174,8 @@ export type ChosenCluster =
 /** Whether pods that operator 2.5.0 made stay as they are until something rolls them anyway, or are rolled now. */
 export type AdoptedInstances = "keep" | "switch";
 
-/** The input of decide(). */
-export interface World {
+/** The desired state and the caches: complete enough to decide what else must be asked, never enough for a decision. */
+export interface CachedWorld {
   readonly instance: Stored<OdooInstance>;
   readonly status: OdooInstanceStatus;
   /** The phase that is committed; Provisioning if none is. */
@@ -181,17 +191,22 @@ export interface World {
   readonly cluster: ChosenCluster;
   /** By name: others that it is to go to, or comes from. */
   readonly otherClusters?: ReadonlyMap<string, ChosenCluster>;
-  readonly observed: Observed;
+  readonly observed: CachedObservations;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
+/** The input of assess(). */
+export interface World extends CachedWorld {
+  readonly observed: Observed;
+}
+
 /** How the Job called `name` stands; one that was never asked for is absent. */
-export function jobStateOf(world: World, name: string | null | undefined): JobState {
+export function jobStateOf(world: CachedWorld, name: string | null | undefined): JobState {
   return (name ? world.observed.jobStates.get(name) : undefined) ?? { state: "absent" };
 }
 
 /** Web pods that serve. Absent means: the Deployment does not exist. */
-export function readyReplicas(world: World): number {
+export function readyReplicas(world: CachedWorld): number {
   return world.observed.web?.status?.readyReplicas ?? 0;
 }

@@ -38,7 +38,6 @@ import { readAllowedHosts } from "../model/network/webhook_target.ts";
 import { Notifier } from "../ports/notify.ts";
 import { PostgresPool } from "../ports/postgres.ts";
 import { PostgresClusters } from "../ports/postgres_clusters.ts";
-import { AdminPasswordSecrets } from "./lookups/admin_passwords.ts";
 import { ClustersSecret } from "./clusters.ts";
 import type { Config } from "./config.ts";
 import { releaseJob } from "./execute.ts";
@@ -52,8 +51,8 @@ import {
   slimSecret,
   withoutStatus,
 } from "./kinds.ts";
-import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./observe.ts";
-import { PodWatch } from "./lookups/pod_watch.ts";
+import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./indexes.ts";
+import { Observer } from "./observe.ts";
 import { Notifications } from "./notifications.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
@@ -70,8 +69,6 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   const log = getLogger(["odoo"]);
   const webhook = await planWebhook(config.webhook, log);
   const postgres = new PostgresClusters((address) => new PostgresPool(address, { idleConnections: 1 }));
-  const adminPasswords = new AdminPasswordSecrets();
-  const pods = new PodWatch();
   const instancesBySqlName = new Map<string, ObjectKey>();
   let secret: ClustersSecret;
   let pullSecrets: PullSecrets;
@@ -82,6 +79,15 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     apiServerHost: new URL(access.baseUrl).hostname,
   });
   let enqueue: (key: ObjectKey) => void = () => {};
+  const observer = new Observer(() => ({
+    clusters: secret.clusters,
+    facts: (cluster) => postgres.facts(cluster),
+    defaults: config.defaults,
+    adoptedInstances: config.adoptedInstances,
+    jobHistoryLimit: config.jobHistoryLimit,
+    pullSecret: (instance) => pullSecrets.facts(instance),
+    deliveries: notifications.results,
+  }));
 
   const program = operator(OdooInstanceKind)
     .watches(Deployment, { ...OURS, keepManagers: true, transform: slimDeployment })
@@ -136,21 +142,11 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     .reportsFailures(CHILD_FAILURES)
     .reconcile((instance, context) => {
       for (const name of sqlNamesOf(instance)) instancesBySqlName.set(name, keyOf(instance));
-      const sights = {
-        clusters: secret.clusters,
-        facts: (cluster: string) => postgres.facts(cluster),
-        defaults: config.defaults,
-        adoptedInstances: config.adoptedInstances,
-        jobHistoryLimit: config.jobHistoryLimit,
-        pullSecret: (instance: OdooInstance) => pullSecrets.facts(instance),
-        deliveries: notifications.results,
-      };
-      return reconcile(instance, context, { sights, postgres, pullSecrets, notifications, adminPasswords, pods });
+      return reconcile(instance, context, { observer, postgres, pullSecrets, notifications });
     })
     .gone(async (key, { client, store }) => {
       pullSecrets.forget(key);
-      adminPasswords.forget(key);
-      pods.forget(key);
+      observer.forget(key);
       const { name, namespace } = nameOfKey(key);
       for (const rival of rivalNames(name)) { // its names are free now
         if (store(OdooInstanceKind).get(`${namespace}/${rival}`)) enqueue(`${namespace}/${rival}`);

@@ -13,7 +13,7 @@ import { backupProblem } from "../s3/s3_location.ts";
 import { readerOf, refreshObstacle, refreshProblem } from "./copy/refresh_source.ts";
 import { restoreProblem } from "./restore_source.ts";
 import { upgradeProblem } from "./upgrade_request.ts";
-import type { World } from "../world.ts";
+import type { CachedWorld, World } from "../world.ts";
 
 /** What distinguishes a kind of request. */
 interface RequestTraits {
@@ -46,7 +46,7 @@ export function requestKind(cr: JobRequest): RequestKind {
 }
 
 /** The request behind an operation, if it still exists. */
-export function requestOf(world: World, operation: OperationStatus): Stored<JobRequest> | undefined {
+export function requestOf(world: CachedWorld, operation: OperationStatus): Stored<JobRequest> | undefined {
   return world.observed.requests.find(({ metadata }) => metadata.uid === operation.uid);
 }
 

@@ -8,7 +8,7 @@ import type { Phase } from "../../crd/mod.ts";
 import { isSwapping } from "../operations/copy/copy_steps.ts";
 import { cronSelector, webSelector } from "../names.ts";
 import type { Problem } from "../resolve.ts";
-import { jobStateOf, type World } from "../world.ts";
+import { type CachedWorld, jobStateOf, type World } from "../world.ts";
 
 /** Which pods the Jobs of a phase must not meet. */
 const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
@@ -19,7 +19,7 @@ const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
 };
 
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */
-export function unwantedApps(world: World): string[] {
+export function unwantedApps(world: CachedWorld): string[] {
   const { operation, dbInitialized: mayHavePods } = world.status; // whose Deployment somebody has deleted
   const { web, cron } = world.observed;
   const which = unwanted(world);
@@ -33,7 +33,7 @@ export function unwantedApps(world: World): string[] {
 }
 
 /** Whether it is worth while to ask for pods: before that their Deployments say themselves that there are some. */
-export function mayBeGone(world: World): boolean {
+export function mayBeGone(world: CachedWorld): boolean {
   const { web, cron } = world.observed;
   return [...(unwanted(world) === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
 }
@@ -55,7 +55,7 @@ export function endingProblem(world: World): Problem | undefined {
   };
 }
 
-function unwanted(world: World): "all" | "cron" | undefined {
+function unwanted(world: CachedWorld): "all" | "cron" | undefined {
   return isSwapping(world) ? "all" : UNWANTED[world.phase];
 }
 

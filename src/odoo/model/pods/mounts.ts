@@ -8,7 +8,7 @@ import { objectNames } from "../names.ts";
 import type { Problem } from "../resolve.ts";
 
 /** What is told of a pod. */
-export interface PodNews {
+export interface MountEvent {
   readonly reason: string;
   readonly note: string;
   /** How often it was so. */
@@ -34,7 +34,7 @@ export function awaitsContainers({ metadata, spec, status }: Stored<Pod>): boole
 }
 
 /** Why its volumes are not there, if that has been told often enough. */
-export function mountProblem({ metadata, spec }: Stored<Pod>, news: readonly PodNews[]): Problem | undefined {
+export function mountProblem({ metadata, spec }: Stored<Pod>, news: readonly MountEvent[]): Problem | undefined {
   const told = news.findLast(({ reason, times }) => MOUNT_FAILURES.has(reason) && times >= LEAST_TIMES);
   if (!told) return undefined;
   const note = told.note.replaceAll(/\s+/g, " ").trim().slice(0, LONGEST_QUOTE);
@@ -47,7 +47,7 @@ export function mountProblem({ metadata, spec }: Stored<Pod>, news: readonly Pod
 }
 
 /** Whether the pod is one of a ReplicaSet of the instance's Deployments: those are made again when they are deleted. */
-export function isMadeAgain({ metadata: { labels = {}, ownerReferences = [] } }: Stored<Pod>, name: string): boolean {
+export function isRecreated({ metadata: { labels = {}, ownerReferences = [] } }: Stored<Pod>, name: string): boolean {
   const deployment = [objectNames.web(name), objectNames.cron(name)].find((own) => own === labels.app);
   const owner = ownerReferences.find(({ controller }) => controller);
   const isOurs = deployment !== undefined && owner?.name === `${deployment}-${labels["pod-template-hash"]}`;

@@ -6,12 +6,12 @@ import type { Deployment, Pod } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
 import { cronSelector, JOB_LABEL, webSelector } from "../names.ts";
 import type { Problem } from "../resolve.ts";
-import { jobStateOf, type PodPurpose, type PodTroubles, type World } from "../world.ts";
+import { type CachedWorld, jobStateOf, type PodPurpose, type PodTroubles, type World } from "../world.ts";
 
 const PURPOSES: readonly PodPurpose[] = ["job", "web", "cron"];
 
 /** The pods that somebody waits for: those that a Deployment lacks, and that of a Job which has not begun. */
-export function awaitedPods(world: World): PodPurpose[] {
+export function awaitedPods(world: CachedWorld): PodPurpose[] {
   const { web, cron } = world.observed;
   const isAwaited: Readonly<Record<PodPurpose, boolean>> = {
     job: awaitedJob(world) !== undefined,
@@ -22,7 +22,7 @@ export function awaitedPods(world: World): PodPurpose[] {
 }
 
 /** The Job of the operation in progress, as long as no container of it runs. */
-export function awaitedJob(world: World) {
+export function awaitedJob(world: CachedWorld) {
   const { operation } = world.status;
   const state = jobStateOf(world, operation?.jobName);
   const job = world.observed.jobs.find(({ metadata }) => metadata.name === operation?.jobName);
@@ -36,7 +36,7 @@ function lacksPods(deployment: Stored<Deployment> | undefined): boolean {
 }
 
 /** Changes when something has moved, so that it is worth while to look again. */
-export function podSituation(world: World): string {
+export function podSituation(world: CachedWorld): string {
   const { web, cron } = world.observed;
   const countsOf = (deployment: Stored<Deployment> | undefined) => {
     const { replicas, readyReplicas, updatedReplicas, unavailableReplicas } = deployment?.status ?? {};

@@ -1,7 +1,7 @@
 /**
- * Children that operator 2.5.0 made bear no label of the instance, so no watch brings them. They are looked at where
- * something says that there are any: a Deployment in its form, a role that nobody has signed, a deletion at first sight.
- * Once they are taken over they have the label, and nothing is asked any more.
+ * Children that operator 2.5.0 created have no label of the instance, so no watch brings them. They are read where something
+ * indicates that there are any: a Deployment in the form of operator 2.5.0, a role without our owner comment, the first
+ * reconcile of a deletion. Adopted children have the label, and are not read any more.
  */
 import {
   ConfigMap,
@@ -15,38 +15,41 @@ import {
 } from "../../../kit/mod.ts";
 import type { OdooInstance } from "../../crd/mod.ts";
 import { readsUpstreamConfig } from "../../model/instance/adoption.ts";
-import type { ClusterFacts } from "../../model/postgres/database.ts";
 import { filestoreClaimName, objectNames, roleName } from "../../model/names.ts";
-import type { Observed } from "../../model/world.ts";
+import type { ClusterFacts } from "../../model/postgres/database.ts";
+import type { CachedObservations } from "../../model/world.ts";
+import { type Answer, type Lookup, NOTHING_TO_ASK } from "./lookup.ts";
 
-/** What the caches lack. */
-export type UpstreamChildren = Pick<Observed, "configMap" | "filestore">;
+/** Children that the caches lack. */
+export type UpstreamChildren = Pick<CachedObservations, "configMap" | "filestore">;
 
-/** Reads what may be there out of the caches' sight. `facts` is what is known of the instance's PostgreSQL cluster. */
-export async function findUpstreamChildren(
-  instance: Stored<OdooInstance>,
-  context: ReconcileContext,
-  facts: ClusterFacts | undefined,
-): Promise<UpstreamChildren> {
-  if (!mayHaveSome(instance, context, facts)) return {};
-  const { name } = instance.metadata;
-  const [configMap, filestore] = await Promise.all([
-    find(instance, context, { type: ConfigMap, name: objectNames.config(name) }),
-    find(instance, context, { type: PersistentVolumeClaim, name: filestoreClaimName(instance) }),
-  ]);
-  return { ...(configMap ? { configMap } : {}), ...(filestore ? { filestore } : {}) };
+/** An instance, and what is known of the PostgreSQL cluster that it uses. */
+export interface UpstreamSubject {
+  readonly instance: Stored<OdooInstance>;
+  readonly cluster: ClusterFacts | undefined;
 }
 
-function mayHaveSome(
-  { metadata, spec, status }: Stored<OdooInstance>,
-  context: ReconcileContext,
-  facts: ClusterFacts | undefined,
-): boolean {
-  const { name, namespace = "", deletionTimestamp } = metadata;
-  const firstSight = deletionTimestamp !== undefined && (!status?.activeCluster || spec.deletionPolicy === "Retain");
-  const role = facts?.known ? facts.roles.get(roleName({ name, namespace })) : undefined;
-  const unsigned = role !== undefined && !role.ownership;
-  return firstSight || unsigned ||
+/** ConfigMap and volume of an instance that operator 2.5.0 created. */
+export const upstreamChildrenLookup: Lookup<UpstreamSubject, UpstreamChildren> = {
+  async ask(subject, context): Promise<Answer<UpstreamChildren>> {
+    if (!mayHaveSome(subject, context)) return NOTHING_TO_ASK;
+    const { instance } = subject;
+    const { name } = instance.metadata;
+    const [configMap, filestore] = await Promise.all([
+      find(instance, context, { type: ConfigMap, name: objectNames.config(name) }),
+      find(instance, context, { type: PersistentVolumeClaim, name: filestoreClaimName(instance) }),
+    ]);
+    return { facts: { ...(configMap ? { configMap } : {}), ...(filestore ? { filestore } : {}) } };
+  },
+};
+
+function mayHaveSome({ instance, cluster }: UpstreamSubject, context: ReconcileContext): boolean {
+  const { metadata: { name, namespace = "", deletionTimestamp }, spec, status } = instance;
+  const isFirstOfDeletion = deletionTimestamp !== undefined &&
+    (!status?.activeCluster || spec.deletionPolicy === "Retain");
+  const role = cluster?.known ? cluster.roles.get(roleName({ name, namespace })) : undefined;
+  const isRoleUnowned = role !== undefined && !role.ownership;
+  return isFirstOfDeletion || isRoleUnowned ||
     [objectNames.web(name), objectNames.cron(name)].some((child) =>
       readsUpstreamConfig(context.store(Deployment).get(`${namespace}/${child}`))
     );

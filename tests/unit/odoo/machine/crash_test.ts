@@ -13,7 +13,16 @@ import { CONTENT_HASH_ANNOTATION, RENDERED_FROM_ANNOTATION } from "../../../../s
 import type { Effect } from "../../../../src/odoo/model/plan.ts";
 import { resolve } from "../../../../src/odoo/model/resolve.ts";
 import type { JobState, Observed, World } from "../../../../src/odoo/model/world.ts";
-import { aClaim, anAddress, anInstance, aSecret, emptyFacts, NOW, someDefaults } from "../../../support/builders.ts";
+import {
+  aClaim,
+  anAddress,
+  anInstance,
+  aSecret,
+  emptyFacts,
+  NO_ANSWERS,
+  NOW,
+  someDefaults,
+} from "../../../support/builders.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -43,6 +52,7 @@ class ModelCluster {
       resolved,
       cluster: { address: anAddress(), facts: this.facts },
       observed: {
+        ...NO_ANSWERS,
         ...this.#observed,
         requests: [...this.#requests.values()],
         jobs: [...this.#jobs.values()],

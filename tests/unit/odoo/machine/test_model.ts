@@ -29,6 +29,7 @@ import {
   aRestoreJob,
   aSecret,
   aSource,
+  NO_ANSWERS,
   NOW,
   ownedFacts,
   someDefaults,
@@ -302,6 +303,7 @@ function observedOf(state: ModelState): World["observed"] {
   const { web, cron } = state;
   const annotations = { [RENDERED_FROM_ANNOTATION]: RENDERED_FROM, [CONTENT_HASH_ANNOTATION]: "c0ffee" };
   return {
+    ...NO_ANSWERS,
     ...(state.userSecret ? { userSecret: aSecret("shop-odoo-user", { version: USER_SECRET_VERSION }) } : {}),
     ...(state.adminSecret ? { adminSecret: aSecret("shop-admin") } : {}),
     ...(state.configSecret ? { configSecret: aSecret("shop-odoo-conf", { annotations }) } : {}),

@@ -1,6 +1,6 @@
 /** The steps of an operation that puts a copy in the place of an instance's data; copying.ts says what follows what. */
 import type { OperationStatus } from "../../../crd/mod.ts";
-import type { World } from "../../world.ts";
+import type { CachedWorld, World } from "../../world.ts";
 
 /** {@linkcode CopyStep}, in the order in which they follow each other. */
 export const COPY_STEPS = ["load", "database", "snapshot", "files", "prepare", "swap", "move", "return"] as const;
@@ -28,7 +28,7 @@ export function servesBesideCopy({ status }: World): boolean {
 }
 
 /** Whether the places are being changed. */
-export function isSwapping({ status }: World): boolean {
+export function isSwapping({ status }: CachedWorld): boolean {
   const step = copyStep(status.operation);
   return step !== undefined && SWAPPING.includes(step);
 }

@@ -17,7 +17,7 @@ import { judge } from "../reports/report.ts";
 import { requestOf } from "../requests.ts";
 import type { Problem } from "../../resolve.ts";
 import { filesStep, snapshotWork } from "./snapshot_step.ts";
-import { jobStateOf, type World } from "../../world.ts";
+import { type CachedWorld, jobStateOf, type World } from "../../world.ts";
 
 /** How often the way back is tried before a person has to help. */
 const MOST_RETURNS = 5;
@@ -131,7 +131,7 @@ export function atStep(operation: OperationStatus, step: CopyStep, attempt = 1):
 }
 
 /** Whether the Job of the step has done its part; a step without one is judged otherwise. */
-export function isDone(world: World): boolean {
+export function isDone(world: CachedWorld): boolean {
   const job = jobStateOf(world, world.status.operation?.jobName);
   return (job.state === "succeeded" || job.state === "failed") && judge(job, "its work was done").state !== "failed";
 }

@@ -6,7 +6,7 @@ import type { JobRequest, OdooStagingRefreshJob, Phase } from "../../../crd/mod.
 import { snapshotName } from "../../names.ts";
 import type { Problem } from "../../resolve.ts";
 import { snapshotSupport } from "./snapshot_support.ts";
-import type { SourceInstance, World } from "../../world.ts";
+import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 
 /** Phases in which the data of an instance is whole, and stays so. */
 const READABLE: readonly Phase[] = ["Starting", "Running", "Degraded", "Stopped", "BackingUp"];
@@ -15,7 +15,7 @@ const READABLE: readonly Phase[] = ["Starting", "Running", "Degraded", "Stopped"
 const READING: readonly (string | undefined)[] = ["database", "snapshot", "files"];
 
 /** The source of a refresh, if it can be seen. */
-export function sourceOf({ observed }: World, cr: OdooStagingRefreshJob): SourceInstance | undefined {
+export function sourceOf({ observed }: CachedWorld, cr: OdooStagingRefreshJob): SourceInstance | undefined {
   return observed.sources?.get(cr.spec.source.instanceName);
 }
 

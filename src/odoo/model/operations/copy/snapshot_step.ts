@@ -14,7 +14,7 @@ import { readsSnapshot, sourceOf } from "./refresh_source.ts";
 import { isTerminal, requestOf } from "../requests.ts";
 import type { Problem } from "../../resolve.ts";
 import { providesAtOnce, snapshotSupport } from "./snapshot_support.ts";
-import type { SourceInstance, World } from "../../world.ts";
+import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 
 /** By then a node has written what Odoo wrote before: Linux keeps nothing back for longer than 30 seconds, and 5 more. */
 const SETTLE_MS = 40_000;
@@ -40,7 +40,7 @@ export type SnapshotWork =
   | { readonly next: "fail"; readonly problem: Problem };
 
 /** The request that is in the step, if one is. */
-export function snapshottingRequest(world: World): Stored<OdooStagingRefreshJob> | undefined {
+export function snapshottingRequest(world: CachedWorld): Stored<OdooStagingRefreshJob> | undefined {
   const { operation } = world.status;
   const cr = operation && copyStep(operation) === "snapshot" ? requestOf(world, operation) : undefined;
   return cr?.kind === "OdooStagingRefreshJob" && !isTerminal(cr) ? cr : undefined;
@@ -117,7 +117,7 @@ function isNeeded({ instance, status: { operation }, observed }: World, object: 
 
 /** The claim that was made of the snapshot of a refresh, if it is there. */
 export function temporaryClaimOf(
-  { observed }: World,
+  { observed }: CachedWorld,
   cr: OdooStagingRefreshJob,
 ): Stored<PersistentVolumeClaim> | undefined {
   return observed.temporaryClaims?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
@@ -134,7 +134,7 @@ function isUsable(
 }
 
 /** The VolumeSnapshot of a refresh, if it is there. */
-export function snapshotOf({ observed }: World, cr: OdooStagingRefreshJob): Stored<VolumeSnapshot> | undefined {
+export function snapshotOf({ observed }: CachedWorld, cr: OdooStagingRefreshJob): Stored<VolumeSnapshot> | undefined {
   return observed.snapshots?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
 }
 

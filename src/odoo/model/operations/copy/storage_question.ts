@@ -3,25 +3,25 @@ import type { OdooStagingRefreshJob } from "../../../crd/mod.ts";
 import { copyStep } from "./copy_steps.ts";
 import { isDone } from "./copying.ts";
 import { sourceOf } from "./refresh_source.ts";
-import { nextRequest, requestOf } from "../requests.ts";
+import { isTerminal, requestOf } from "../requests.ts";
 import { snapshotOf, snapshottingRequest, temporaryClaimOf } from "./snapshot_step.ts";
 import { storageClassOf } from "./snapshot_support.ts";
-import type { World } from "../../world.ts";
+import type { CachedWorld } from "../../world.ts";
 
 /**
  * The StorageClass to ask about, if any: because a refresh could begin that allows nothing but a snapshot, because it is to
  * be decided how files are copied, by which class a snapshot is taken, or whether its volume waits for a pod.
  */
-export function storageToAsk(world: World): string | undefined {
+export function storageToAsk(world: CachedWorld): string | undefined {
   if (world.instance.metadata.deletionTimestamp) return undefined;
   const cr = asking(world);
   const source = cr && sourceOf(world, cr);
   return source && (storageClassOf(source) || undefined);
 }
 
-function asking(world: World): OdooStagingRefreshJob | undefined {
+function asking(world: CachedWorld): OdooStagingRefreshJob | undefined {
   const { operation } = world.status;
-  const cr = operation ? requestOf(world, operation) : nextRequest(world);
+  const cr = operation ? requestOf(world, operation) : firstOpenRefresh(world);
   if (cr?.kind !== "OdooStagingRefreshJob" || cr.spec.skipFilestore) return undefined;
   if (!operation) return cr.spec.filestoreMethod === "snapshot" ? cr : undefined;
   if (snapshottingRequest(world)) {
@@ -29,4 +29,11 @@ function asking(world: World): OdooStagingRefreshJob | undefined {
     return !snapshotOf(world, cr) || claim && claim.status?.phase !== "Bound" ? cr : undefined;
   }
   return copyStep(operation) === "database" && isDone(world) ? cr : undefined;
+}
+
+/** The refresh that begins next, if nothing delays or refuses it. */
+function firstOpenRefresh({ observed }: CachedWorld): OdooStagingRefreshJob | undefined {
+  return observed.requests.find((cr): cr is Extract<typeof cr, { readonly kind?: "OdooStagingRefreshJob" }> =>
+    cr.kind === "OdooStagingRefreshJob" && !isTerminal(cr)
+  );
 }

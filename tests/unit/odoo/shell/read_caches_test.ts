@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { Job, Pod, Secret } from "../../../../src/kit/builders/kinds.ts";
 import type { Stored } from "../../../../src/kit/types.ts";
 import type { JobState } from "../../../../src/odoo/model/world.ts";
-import { jobState, secretFacts } from "../../../../src/odoo/shell/observe.ts";
+import { jobState } from "../../../../src/odoo/model/pods/job_state.ts";
+import { secretFacts } from "../../../../src/odoo/shell/read_caches.ts";
 import { aBatchJob, anInstance } from "../../../support/builders.ts";
 
 /** What a container left behind. */
