@@ -14,7 +14,7 @@ import {
   Service,
 } from "../../src/kit/mod.ts";
 import type { OdooInstance, OdooInstanceStatus } from "../../src/odoo/crd/mod.ts";
-import { jobNameOf } from "../../src/odoo/model/operations/requests.ts";
+import { jobNameOf } from "../../src/odoo/model/operations/request.ts";
 import { OdooInitJobKind, OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import { prepareForOperator } from "../../dev/operator.ts";
 import { establish, upstreamCrds } from "../support/crds.ts";

@@ -1,62 +1,63 @@
 /**
- * Whether the children are as the spec wants them, and whether another object is in their way. The status is written when
- * all effects before it have succeeded, so a status that follows planned children may say that they are applied; a
- * failure is told by the shell, under the same types.
+ * Whether the children are as the spec says, and whether another object prevents one. The status is written after all effects
+ * before it have succeeded, so it may say that the planned children are applied; failures are reported by the shell, under the
+ * same condition types.
  */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Condition } from "../../kit/types.ts";
-import type { Phase } from "../crd/mod.ts";
 import type { Problem } from "../model/resolve.ts";
+import type { Assessment } from "../model/assessment.ts";
 import type { World } from "../model/world.ts";
 
 /** Condition: all children could be applied. */
 export const CHILDREN_APPLIED = "ChildrenApplied";
-/** Condition: an object of others has a name that the instance needs. */
+/** Condition: another object has a name that the instance needs. */
 export const NAME_CONFLICT = "NameConflict";
-/** Reason of {@linkcode NAME_CONFLICT}: the object is neither an instance nor an instance's. */
+/** Reason of {@linkcode NAME_CONFLICT}: the object is neither an instance nor the child of one. */
 export const NAME_TAKEN = "NameTaken";
 
 type ChildCondition = Omit<ConditionState, "observedGeneration">;
 
-/** Those that are to be said in the status of an instance that enters (or stays in) `phase`. */
-export function childConditions(world: World, phase: Phase): ChildCondition[] {
-  return [childrenApplied(world, phase), nameConflict(world)].filter((condition) => condition !== undefined);
+/** The conditions about children. */
+export function childConditions(world: Assessment): ChildCondition[] {
+  return [childrenApplied(world), nameConflict(world)].filter((condition) => condition !== undefined);
 }
 
-/** Why the children are left as they are, if they are. */
+/** Why children are not changed, if they are not. */
 export function childrenObstacle(world: World): Problem | undefined {
   return world.problem ?? world.cluster.problem;
 }
 
-function childrenApplied(world: World, phase: Phase): ChildCondition | undefined {
+function childrenApplied(world: Assessment): ChildCondition | undefined {
   const type = CHILDREN_APPLIED;
   const former = conditionOf(world.status.conditions, type);
-  if (world.instance.metadata.deletionTimestamp) return former && again(former);
+  if (world.instance.metadata.deletionTimestamp) return former && unchanged(former);
   const obstacle = childrenObstacle(world);
   if (obstacle) return { type, status: "False", ...obstacle };
-  // It is said for the first time in a write that is made anyway: when all that Provisioning makes is there.
-  const tooEarly = !world.status.activeCluster || (phase === "Provisioning" && former?.status !== "False");
-  if (tooEarly) return former && again(former);
+  // Reported for the first time in a write that happens anyway: when Provisioning has created everything.
+  const tooEarly = !world.status.activeCluster || (world.nextPhase === "Provisioning" && former?.status !== "False");
+  if (tooEarly) return former && unchanged(former);
   return {
     type,
     status: "True",
     reason: "AllApplied",
-    message: "All objects of the instance are as its spec wants them",
+    message: "All objects of the instance are as its spec says",
   };
 }
 
-function nameConflict(world: World): ChildCondition | undefined {
+function nameConflict(world: Assessment): ChildCondition | undefined {
   const type = NAME_CONFLICT;
   if (world.problem?.reason === "NameConflict") {
     return { type, status: "True", reason: "OlderInstance", message: world.problem.message };
   }
   const former = conditionOf(world.status.conditions, type);
   if (!former) return undefined;
-  const looked = !world.instance.metadata.deletionTimestamp && !childrenObstacle(world) && world.status.activeCluster;
-  if (former.reason === NAME_TAKEN && !looked) return again(former);
+  const isChecked = !world.instance.metadata.deletionTimestamp && !childrenObstacle(world) &&
+    world.status.activeCluster;
+  if (former.reason === NAME_TAKEN && !isChecked) return unchanged(former);
   return { type, status: "False", reason: "NoConflict", message: "No other object has a name that the instance needs" };
 }
 
-function again({ type, status, reason, message }: Condition): ChildCondition {
+function unchanged({ type, status, reason, message }: Condition): ChildCondition {
   return { type, status, reason, message };
 }

@@ -1,146 +1,132 @@
 /**
- * What the status says to people: why an instance is where it is, and what to do. Reason and message are born together,
- * so condition, status.message and event cannot disagree.
+ * The explanation of an instance's state, and its conditions: why it is where it is, and what to do. Reason and message are
+ * created together, so condition, status.message and event cannot disagree.
  */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
-import type { Phase } from "../crd/mod.ts";
-import { describeUnfinished, unfinishedDatabase } from "../model/instance/adoption.ts";
-import { servesBesideCopy } from "../model/operations/copy/copy_steps.ts";
+import type { Assessment } from "../model/assessment.ts";
+import { describeUnfinished } from "../model/instance/adoption.ts";
 import { returnProblem } from "../model/operations/copy/copying.ts";
-import { operationOutcome } from "../model/operations/outcome.ts";
-import { endingProblem } from "../model/pods/ending_pods.ts";
-import { firstSourceProblem } from "../model/operations/copy/refresh_source.ts";
-import { podProblem } from "../model/pods/pods.ts";
-import { bringsData, requestKind } from "../model/operations/requests.ts";
+import { requestKind, rowOf } from "../model/operations/request_kinds.ts";
+import { phaseRow } from "../model/phases.ts";
+import type { Problem } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
 import { deletion, deletionObstacle } from "../planners/deleting.ts";
-import { migrationCondition } from "../planners/migrating_database.ts";
 import { filestoreProblem } from "../planners/filestore.ts";
+import { MIGRATIONS } from "../planners/migrations/mod.ts";
 import { pullSecretProblem } from "../planners/pull_secret.ts";
 import { childConditions } from "./child_conditions.ts";
-import { configurationProblem, guards, isDatabaseMissing } from "./guards.ts";
-import { PHASES } from "./phases.ts";
 import { sideConditions } from "./side_conditions.ts";
 
 /** A PascalCase constant and a sentence that says what to do. */
 export interface Explanation {
   readonly reason: string;
   readonly message: string;
+  /** It is a problem, not only the description of the phase. */
+  readonly isProblem: boolean;
 }
 
-/** The first thing a person should know of an instance in `phase`. */
-export function explain(world: World, phase: Phase): Explanation {
-  return particular(world, phase) ?? general(phase);
+/** The most important thing to know of the instance in its next phase. */
+export function explain(assessment: Assessment): Explanation {
+  const problem = problemOf(assessment);
+  const { nextPhase: phase } = assessment;
+  return problem
+    ? { ...problem, isProblem: true }
+    : { reason: phase, message: phaseRow(phase).message, isProblem: false };
 }
 
-/** The conditions of an instance that enters (or stays in) `phase`. */
-export function conditionsFor(world: World, phase: Phase): ConditionState[] {
-  const trouble = particular(world, phase);
-  const { reason, message } = trouble ?? general(phase);
-  const observedGeneration = world.instance.metadata.generation ?? 0;
-  const serves = phase === "Running" ||
-    (servesBeside(world, phase) && guards.allReady(world) && !guards.wantsZero(world));
-  const ready = serves && !trouble;
-  const migration = migrationCondition(world, phase);
+/** The conditions of the instance in its next phase. */
+export function conditionsFor(assessment: Assessment, explanation: Explanation): ConditionState[] {
+  const { nextPhase: phase, instance } = assessment;
+  const { reason, message, isProblem } = explanation;
+  const row = phaseRow(phase);
+  const observedGeneration = instance.metadata.generation ?? 0;
+  const ready = isServing(assessment) && !isProblem;
   return [
     { type: "Ready", status: ready ? "True" : "False", reason, message, observedGeneration },
     {
       type: "Progressing",
-      status: PHASES[phase].progressing ? "True" : "False",
+      status: row.progressing ? "True" : "False",
       reason: phase,
-      message: PHASES[phase].message,
+      message: row.message,
       observedGeneration,
     },
-    { ...databaseReachable(world), observedGeneration },
-    ...[...childConditions(world, phase), ...sideConditions(world, phase)].map((condition) => ({
+    { ...databaseReachable(assessment), observedGeneration },
+    ...[...childConditions(assessment), ...sideConditions(assessment)].map((condition) => ({
       ...condition,
       observedGeneration,
     })),
-    ...(migration ? [migration] : []),
+    ...MIGRATIONS.all.flatMap((migration) => migration.condition(assessment) ?? []),
   ];
 }
 
-/** Operations that leave the pods as they are, for now at least. */
-function servesBeside(world: World, phase: Phase): boolean {
-  if (phase === "BackingUp" || phase === "MigratingFilestore") return true;
-  return (phase === "Restoring" || phase === "CloningFromSource") && servesBesideCopy(world);
+/** Whether the pods serve in the next phase. */
+function isServing({ nextPhase, facts }: Assessment): boolean {
+  const { ready } = phaseRow(nextPhase);
+  if (ready === "always" || ready === "never") return ready === "always";
+  if (ready === "untilSwap" && !facts.servesBesideCopy) return false;
+  const { wantedReplicas: wanted = Infinity, readyReplicas } = facts;
+  return wanted > 0 && readyReplicas >= wanted;
 }
 
-function general(phase: Phase): Explanation {
-  return { reason: phase, message: PHASES[phase].message };
-}
-
-function particular(world: World, phase: Phase): Explanation | undefined {
-  if (world.instance.metadata.deletionTimestamp) {
-    return deletionObstacle(world) ?? deletion(world);
-  }
+function problemOf(world: Assessment): Problem | undefined {
+  if (world.instance.metadata.deletionTimestamp) return deletionObstacle(world) ?? deletion(world);
+  const { nextPhase: phase, facts } = world;
   switch (phase) {
     case "Error":
-      return configurationProblem(world);
+      return facts.configurationProblem;
     case "InitFailed":
       return initFailure(world);
     default:
       return standingProblem(world) ??
         (phase === "Provisioning" ? unreachable(world) : undefined) ?? databaseMissing(world) ??
         filestoreProblem(world) ??
-        (phase === "Uninitialized" ? unfinished(world) ?? firstSourceProblem(world) : undefined) ??
-        waitingProblem(world, phase);
+        (phase === "Uninitialized" ? unfinished(world) ?? facts.firstSourceProblem : undefined) ??
+        waitingProblem(world);
   }
 }
 
-/** What keeps the pods that the phase waits for. */
-function waitingProblem(world: World, phase: Phase): Explanation | undefined {
-  switch (phase) {
-    case "Initializing":
-    case "Upgrading":
-    case "BackingUp":
-    case "Restoring":
-    case "CloningFromSource":
-    case "FinalizingFilestoreMigration":
-    case "MigratingDatabase":
-      return returnProblem(world) ?? pullSecretProblem(world) ?? podProblem(world, "job") ?? endingProblem(world);
-    case "Starting":
-      return pullSecretProblem(world) ?? podProblem(world, "web");
-    case "Degraded":
-      return podProblem(world, "web");
-    default:
+/** The problem of the pods that the phase waits for. */
+function waitingProblem(world: Assessment): Problem | undefined {
+  const { podProblems, endingProblem } = world.facts;
+  switch (phaseRow(world.nextPhase).awaits) {
+    case "job":
+      return returnProblem(world) ?? pullSecretProblem(world) ?? podProblems.job ?? endingProblem;
+    case "web":
+      return (world.nextPhase === "Starting" ? pullSecretProblem(world) : undefined) ?? podProblems.web;
+    case "nothing":
       return undefined;
   }
 }
 
-/** A refused login of the administrator is no news of an instance that has its database: its pods go on serving. */
-function standingProblem(world: World): Explanation | undefined {
-  const problem = configurationProblem(world);
-  return problem?.reason === "DatabaseLoginFailed" && world.status.dbInitialized ? undefined : problem;
+/** A refused login of the administrator does not affect an instance that has its database: its pods go on serving. */
+function standingProblem({ facts: { configurationProblem: problem }, status }: Assessment): Problem | undefined {
+  return problem?.reason === "DatabaseLoginFailed" && status.dbInitialized ? undefined : problem;
 }
 
-function initFailure(world: World): Explanation | undefined {
-  const { operation } = world.status;
-  const outcome = operationOutcome(world);
-  if (operation && outcome.state === "failed") return initFailed(operation.kind, operation.name, outcome.message); // not in its CR yet
-  const failed = world.observed.requests.filter((cr) => bringsData(requestKind(cr)) && cr.status?.phase === "Failed")
-    .at(-1);
+function initFailure({ status: { operation }, outcome, observed }: Assessment): Problem | undefined {
+  if (operation && outcome.state === "failed") return initFailed(operation.kind, operation.name, outcome.message); // not in the request's status yet
+  const failed = observed.requests.filter((cr) => rowOf(cr).bringsData && cr.status?.phase === "Failed").at(-1);
   return failed &&
     initFailed(requestKind(failed), failed.metadata.name, failed.status?.message ?? "no reason was recorded");
 }
 
-function initFailed(kind: string, name: string, cause: string): Explanation {
+function initFailed(kind: string, name: string, cause: string): Problem {
   return { reason: "InitFailed", message: `${kind} ${name} failed: ${cause}. Create a new ${kind} to try again` };
 }
 
-function unreachable({ cluster }: World): Explanation | undefined {
+function unreachable({ cluster }: World): Problem | undefined {
   if (cluster.problem || cluster.facts.known) return undefined;
   const { reason, message } = cluster.facts;
   return { reason, message: reason === "Connecting" ? message : `${message}. Trying again until it answers` };
 }
 
-function databaseMissing(world: World): Explanation | undefined {
+function databaseMissing(world: Assessment): Problem | undefined {
   const { cluster, resolved, status } = world;
   const former = conditionOf(status.conditions, "Ready");
   if (cluster.facts?.known === false && status.dbInitialized && former?.reason === "DatabaseMissing") {
-    return { reason: former.reason, message: former.message }; // a restarted operator has not seen it come back
+    return { reason: former.reason, message: former.message }; // a restarted operator has not read the inventory yet
   }
-  if (!isDatabaseMissing(world) || !resolved) return undefined;
+  if (!world.facts.isDatabaseMissing || !resolved) return undefined;
   const next = resolved.missingPolicy === "Recreate"
     ? "spec.database.missingPolicy is Recreate: starting with an empty one"
     : "restore it, or set spec.database.missingPolicy to Recreate to start with an empty one";
@@ -150,14 +136,13 @@ function databaseMissing(world: World): Explanation | undefined {
   };
 }
 
-function unfinished(world: World): Explanation | undefined {
-  const database = unfinishedDatabase(world);
+function unfinished({ facts: { unfinishedDatabase: database } }: Assessment): Problem | undefined {
   return database === undefined ? undefined : { reason: "DatabaseUnfinished", message: describeUnfinished(database) };
 }
 
 function databaseReachable({ cluster, status }: World): Omit<ConditionState, "observedGeneration"> {
   const type = "DatabaseReachable";
-  // Not asked yet is no news: a restarted operator must not write that to every instance.
+  // A restarted operator that has not asked the cluster yet must not write that to every instance.
   const former = cluster.facts && !cluster.facts.known && cluster.facts.reason === "Connecting"
     ? conditionOf(status.conditions, type)
     : undefined;

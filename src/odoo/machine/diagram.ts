@@ -1,6 +1,6 @@
-/** The table as pictures and prose: Mermaid for people who look, Markdown for people who read. */
+/** The table as a Mermaid diagram and as Markdown. */
 import { guards } from "./guards.ts";
-import { type PhaseRow, PHASES } from "./phases.ts";
+import { type PhaseRow, PHASES } from "../model/phases.ts";
 import { SETTLED, TRANSITIONS } from "./transitions.ts";
 
 /** A Mermaid state diagram, which GitHub renders. */

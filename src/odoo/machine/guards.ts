@@ -1,104 +1,67 @@
-/** The facts that decide about phases, by the names that tables, diagrams and logs show. */
-import { adminPasswordProblem } from "../model/instance/admin_password.ts";
-import { databaseOwnerUid } from "../model/postgres/database.ts";
+/** The facts that decide about transitions, by the names that tables, diagrams and logs show. Each reads one or two answers. */
 import type { RequestKind } from "../crd/mod.ts";
-import { migrationObstacle, migrationState } from "../model/operations/migration/database_migration.ts";
-import { asksForMigration, isCopied } from "../model/operations/migration/filestore_migration.ts";
-import { isJobAtWork } from "../model/operations/job_exclusion.ts";
-import { operationOutcome } from "../model/operations/outcome.ts";
-import { nextRequest } from "../model/operations/requests.ts";
-import { readyReplicas, type World } from "../model/world.ts";
+import type { Assessed, MigrationRequest } from "../model/assessment.ts";
+
+/** What guards decide by: a world with all answers but those that guards lead to. */
+export type GuardInput = Assessed<"facts" | "migration" | "outcome" | "queue" | "migrations">;
 
 export const guards = {
-  /** The spec or the clusters Secret is wrong: nothing can be made. */
-  configurationInvalid: (world) => configurationProblem(world) !== undefined,
-  configurationValid: (world) => configurationProblem(world) === undefined,
-  /** Role, database and configuration are there. */
-  provisioned: (world) => isProvisioned(world),
-  provisionedWithData: (world) => isProvisioned(world) && isInitialized(world),
-  dbInitialized: (world) => isInitialized(world),
-  /** An initialised database is gone, and the spec wants an empty one in its place. */
-  databaseToRecreate: (world) => isDatabaseMissing(world) && world.resolved?.missingPolicy === "Recreate",
-  /** Somebody (perhaps we) asks for an initialisation, and it is its turn. */
-  initRequested: (world) => isNext(world, "OdooInitJob"),
-  upgradeRequested: (world) => isNext(world, "OdooUpgradeJob"),
-  backupRequested: (world) => isNext(world, "OdooBackupJob"),
-  restoreRequested: (world) => isNext(world, "OdooRestoreJob"),
-  refreshRequested: (world) => isNext(world, "OdooStagingRefreshJob"),
-  /** The spec wants the files on another storage class than they are on, and nobody asks for anything else. */
-  filestoreToMove: (world) => asksForMigration(world),
-  filestoreCopied: (world) => isCopied(world),
-  operationSucceeded: (world) => operationOutcome(world).state === "succeeded",
-  operationFailed: (world) => operationOutcome(world).state === "failed",
-  /** There was nothing before it, and there is nothing now. */
-  failedWithoutData: (world) => operationOutcome(world).state === "failed" && !isInitialized(world),
-  cancelledWithoutData: (world) => isCancelled(world) && !isInitialized(world) && !isJobAtWork(world),
-  /** The object that asked for it was deleted before its end, or there never was one. */
-  operationCancelled: (world) => isCancelled(world),
-  /** The same, and nothing of it is at work any more. */
-  operationAbandoned: (world) => isCancelled(world) && !isJobAtWork(world),
-  databaseMigrationRequested: (world) => migrationObstacle(world) === undefined,
+  /** The spec or the clusters Secret is wrong: nothing can be created. */
+  configurationInvalid: ({ facts }) => facts.configurationProblem !== undefined,
+  configurationValid: ({ facts }) => facts.configurationProblem === undefined,
+  /** Role, database and configuration exist. */
+  provisioned: ({ facts }) => facts.isProvisioned,
+  provisionedWithData: ({ facts, status }) => facts.isProvisioned && status.dbInitialized === true,
+  dbInitialized: ({ status }) => status.dbInitialized === true,
+  /** An initialised database is missing, and the spec asks for an empty one in its place. */
+  databaseToRecreate: ({ facts, resolved }) => facts.isDatabaseMissing && resolved?.missingPolicy === "Recreate",
+  /** A user (or this operator) requests an initialisation, and it is the next request. */
+  initRequested: (assessed) => isNext(assessed, "OdooInitJob"),
+  upgradeRequested: (assessed) => isNext(assessed, "OdooUpgradeJob"),
+  backupRequested: (assessed) => isNext(assessed, "OdooBackupJob"),
+  restoreRequested: (assessed) => isNext(assessed, "OdooRestoreJob"),
+  refreshRequested: (assessed) => isNext(assessed, "OdooStagingRefreshJob"),
+  /** The spec names another storage class than the files are on, and no request is pending. */
+  filestoreToMove: ({ migrations }) => mayBegin(migrations.filestore),
+  filestoreCopied: ({ migration }) => migration.state === "copied",
+  operationSucceeded: ({ outcome }) => outcome.state === "succeeded",
+  operationFailed: ({ outcome }) => outcome.state === "failed",
+  /** There was no data before it, and there is none now. */
+  failedWithoutData: ({ outcome, status }) => outcome.state === "failed" && status.dbInitialized !== true,
+  cancelledWithoutData: (assessed) => isAbandoned(assessed) && assessed.status.dbInitialized !== true,
+  /** The object that requested it was deleted before its end, or there never was one. */
+  operationCancelled: (assessed) => isCancelled(assessed),
+  /** The same, and no Job or pod of it is left. */
+  operationAbandoned: (assessed) => isAbandoned(assessed),
+  databaseMigrationRequested: ({ migrations }) => mayBegin(migrations.database),
   /** The copy is complete and compared: it can be switched to. */
-  databaseCopied: (world) => migrationState(world).state === "copied",
-  databaseMigrationFailed: (world) => migrationState(world).state === "failed",
-  /** The spec wants the cluster that it is on, or operator 2.5.0 had begun it; and nothing of it is at work any more. */
-  databaseMigrationOver: (world) => ["none", "withdrawn"].includes(migrationState(world).state) && !isJobAtWork(world),
-  wantsZero: (world) => wantedReplicas(world) === 0,
-  wantsSome: (world) => (wantedReplicas(world) ?? 0) > 0,
-  allReady: (world) => readyReplicas(world) >= (wantedReplicas(world) ?? Infinity),
-  someReady: (world) => readyReplicas(world) > 0 && readyReplicas(world) < (wantedReplicas(world) ?? 0),
-  noneReady: (world) => readyReplicas(world) === 0,
-} satisfies Record<string, (world: World) => boolean>;
+  databaseCopied: ({ migration }) => migration.state === "copied",
+  databaseMigrationFailed: ({ migration }) => migration.state === "failed",
+  /** The spec names the present cluster again, or operator 2.5.0 had begun the migration; and no Job of it is left. */
+  databaseMigrationOver: ({ migration, facts }) =>
+    (migration.state === "none" || migration.state === "withdrawn") && !facts.isJobRunning,
+  wantsZero: ({ facts }) => facts.wantedReplicas === 0,
+  wantsSome: ({ facts }) => (facts.wantedReplicas ?? 0) > 0,
+  allReady: ({ facts }) => facts.readyReplicas >= (facts.wantedReplicas ?? Infinity),
+  someReady: ({ facts }) => facts.readyReplicas > 0 && facts.readyReplicas < (facts.wantedReplicas ?? 0),
+  noneReady: ({ facts }) => facts.readyReplicas === 0,
+} satisfies Record<string, (assessed: GuardInput) => boolean>;
 
 /** A guard, by name. */
 export type Guard = keyof typeof guards;
 
-/** What is wrong with the spec, the clusters Secret, or the login that it gives. */
-export function configurationProblem(world: World) {
-  if (world.problem) return world.problem;
-  const passwordProblem = adminPasswordProblem(world);
-  if (passwordProblem) return passwordProblem;
-  if (world.cluster.problem) return world.cluster.problem;
-  const { facts, address } = world.cluster;
-  if (facts.known || facts.reason !== "DatabaseLoginFailed") return undefined;
-  return {
-    reason: facts.reason,
-    message:
-      `${facts.message}. Correct adminUser and adminPassword of cluster '${address.name}' in the clusters Secret`,
-  };
+function isCancelled({ outcome }: GuardInput): boolean {
+  return outcome.state === "cancelled" || outcome.state === "none";
 }
 
-/** Whether the inventory is known and lacks a database that was initialised. Unknown is not missing. */
-export function isDatabaseMissing({ status, cluster, resolved }: World): boolean {
-  if (!status.dbInitialized || !resolved || !cluster.address || !cluster.facts.known) return false;
-  if (status.activeCluster !== cluster.address.name) return false; // nobody has looked where it is
-  return !cluster.facts.databases.has(resolved.databaseName);
+function isAbandoned(assessed: GuardInput): boolean {
+  return isCancelled(assessed) && !assessed.facts.isJobRunning;
 }
 
-function isInitialized({ status }: World): boolean {
-  return status.dbInitialized === true;
+function isNext({ queue }: GuardInput, kind: RequestKind): boolean {
+  return queue.next?.kind === kind;
 }
 
-function isProvisioned({ cluster, resolved, observed, instance }: World): boolean {
-  if (!resolved || !cluster.address || !cluster.facts.known) return false;
-  const { roles, databases } = cluster.facts;
-  const role = roles.get(resolved.roleName);
-  const database = databases.get(resolved.databaseName);
-  const { uid } = instance.metadata;
-  const ours = role?.ownership?.uid === uid && !!database &&
-    databaseOwnerUid({ role: role?.ownership, database: database.ownership }) === uid;
-  return ours && !!observed.configSecret && !!observed.userSecret && !!observed.filestore;
-}
-
-function isCancelled(world: World): boolean {
-  return ["cancelled", "none"].includes(operationOutcome(world).state);
-}
-
-function isNext(world: World, kind: RequestKind): boolean {
-  return nextRequest(world)?.kind === kind;
-}
-
-/** Web pods that the spec wants; unknown while it cannot be resolved. */
-function wantedReplicas({ resolved }: World): number | undefined {
-  return resolved?.webReplicas;
+function mayBegin({ target, obstacle }: MigrationRequest): boolean {
+  return target !== undefined && obstacle === undefined;
 }

@@ -1,21 +1,18 @@
-/** Conditions that most instances never have: said where something is so, and taken back where it was so. */
+/** Conditions that most instances never have: added when they apply, and set to the opposite afterwards. */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
-import type { Phase } from "../crd/mod.ts";
+import type { Assessment } from "../model/assessment.ts";
 import { databaseName, objectNames, wantedDatabaseName } from "../model/names.ts";
 import { NOTIFIED } from "../model/network/notification.ts";
 import { anyPodProblem } from "../model/pods/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
-import { odooVersion, postgresProblem } from "../model/instance/version_profile.ts";
-import type { World } from "../model/world.ts";
-import { filestoreMigrated } from "./filestore_condition.ts";
-import { keepsConfigMap, keepsPods, reasonsToRoll } from "../planners/adopting.ts";
-import { phaseTold } from "../planners/notifying.ts";
+import { postgresProblem } from "../model/instance/version_profile.ts";
+import { phaseNotified } from "../planners/notifying.ts";
 import { pullSecretProblem } from "../planners/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 
-/** Those that are to be said of this world. */
-export function sideConditions(world: World, phase: Phase): SideCondition[] {
+/** Those that apply. */
+export function sideConditions(world: Assessment): SideCondition[] {
   return [
     specAccepted(world),
     filestoreShared(world),
@@ -23,13 +20,12 @@ export function sideConditions(world: World, phase: Phase): SideCondition[] {
     podsWork(world),
     adopted(world),
     postgresSupported(world),
-    filestoreMigrated(world, phase),
     notified(world),
   ].filter((condition) => condition !== undefined);
 }
 
-/** Whether the spec asks for what can no longer be had; the instance goes on as it was. */
-function specAccepted({ instance, status }: World): SideCondition | undefined {
+/** Whether the spec asks for what cannot be changed any more; the instance stays as it is. */
+function specAccepted({ instance, status }: Assessment): SideCondition | undefined {
   const type = "SpecAccepted";
   const { uid } = instance.metadata;
   const [name, wanted] = [databaseName(instance, uid), wantedDatabaseName(instance, uid)];
@@ -43,11 +39,11 @@ function specAccepted({ instance, status }: World): SideCondition | undefined {
     };
   }
   if (!conditionOf(status.conditions, type)) return undefined;
-  return { type, status: "True", reason: "Accepted", message: "The spec asks for nothing that cannot be had" };
+  return { type, status: "True", reason: "Accepted", message: "The spec asks for nothing that cannot be changed" };
 }
 
-/** Whether the volume can be on many nodes. */
-function filestoreShared({ resolved, status }: World): SideCondition | undefined {
+/** Whether the volume can be mounted on many nodes. */
+function filestoreShared({ resolved, status }: Assessment): SideCondition | undefined {
   const type = "FilestoreShared";
   if (!resolved) return undefined;
   if (!sharesNode(resolved)) {
@@ -65,11 +61,11 @@ function filestoreShared({ resolved, status }: World): SideCondition | undefined
   };
 }
 
-/** How far an instance of operator 2.5.0 has come. */
-function adopted(world: World): SideCondition | undefined {
+/** How far the adoption of an instance of operator 2.5.0 is. */
+function adopted(world: Assessment): SideCondition | undefined {
   const type = "Adopted";
   const name = objectNames.config(world.instance.metadata.name);
-  if (keepsPods(world)) {
+  if (world.adoption.keepsPods) {
     return {
       type,
       status: "False",
@@ -78,8 +74,8 @@ function adopted(world: World): SideCondition | undefined {
         "something rolls the pods, or with the operator's flag --adopted-instances=switch",
     };
   }
-  if (keepsConfigMap(world)) {
-    const reasons = reasonsToRoll(world);
+  if (world.adoption.keepsConfigMap) {
+    const { reasonsToRoll: reasons } = world.adoption;
     return {
       type,
       status: "False",
@@ -92,8 +88,8 @@ function adopted(world: World): SideCondition | undefined {
   return { type, status: "True", reason: "Switched", message: "Nothing is left of operator 2.5.0" };
 }
 
-/** Whether there is something to pull with; a pod may have its image all the same, so this is not Ready. */
-function pullSecretAvailable(world: World): SideCondition | undefined {
+/** Whether the pull Secret exists. A pod may have its image all the same, so Ready does not depend on it. */
+function pullSecretAvailable(world: Assessment): SideCondition | undefined {
   const type = "PullSecretAvailable";
   const problem = pullSecretProblem(world);
   if (problem) return { type, status: "False", ...problem };
@@ -101,8 +97,8 @@ function pullSecretAvailable(world: World): SideCondition | undefined {
   return { type, status: "True", reason: "Available", message: "There is a Secret to pull the image with" };
 }
 
-/** Whether the server is new enough for the Odoo that was last seen; what is unknown is neither. */
-function postgresSupported(world: World): SideCondition | undefined {
+/** Whether the server is new enough for the Odoo that a Job last found; unknown if either is unknown. */
+function postgresSupported(world: Assessment): SideCondition | undefined {
   const type = "PostgresSupported";
   const problem = postgresProblem(world);
   if (problem) return { type, status: "False", ...problem };
@@ -111,25 +107,25 @@ function postgresSupported(world: World): SideCondition | undefined {
     type,
     status: "True",
     reason: "Supported",
-    message: `PostgreSQL ${world.cluster.facts.serverMajor} is new enough for Odoo ${odooVersion(world)}`,
+    message: `PostgreSQL ${world.cluster.facts.serverMajor} is new enough for Odoo ${world.facts.odooVersion}`,
   };
 }
 
-/** Whether a pod is known not to work: also one of cron, or of a roll-out beside which the former pods still serve. */
-function podsWork(world: World): SideCondition | undefined {
+/** Whether a pod is known not to run: also of cron, or of a roll-out while the former pods still serve. */
+function podsWork(world: Assessment): SideCondition | undefined {
   const type = "PodsWork";
-  const problem = anyPodProblem(world);
+  const problem = anyPodProblem(world.facts.podProblems);
   if (problem) return { type, status: "False", ...problem };
   if (!conditionOf(world.status.conditions, type)) return undefined;
-  return { type, status: "True", reason: "NoTrouble", message: "Nothing is known to be wrong with any pod" };
+  return { type, status: "True", reason: "NoTrouble", message: "No pod is known to have a problem" };
 }
 
-/** Whether the webhook was told of the last change of phase; what is on its way says nothing yet. */
-function notified(world: World): SideCondition | undefined {
+/** Whether the webhook has received the last change of phase; one that is being sent is not reported yet. */
+function notified(world: Assessment): SideCondition | undefined {
   const former = conditionOf(world.status.conditions, NOTIFIED);
   if (!world.instance.spec.webhook?.url) {
     return former && { type: NOTIFIED, status: "Unknown", reason: "NoWebhook", message: "spec.webhook is not set" };
   }
-  const told = phaseTold(world) ?? former;
-  return told && { type: NOTIFIED, status: told.status, reason: told.reason, message: told.message };
+  const last = phaseNotified(world) ?? former;
+  return last && { type: NOTIFIED, status: last.status, reason: last.reason, message: last.message };
 }

@@ -1,7 +1,7 @@
 /**
- * The end of an instance: pods first, then database and role, then the Jobs with their pods, and the finalizer last.
- * Whatever cannot be reached keeps the finalizer, so nothing is left behind unnoticed. With deletionPolicy Retain what
- * holds data is set free instead, and PostgreSQL is not asked at all.
+ * The deletion of an instance: pods first, then database and role, then the Jobs with their pods, and the finalizer last. As
+ * long as a cluster cannot be reached the finalizer stays, so no database is left behind. With deletionPolicy Retain the
+ * objects that hold data lose their owner instead, and PostgreSQL is not used.
  */
 import { conditionOf } from "../../kit/conditions.ts";
 import { clusterInUse, roleAdoptions } from "../model/instance/adoption.ts";
@@ -16,21 +16,22 @@ import {
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { Problem } from "../model/resolve.ts";
-import type { ChosenCluster, World } from "../model/world.ts";
+import type { Assessment } from "../model/assessment.ts";
+import type { ChosenCluster } from "../model/world.ts";
 
-/** Event: database and role of an instance that goes cannot be dropped, for now. */
+/** Event: database and role of a deleted instance cannot be dropped now. */
 export const CLEANUP_FAILED = "CleanupFailed";
 
 /** The finalizers that wait for this, ours last. */
 const DELETION_FINALIZERS: readonly string[] = [LEGACY_FINALIZER, INSTANCE_FINALIZER];
 
-/** Whether a deletion waits for this operator. */
-export function awaitsDeletion({ instance }: World): boolean {
+/** Whether the deletion waits for a finalizer of this operator. */
+export function awaitsDeletion({ instance }: Assessment): boolean {
   return instance.metadata.finalizers?.some((finalizer) => DELETION_FINALIZERS.includes(finalizer)) ?? false;
 }
 
-/** What must be gone before the instance may go, in order; the finalizer comes last, once nothing is left. */
-export function planDeletion(world: World): Effect[] {
+/** What must be removed before the instance, in order; the finalizer comes last. */
+export function planDeletion(world: Assessment): Effect[] {
   const { observed, instance } = world;
   const workloads = [observed.web, observed.cron].flatMap((object): Effect[] =>
     object && !object.metadata.deletionTimestamp ? [{ type: "deleteChild", object }] : []
@@ -45,14 +46,14 @@ export function planDeletion(world: World): Effect[] {
     }, ...workloads];
   }
   const obstacle = deletionObstacle(world);
-  if (obstacle) return planComplaint(world, obstacle);
+  if (obstacle) return planObstacleEvent(world, obstacle);
   const adoptions = retains(world) ? [] : roleAdoptions(world);
-  if (adoptions.length) return adoptions; // only what is signed is ever dropped; the news of it brings us back
+  if (adoptions.length) return adoptions; // only roles with our owner comment are dropped; the change of the inventory triggers the next reconcile
   const drops = retains(world) ? planRetention(world) : planDrops(world);
   const releases = observed.jobs.filter((job) => job.metadata.finalizers?.includes(OUTCOME_FINALIZER)).map((
     job,
   ): Effect => ({ type: "releaseJob", job }));
-  // Their pods keep the volume from going, however long ago they ended.
+  // Their pods delay the deletion of the volume, even if they have ended.
   const ends = observed.jobs.filter(({ metadata }) => !metadata.deletionTimestamp).map((object): Effect => ({
     type: "deleteChild",
     object,
@@ -61,15 +62,15 @@ export function planDeletion(world: World): Effect[] {
   return [...drops, ...releases, ...ends, ...held.map((finalizer): Effect => ({ type: "removeFinalizer", finalizer }))];
 }
 
-/** Told when the condition begins to say so, not at every look; that nobody was asked yet is no failure. */
-function planComplaint({ instance, status }: World, { reason, message }: Problem): Effect[] {
-  const told = conditionOf(status.conditions, "Ready")?.message === message;
-  if (told || reason === "Connecting") return [];
+/** An event when the condition begins to report the obstacle; a cluster that has not been asked yet is none. */
+function planObstacleEvent({ instance, status }: Assessment, { reason, message }: Problem): Effect[] {
+  const isReported = conditionOf(status.conditions, "Ready")?.message === message;
+  if (isReported || reason === "Connecting") return [];
   return [{ type: "event", about: instance, warning: true, reason: CLEANUP_FAILED, note: message }];
 }
 
-/** What is going on while nothing stands in the way. */
-export function deletion(world: World): Problem {
+/** The progress of a deletion without an obstacle. */
+export function deletion(world: Assessment): Problem {
   const message = retains(world)
     ? "Ending the pods. Role, database, volume and Secrets stay: spec.deletionPolicy is Retain"
     : "Dropping database and role";
@@ -77,11 +78,11 @@ export function deletion(world: World): Problem {
 }
 
 /** Why database and role cannot be dropped now, if they may exist. */
-export function deletionObstacle(world: World): Problem | undefined {
+export function deletionObstacle(world: Assessment): Problem | undefined {
   const { cluster } = world;
   const active = clusterInUse(world);
-  if (!active || retains(world)) return undefined; // nothing was ever made on a cluster, or all of it stays
-  const wayOut = `To give database and role up, remove the finalizer ${INSTANCE_FINALIZER}`;
+  if (!active || retains(world)) return undefined; // nothing was created on a cluster, or all of it stays
+  const wayOut = `To leave database and role behind, remove the finalizer ${INSTANCE_FINALIZER}`;
   if (cluster.problem) {
     return {
       reason: cluster.problem.reason,
@@ -104,19 +105,19 @@ export function deletionObstacle(world: World): Problem | undefined {
   return undefined;
 }
 
-/** Clusters that hold something of a migration; those that nobody lists any more are given up. */
-function otherClusters({ status, otherClusters }: World): ReadonlyMap<string, ChosenCluster> {
+/** Clusters that hold objects of a migration, as far as they are in the clusters Secret. */
+function otherClusters({ status, otherClusters }: Assessment): ReadonlyMap<string, ChosenCluster> {
   const names = [status.migrationPreviousCluster, status.migrationTargetCluster];
   return new Map([...otherClusters ?? []].filter(([name]) => names.includes(name)));
 }
 
 /** Whether role, database, volume and Secrets outlive the instance. */
-function retains({ instance }: World): boolean {
+function retains({ instance }: Assessment): boolean {
   return instance.spec.deletionPolicy === "Retain";
 }
 
-/** Sets free what would be collected with the instance, and says what is kept. */
-function planRetention({ instance, observed, status }: World): Effect[] {
+/** Removes the owner of what would be garbage collected with the instance, and reports what is kept. */
+function planRetention({ instance, observed, status }: Assessment): Effect[] {
   const { name, namespace = "", uid } = instance.metadata;
   const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
   const secrets = [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret) => secret?.name ?? []);
@@ -147,13 +148,13 @@ function planRetention({ instance, observed, status }: World): Effect[] {
   ];
 }
 
-function planDrops(world: World): Effect[] {
+function planDrops(world: Assessment): Effect[] {
   if (!clusterInUse(world)) return [];
   const others = [...otherClusters(world).values()];
   return [world.cluster, ...others].flatMap((cluster) => planDropsOn(cluster, world));
 }
 
-function planDropsOn(cluster: ChosenCluster, { instance }: World): Effect[] {
+function planDropsOn(cluster: ChosenCluster, { instance }: Assessment): Effect[] {
   if (!cluster.address || !cluster.facts.known) return [];
   const { name, namespace = "", uid } = instance.metadata;
   const role = roleName({ name, namespace });
@@ -161,7 +162,7 @@ function planDropsOn(cluster: ChosenCluster, { instance }: World): Effect[] {
   const present = facts.roles.get(role);
   const readOnly = readOnlyRoleName({ name, namespace });
   const readOnlyDrops: Effect[] = facts.roles.get(readOnly)?.ownership?.uid === uid
-    ? [{ type: "dropRole", cluster: address.name, role: readOnly, uid }] // with the database went what it was granted
+    ? [{ type: "dropRole", cluster: address.name, role: readOnly, uid }] // its grants were dropped with the database
     : [];
   if (present?.ownership?.uid !== uid) return readOnlyDrops;
   const databases = databasesOwnedBy(facts, role).filter((database) => {

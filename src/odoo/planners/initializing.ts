@@ -1,42 +1,34 @@
-/** An instance without data wants some: if the spec says what, and nobody has asked yet, this operator asks. */
+/** An instance without data needs some: if the spec says which, and no request for it exists, this operator creates one. */
 import type { KubeObject } from "../../kit/types.ts";
-import { forbidsInit } from "../model/instance/adoption.ts";
-import { firstSourceProblem } from "../model/operations/copy/refresh_source.ts";
+import type { Assessment } from "../model/assessment.ts";
 import { AUTO_REFRESH_LABEL, imageHash, instanceLabels, objectNames } from "../model/names.ts";
+import { rowOf } from "../model/operations/request_kinds.ts";
+import { type AutoKind, autoRoundOf, lastAutoRequest } from "../model/operations/requests.ts";
 import type { Effect } from "../model/plan.ts";
-import {
-  type AutoKind,
-  autoRoundOf,
-  bringsData,
-  lastAutoRequest,
-  pendingRequests,
-  requestKind,
-} from "../model/operations/requests.ts";
 import type { Resolved } from "../model/resolve.ts";
-import type { World } from "../model/world.ts";
 
-/** Uninitialized: asks for an initialisation or for a copy of the production instance, unless somebody has asked for data. */
-export function planDataRequest(world: World): Effect[] {
+/** Uninitialized: requests an initialisation or a copy of the production instance, unless a request for data exists. */
+export function planDataRequest(world: Assessment): Effect[] {
   const { resolved, instance } = world;
-  if (!resolved || !mayAsk(world)) return [];
+  if (!resolved || !mayRequest(world)) return [];
   if (instance.spec.productionInstanceRef) return planRefreshRequest(world, resolved);
   return resolved.init.enabled ? planInitRequest(world, resolved) : [];
 }
 
-/** InitFailed: a copy that could not be neutralized is made again when the image, whose code did it, is another one. */
-export function planRefreshRetry(world: World): Effect[] {
+/** InitFailed: a copy that could not be neutralized is requested again when the image, whose code does that, has changed. */
+export function planRefreshRetry(world: Assessment): Effect[] {
   const { resolved, instance } = world;
-  const asks = resolved && instance.spec.productionInstanceRef && mayAsk(world);
-  return asks && lastOwn(world, "OdooStagingRefreshJob") ? planRefreshRequest(world, resolved) : [];
+  const requests = resolved && instance.spec.productionInstanceRef && mayRequest(world);
+  return requests && lastOwn(world, "OdooStagingRefreshJob") ? planRefreshRequest(world, resolved) : [];
 }
 
-/** With data the next phase is another one; a request would be refused, and stand in the way of a later one. */
-function mayAsk(world: World): boolean {
-  const isAsked = pendingRequests(world).some((cr) => bringsData(requestKind(cr)));
-  return !world.status.dbInitialized && !isAsked && !forbidsInit(world);
+/** An instance with data leaves this phase: a request would be refused, and prevent a later one of the same name. */
+function mayRequest(world: Assessment): boolean {
+  const isRequested = world.queue.pending.some(({ request }) => rowOf(request).bringsData);
+  return !world.status.dbInitialized && !isRequested && !world.facts.forbidsInit;
 }
 
-function planInitRequest(world: World, resolved: Resolved): Effect[] {
+function planInitRequest(world: Assessment, resolved: Resolved): Effect[] {
   const { instance } = world;
   const round = nextRound(world, "OdooInitJob");
   if (round === undefined) return [];
@@ -56,10 +48,10 @@ function planInitRequest(world: World, resolved: Resolved): Effect[] {
   })];
 }
 
-function planRefreshRequest(world: World, resolved: Resolved): Effect[] {
+function planRefreshRequest(world: Assessment, resolved: Resolved): Effect[] {
   const { productionInstanceRef: source } = world.instance.spec;
   const round = nextRound(world, "OdooStagingRefreshJob");
-  if (!source || round === undefined || firstSourceProblem(world)) return [];
+  if (!source || round === undefined || world.facts.firstSourceProblem) return [];
   const { namespace } = source;
   return [creation(world, resolved, {
     kind: "OdooStagingRefreshJob",
@@ -75,29 +67,35 @@ interface RequestObject extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-function creation({ instance }: World, { name, namespace, environment }: Resolved, request: RequestObject): Effect {
+function creation(
+  { instance }: Assessment,
+  { name, namespace, environment }: Resolved,
+  request: RequestObject,
+): Effect {
   const labels = { ...instanceLabels(name, environment), ...request.metadata?.labels };
   const metadata = { ...request.metadata, namespace, labels };
   return { type: "create", object: { apiVersion: "bemade.org/v1alpha1", ...request, metadata }, owner: instance };
 }
 
 /**
- * The number of our next request: one that was carried out is of a database that is gone, so another one follows it. One
- * that failed is not repeated, as long as what failed is the same. Those before it may be deleted: the history goes back
- * only so far.
+ * The number of our next request. A completed one was for a database that does not exist any more, so another one follows. A
+ * failed one is not repeated while its input is the same. Earlier requests may have been deleted by the history limit.
  */
-function nextRound(world: World, kind: AutoKind): number | undefined {
+function nextRound(world: Assessment, kind: AutoKind): number | undefined {
   const last = lastOwn(world, kind);
   if (!last) return 1;
   const isOver = last.status?.phase === "Completed" || failedWithAnotherImage(world, last);
   return isOver ? autoRoundOf(world.instance.metadata.name, last) + 1 : undefined;
 }
 
-function lastOwn({ instance, observed }: World, kind: AutoKind) {
+function lastOwn({ instance, observed }: Assessment, kind: AutoKind) {
   return lastAutoRequest(instance.metadata.name, kind, observed.requests);
 }
 
-function failedWithAnotherImage({ resolved }: World, { kind, status }: ReturnType<typeof lastOwn> & object): boolean {
+function failedWithAnotherImage(
+  { resolved }: Assessment,
+  { kind, status }: ReturnType<typeof lastOwn> & object,
+): boolean {
   if (kind !== "OdooStagingRefreshJob" || status?.phase !== "Failed" || !resolved) return false;
   return !!status.neutralizeJobImageHash && status.neutralizeJobImageHash !== imageHash(resolved.image);
 }

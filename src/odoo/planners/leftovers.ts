@@ -1,15 +1,16 @@
 /**
- * What a restore or refresh leaves beside the data: the copy, if it failed, and what it replaced. Both are told by their
- * names, so nothing has to be remembered; files go first, for it is the database that says that there may be any.
+ * Removal of what a restore or refresh leaves beside the data: a failed copy, and the data that a copy replaced. Both are
+ * recognised by their names, so nothing must be recorded. The files are removed first: the database marks that they may exist.
  */
 import { databaseOwnerUid, databasesOwnedBy } from "../model/postgres/database.ts";
 import { cleaningJobName, copyRole } from "../model/names.ts";
+import type { Assessment } from "../model/assessment.ts";
 import type { Effect } from "../model/plan.ts";
-import { jobStateOf, type World } from "../model/world.ts";
+import { jobStateOf } from "../model/world.ts";
 import { removeFilesJob } from "../resources/mod.ts";
 
-/** In phases without an operation: one leftover after the other. What was replaced stays until the new data is served. */
-export function planLeftovers(world: World): Effect[] {
+/** In phases without an operation: one after the other. Replaced data stays until the new data is served. */
+export function planLeftovers(world: Assessment): Effect[] {
   const { resolved, cluster, instance, status, phase, observed } = world;
   if (!resolved || !cluster.address || !cluster.facts.known || status.operation) return [];
   if (status.activeCluster !== cluster.address.name || !observed.filestore) return [];
@@ -26,13 +27,13 @@ export function planLeftovers(world: World): Effect[] {
   const name = cleaningJobName(resolved.name, leftover);
   switch (jobStateOf(world, name).state) {
     case "absent": {
-      if (observed.jobsWithPods.size > 0) return []; // what is removed must not be written to any more
+      if (observed.jobsWithPods.size > 0) return []; // no pod may still write to the files
       const options = { directory: leftover, pattern: leftover };
       return [{ type: "create", object: removeFilesJob(name, resolved, cluster.address, options), owner: instance }];
     }
     case "succeeded":
       return [{ type: "dropDatabase", cluster: cluster.address.name, database: leftover, uid }];
     default:
-      return []; // one that failed goes after its time to live, and is tried again
+      return []; // a failed Job is deleted after its time to live, and created again
   }
 }

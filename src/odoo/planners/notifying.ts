@@ -1,72 +1,73 @@
 /**
- * Webhooks that requests name are told of their end, those of instances of each change of phase. Whether that has been done
- * stands in the request (condition Notified), what is still to be told in the instance (status.untoldPhases), so a restarted
- * operator tells what it had not come to tell; ids repeat, so a receiver knows what it has heard before.
+ * Webhooks of requests are notified of their end, those of instances of each change of phase. A request records this in the
+ * condition Notified, an instance keeps what is still to be sent in its status, so a restarted operator sends what the former
+ * one did not. The ids of notifications are stable, so a receiver recognises repetitions.
  */
 import { type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
-import type { JobRequest, Phase, UntoldPhase } from "../crd/mod.ts";
+import type { JobRequest, UntoldPhase } from "../crd/mod.ts";
 import { NOTIFIED, phaseNotification } from "../model/network/notification.ts";
 import type { Effect } from "../model/plan.ts";
-import { untold } from "../model/operations/requests.ts";
+import { pendingNotification } from "../model/operations/request.ts";
 import { rfc3339 } from "../model/times.ts";
-import type { Delivery, World } from "../model/world.ts";
+import type { Assessment } from "../model/assessment.ts";
+import type { Delivery } from "../model/world.ts";
 
-/** More are not kept: whoever has missed so many must look at the instance anyway. */
-const MOST_UNTOLD = 20;
+/** The newest changes that are kept; a receiver that missed more must read the instance. */
+const MOST_PENDING = 20;
 
-type Told = Pick<ConditionState, "status" | "reason" | "message">;
+type DeliveryState = Pick<ConditionState, "status" | "reason" | "message">;
 
 /** In any phase: sends what has not been sent, and records how that ended. */
-export function planNotifications(world: World): Effect[] {
+export function planNotifications(world: Assessment): Effect[] {
   return world.observed.requests.flatMap((cr) => planNotification(world, cr));
 }
 
-function planNotification({ observed, now }: World, cr: Stored<JobRequest>): Effect[] {
-  const notification = untold(cr);
+function planNotification({ observed, now }: Assessment, cr: Stored<JobRequest>): Effect[] {
+  const notification = pendingNotification(cr);
   if (!notification) return [];
   const delivery = observed.deliveries?.get(notification.id);
   if (!delivery) return [{ type: "notify", notification }];
-  const condition = { type: NOTIFIED, ...told(delivery) };
+  const condition = { type: NOTIFIED, ...stateOf(delivery) };
   const conditions = setCondition(cr.status?.conditions ?? [], condition, rfc3339(now));
   return [{ type: "jobStatus", cr, status: { ...cr.status, conditions } }];
 }
 
-function told(delivery: Delivery): Told {
+function stateOf(delivery: Delivery): DeliveryState {
   return delivery.ok
     ? { status: "True", reason: "Delivered", message: "The webhook has taken the notification" }
     : { status: "False", reason: delivery.reason, message: delivery.message };
 }
 
-/** The changes of phase that the instance's webhook has still to be told of, when it enters (or stays in) `phase`. */
-export function untoldPhases(world: World, phase: Phase): readonly UntoldPhase[] {
-  const { instance, now } = world;
+/** The changes of phase, with this decision's, that the instance's webhook has not received yet. */
+export function untoldPhases(world: Assessment): readonly UntoldPhase[] {
+  const { instance, now, nextPhase: phase } = world;
   if (!instance.spec.webhook?.url) return [];
   const left = readableOf(world).filter((change) => !deliveryOf(world, change));
   const change = { phase, previousPhase: world.phase, time: rfc3339(now) };
-  return (phase === world.phase ? left : [...left, change]).slice(-MOST_UNTOLD);
+  return (phase === world.phase ? left : [...left, change]).slice(-MOST_PENDING);
 }
 
-/** In any phase: sends what the instance's webhook has still to be told, as the status that is written before has it. */
-export function planPhaseNotifications({ instance }: World, untold: readonly UntoldPhase[]): Effect[] {
+/** In any phase: sends the pending changes of phase, as the status that is written before records them. */
+export function planPhaseNotifications({ instance }: Assessment, untold: readonly UntoldPhase[]): Effect[] {
   return untold.flatMap((change): Effect[] => {
     const notification = phaseNotification(instance, change);
     return notification ? [{ type: "notify", notification }] : [];
   });
 }
 
-/** How the telling of a change of phase ended, if the last of them has just ended. */
-export function phaseTold(world: World): Told | undefined {
+/** How the notification of the last change of phase ended, if it has just ended. */
+export function phaseNotified(world: Assessment): DeliveryState | undefined {
   const last = readableOf(world).flatMap((change) => deliveryOf(world, change) ?? []).at(-1);
-  return last && told(last);
+  return last && stateOf(last);
 }
 
-/** Without what somebody else has written there. */
-function readableOf({ status }: World): readonly UntoldPhase[] {
+/** Without entries that another client has written and that cannot be read. */
+function readableOf({ status }: Assessment): readonly UntoldPhase[] {
   return (status.untoldPhases ?? []).filter(({ time }) => !Number.isNaN(Date.parse(time)));
 }
 
-function deliveryOf({ instance, observed }: World, change: UntoldPhase): Delivery | undefined {
+function deliveryOf({ instance, observed }: Assessment, change: UntoldPhase): Delivery | undefined {
   const notification = phaseNotification(instance, change);
   return notification && observed.deliveries?.get(notification.id);
 }

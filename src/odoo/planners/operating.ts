@@ -1,14 +1,12 @@
 /**
- * What all operations have in common: a request that waits is told for what, its Job is made once, and its end is recorded
- * in the request before the Job may go. Which Job it is, and what its words mean, are the only differences between kinds.
+ * What all operations have in common: the status of a waiting request says what it waits for, the Job of an operation is
+ * created once, and its outcome is recorded in the request before the Job may be deleted. Kinds of requests differ only in
+ * their rows (model/operations/request_kinds.ts) and Jobs (resources/jobs/operation_job.ts).
  */
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { JobRequest, JobRequestStatus, OdooStagingRefreshJobStatus, OperationStatus } from "../crd/mod.ts";
-import { type CopyStep, copyStep } from "../model/operations/copy/copy_steps.ts";
-import { copyOf, isDone, progressOf, stepAfter } from "../model/operations/copy/copying.ts";
-import { filestoreStep } from "../model/operations/migration/filestore_migration.ts";
-import { mustWait } from "../model/operations/job_exclusion.ts";
+import type { Assessment } from "../model/assessment.ts";
 import {
   imageHash,
   instanceLabels,
@@ -17,28 +15,21 @@ import {
   snapshotName,
   stepJobName,
 } from "../model/names.ts";
-import { operationOutcome, wasStarted } from "../model/operations/outcome.ts";
-import type { Effect } from "../model/plan.ts";
+import { type CopyStep, copyStep } from "../model/operations/copy/copy_steps.ts";
+import { copyOf, isDone, progressOf, stepAfter } from "../model/operations/copy/copying.ts";
+import { mustWait } from "../model/operations/job_exclusion.ts";
+import { filestoreStep } from "../model/operations/migration/filestore_migration.ts";
 import { parseReport } from "../model/operations/reports/report.ts";
-import {
-  isTerminal,
-  jobNameOf,
-  obstacleTo,
-  pendingRequests,
-  refusalOf,
-  requestKind,
-  requestOf,
-  REQUESTS,
-  SUCCEEDED,
-} from "../model/operations/requests.ts";
-import { refreshObstacle } from "../model/operations/copy/refresh_source.ts";
+import { isTerminal, jobNameOf, requestOf, SUCCEEDED, wasStarted } from "../model/operations/request.ts";
+import { rowOf } from "../model/operations/request_kinds.ts";
+import type { Effect } from "../model/plan.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { jobTime, rfc3339 } from "../model/times.ts";
-import { jobStateOf, type World } from "../model/world.ts";
+import { jobStateOf } from "../model/world.ts";
 import { operationJob } from "../resources/mod.ts";
 
-/** In the phase of an operation: creates its Job, once, and what the Job reads; the request says so as soon as it exists. */
-export function planOperationJob(world: World): Effect[] {
+/** In the phase of an operation: creates its Job once, with what the Job reads; the request's status names the Job at once. */
+export function planOperationJob(world: Assessment): Effect[] {
   const { operation } = world.status;
   const { resolved } = world;
   if (!operation?.jobName || !resolved || !world.cluster.address) return [];
@@ -47,31 +38,33 @@ export function planOperationJob(world: World): Effect[] {
   const step = copyStep(operation);
   if (cr ? isTerminal(cr) : step !== "return") return [];
   const job = jobStateOf(world, jobName);
-  if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() has the rest
+  if (job.state === "succeeded" || job.state === "failed") return cr ? planStepEnd(world, cr) : []; // planOutcome() records the outcome
   const isStarted = cr ? wasStarted(cr, operation) : false;
   const reading = cr && job.state === "absent" && !isStarted ? planReading(world, cr, operation) : undefined;
   if (reading) return reading;
   if (job.state === "absent" && (isStarted && !isRepeatable(step) || mustWait(world))) return [];
   const object = job.state === "absent" ? operationJob(world, cr, operation) : undefined;
-  if (job.state === "absent" && !object) return []; // what it works on is not there yet
+  if (job.state === "absent" && !object) return []; // what it works on does not exist yet
   const create: Effect[] = [
     ...(cr?.kind === "OdooInitJob" && !world.observed.adminSecret ? [adminSecret(resolved)] : []),
     ...(object ? [{ type: "create", object, owner: cr ?? world.instance } as const] : []),
   ];
   if (isStarted || !cr) return create;
   const note = `Created Job ${jobName}`;
-  const told = jobNameOf(cr) === undefined ? toldTo(world, cr, "Started", note) : [eventOf(cr, "Continued", note)];
-  return [...create, runningStatus(world, cr, operation), ...told];
+  const events = jobNameOf(cr) === undefined
+    ? eventsOfBoth(world, cr, "Started", note)
+    : [eventOf(cr, "Continued", note)];
+  return [...create, runningStatus(world, cr, operation), ...events];
 }
 
 /**
- * What a refresh does before its first Job reads the source; `undefined` if that may be made. It says first that it will,
- * and reads only if the source is still at rest then: whoever begins something there says so before it looks, too, so that
- * one of both sees the other.
+ * What a refresh does before its first Job reads the source; `undefined` if that Job may be created. The refresh announces in
+ * its status that it will read the source, and reads only if the source is still settled in a later reconcile. An operation on
+ * the source records itself before it checks for readers, too, so at least one of the two sees the other.
  */
-function planReading(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect[] | undefined {
+function planReading(world: Assessment, cr: Stored<JobRequest>, operation: OperationStatus): Effect[] | undefined {
   if (cr.kind !== "OdooStagingRefreshJob" || copyStep(operation) !== "database") return undefined;
-  const obstacle = refreshObstacle(world, cr);
+  const obstacle = world.queue.open.find(({ request }) => request === cr)?.sourceObstacle;
   const { progress, conditions } = cr.status ?? {};
   if (!obstacle) {
     return progress?.step === "database" ? undefined : [runningStatus(world, cr, withoutJob(operation))];
@@ -85,16 +78,16 @@ function withoutJob({ jobName: _, ...operation }: OperationStatus): OperationSta
   return operation;
 }
 
-/** A step without a Job of its own is told, too. */
-export function planStepTold(world: World): Effect[] {
+/** The request's status also names steps without a Job. */
+export function planStepProgress(world: Assessment): Effect[] {
   const { operation } = world.status;
   const cr = operation && requestOf(world, operation);
   if (!cr || isTerminal(cr) || operation.jobName || cr.status?.progress?.step === operation.stage) return [];
   return [runningStatus(world, cr, operation)];
 }
 
-/** What a step has found is kept in the request: the next steps need it, and its Job may be gone by then. */
-function planStepEnd(world: World, cr: Stored<JobRequest>): Effect[] {
+/** The results of a step are kept in the request: the next steps need them, and the Job may be deleted by then. */
+function planStepEnd(world: Assessment, cr: Stored<JobRequest>): Effect[] {
   const { operation } = world.status;
   const step = copyStep(operation);
   if (!operation || !step || !stepAfter(step, cr) || !isDone(world)) return [];
@@ -104,17 +97,17 @@ function planStepEnd(world: World, cr: Stored<JobRequest>): Effect[] {
   return [{ type: "jobStatus", cr, status: { ...cr.status, summary } }];
 }
 
-/** What is going on where no Job is, or not yet. */
+/** Describes the steps that have no Job, or not yet. */
 const STEPS_WITHOUT_JOB: Readonly<Record<string, string>> = {
   database: "the source is about to be read",
-  snapshot: "a snapshot of the source's volume is taken, and a volume made of it",
-  swap: "Waiting for all pods to end, then the copy takes their data's place",
+  snapshot: "a snapshot of the source's volume is taken, and a volume created from it",
+  swap: "waiting for all pods to end, then the copy replaces the data",
 };
 
-function runningStatus(world: World, cr: Stored<JobRequest>, operation: OperationStatus): Effect {
+function runningStatus(world: Assessment, cr: Stored<JobRequest>, operation: OperationStatus): Effect {
   const { jobName } = operation;
   const progress = progressOf(cr, operation);
-  const work = jobName ? `Job ${jobName} is at work` : STEPS_WITHOUT_JOB[operation.stage ?? ""] ?? "at work";
+  const work = jobName ? `Job ${jobName} is running` : STEPS_WITHOUT_JOB[operation.stage ?? ""] ?? "running";
   const message = progress ? `Step ${(progress.done ?? 0) + 1} of ${progress.total}, ${progress.step}: ${work}` : work;
   const status = nextJobStatus(world, cr, {
     phase: "Running",
@@ -122,13 +115,13 @@ function runningStatus(world: World, cr: Stored<JobRequest>, operation: Operatio
     startTime: cr.status?.startTime ?? jobTime(world.now),
     message: null,
   }, { status: "Unknown", reason: "Running", message });
-  const told = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
-  return { type: "jobStatus", cr, status: { ...status, ...told, ...refreshFields(world, cr, operation) } };
+  const fields = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
+  return { type: "jobStatus", cr, status: { ...status, ...fields, ...refreshFields(world, cr, operation) } };
 }
 
-/** What operator 2.5.0 tells of a refresh beside its phase, for whoever reads it there. */
+/** The fields that operator 2.5.0 writes for a refresh, for clients that read them. */
 function refreshFields(
-  world: World,
+  world: Assessment,
   { kind }: Stored<JobRequest>,
   operation: OperationStatus,
 ): Partial<OdooStagingRefreshJobStatus> {
@@ -148,22 +141,22 @@ function refreshFields(
   }
 }
 
-/** Files change places to the same end however often that is begun; other steps are done once or fail. */
+/** The swap of directories may be repeated with the same result; other steps run once or fail. */
 function isRepeatable(step: CopyStep | undefined): boolean {
   return step === "move" || step === "return";
 }
 
-/** In any phase: an operation that has ended is closed in its request before the instance forgets it. */
-export function planOutcome(world: World): Effect[] {
+/** In any phase: the outcome of an operation is recorded in its request before the instance's status drops the operation. */
+export function planOutcome(world: Assessment): Effect[] {
   const { operation } = world.status;
   const cr = operation && requestOf(world, operation);
   if (!cr || isTerminal(cr)) return [];
-  const outcome = operationOutcome(world);
+  const { outcome } = world;
+  const { noun } = rowOf(cr);
   switch (outcome.state) {
     case "succeeded": {
       const { message, summary } = outcome;
-      const { noun } = REQUESTS[requestKind(cr)];
-      const told = message ?? `The ${noun} is complete`;
+      const note = message ?? `The ${noun} is complete`;
       const status = closedStatus(world, cr, {
         phase: "Completed",
         message: message ?? null,
@@ -171,9 +164,9 @@ export function planOutcome(world: World): Effect[] {
       }, {
         status: "True",
         reason: "Completed",
-        message: told,
+        message: note,
       });
-      return [{ type: "jobStatus", cr, status }, ...toldTo(world, cr, "Completed", told)];
+      return [{ type: "jobStatus", cr, status }, ...eventsOfBoth(world, cr, "Completed", note)];
     }
     case "failed": {
       const { reason, message, log } = outcome;
@@ -182,54 +175,53 @@ export function planOutcome(world: World): Effect[] {
         reason,
         message,
       });
-      const note = `The ${REQUESTS[requestKind(cr)].noun} failed: ${message}`;
-      return [{ type: "jobStatus", cr, status }, ...toldTo(world, cr, "Failed", note)];
+      const note = `The ${noun} failed: ${message}`;
+      return [{ type: "jobStatus", cr, status }, ...eventsOfBoth(world, cr, "Failed", note)];
     }
     default:
       return [];
   }
 }
 
-/** In any phase: requests that can never be carried out are told why, instead of waiting for ever. */
-export function planRefusals(world: World): Effect[] {
-  return world.observed.requests.flatMap((cr): Effect[] => {
-    const problem = isTerminal(cr) ? undefined : refusalOf(world, cr);
-    if (!problem) return [];
-    const { reason, message } = problem;
-    const status = closedStatus(world, cr, { phase: "Failed", message }, { status: "False", reason, message });
-    return [{ type: "jobStatus", cr, status }, eventOf(cr, "Refused", message)];
+/** In any phase: requests that can never be executed fail with the reason, instead of waiting for ever. */
+export function planRefusals(world: Assessment): Effect[] {
+  return world.queue.open.flatMap(({ request, refusal }): Effect[] => {
+    if (!refusal) return [];
+    const { reason, message } = refusal;
+    const status = closedStatus(world, request, { phase: "Failed", message }, { status: "False", reason, message });
+    return [{ type: "jobStatus", cr: request, status }, eventOf(request, "Refused", message)];
   });
 }
 
-/** In any phase: requests whose turn has not come are told what they wait for. */
-export function planWaiting(world: World): Effect[] {
+/** In any phase: the status of a waiting request says what it waits for. */
+export function planWaiting(world: Assessment): Effect[] {
   const current = world.status.operation?.uid;
-  const waiting = pendingRequests(world).filter(({ metadata }) => metadata.uid !== current);
   const ahead = world.observed.requests.find(({ metadata }) => metadata.uid === current);
   const isMigrating = filestoreStep(world.status.operation) !== undefined;
-  return waiting.flatMap((cr): Effect[] => {
-    const { reason, message } = obstacleTo(world, cr) ?? {
+  const waiting = world.queue.pending.filter(({ request }) => request.metadata.uid !== current);
+  return waiting.flatMap(({ request, obstacle }): Effect[] => {
+    const { reason, message } = obstacle ?? {
       reason: "Waiting",
       message: ahead
         ? `Waiting for ${ahead.kind} ${ahead.metadata.name} to end`
         : isMigrating
         ? "Waiting for the filestore migration to end"
-        : "Waiting for its turn",
+        : "Waiting for the requests before it",
     };
-    const former = conditionOf(cr.status?.conditions, SUCCEEDED);
+    const former = conditionOf(request.status?.conditions, SUCCEEDED);
     if (former?.reason === reason && former.message === message) return [];
     if (!former && !ahead && !isMigrating && reason === "Waiting") return []; // it begins with the next write
-    const status = nextJobStatus(world, cr, { phase: cr.status?.phase ?? "Pending", message }, {
+    const status = nextJobStatus(world, request, { phase: request.status?.phase ?? "Pending", message }, {
       status: "Unknown",
       reason,
       message,
     });
-    return [{ type: "jobStatus", cr, status }];
+    return [{ type: "jobStatus", cr: request, status }];
   });
 }
 
-/** In any phase: Jobs whose outcome is recorded, or asked for by nobody any more, may go. */
-export function planReleases(world: World): Effect[] {
+/** In any phase: Jobs whose outcome is recorded, or whose request is gone, lose their finalizer. */
+export function planReleases(world: Assessment): Effect[] {
   const { jobs, requests } = world.observed;
   return jobs.flatMap((job): Effect[] => {
     const owner = job.metadata.ownerReferences?.find(({ controller }) => controller);
@@ -245,18 +237,18 @@ export function planReleases(world: World): Effect[] {
   });
 }
 
-/** Whether its pod has the volume of another instance, which could not be deleted as long as that pod is there. */
+/** Whether its pod mounts the volume of another instance, which could not be deleted as long as the pod exists. */
 function readsOther(cr: Stored<JobRequest> | undefined, { metadata }: Stored<KubeObject>): boolean {
   return cr?.kind === "OdooStagingRefreshJob" && metadata.name === stepJobName(cr.metadata, "files") &&
     !metadata.deletionTimestamp;
 }
 
-/** Operations whose outcome is nobody's but the instance's. */
+/** Operations whose outcome is recorded in the instance only. */
 function isWithoutRequest(operation: OperationStatus | undefined): boolean {
   return operation?.kind === "OdooInstance" || copyStep(operation) === "return";
 }
 
-/** The password that Odoo's first user gets instead of the one that all the world knows. */
+/** The password of Odoo's first user, instead of the well-known default. */
 function adminSecret({ name, environment }: Resolved): Effect {
   const labels = instanceLabels(name, environment);
   return { type: "ensureUserSecret", name: objectNames.adminSecret(name), username: "admin", labels };
@@ -266,14 +258,14 @@ type NewStatus = Pick<JobRequestStatus, "phase" | "jobName" | "startTime" | "mes
 type NewCondition = Pick<ConditionState, "status" | "reason" | "message">;
 
 function closedStatus(
-  world: World,
+  world: Assessment,
   cr: Stored<JobRequest>,
   next: NewStatus,
   condition: NewCondition,
 ): JobRequestStatus {
   const { operation } = world.status;
   const begun = operation?.uid === cr.metadata.uid;
-  const startTime = cr.status?.startTime ?? (begun ? jobTime(world.now) : undefined); // the Job may end before the CR says that it runs
+  const startTime = cr.status?.startTime ?? (begun ? jobTime(world.now) : undefined); // the Job may end before the request is Running
   const jobName = jobNameOf(cr) ?? (begun ? operation.jobName : undefined);
   return {
     ...nextJobStatus(world, cr, {
@@ -286,7 +278,7 @@ function closedStatus(
 }
 
 function nextJobStatus(
-  world: World,
+  world: Assessment,
   cr: Stored<JobRequest>,
   { message, ...next }: NewStatus,
   condition: NewCondition,
@@ -309,8 +301,8 @@ function nextJobStatus(
 
 type EventOfBoth = "Started" | "Completed" | "Failed";
 
-/** On the request, and on the instance: whoever looks at either is told. What its phases say of a first life is enough. */
-function toldTo({ instance }: World, cr: Stored<JobRequest>, what: EventOfBoth, note: string): Effect[] {
+/** On the request and on the instance. The phase events of an instance already show its initial provisioning. */
+function eventsOfBoth({ instance }: Assessment, cr: Stored<JobRequest>, what: EventOfBoth, note: string): Effect[] {
   if (cr.kind === "OdooInitJob" && what !== "Failed") return [eventOf(cr, what, note)];
   const onInstance = { ...eventOf(cr, what, `${cr.kind} ${cr.metadata.name}: ${note}`), about: instance };
   return [eventOf(cr, what, note), onInstance];
@@ -318,5 +310,5 @@ function toldTo({ instance }: World, cr: Stored<JobRequest>, what: EventOfBoth, 
 
 function eventOf(cr: Stored<JobRequest>, what: string, note: string): Effect & { readonly about: Stored<KubeObject> } {
   const warning = what === "Failed" || what === "Refused";
-  return { type: "event", about: cr, warning, reason: `${REQUESTS[requestKind(cr)].event}${what}`, note };
+  return { type: "event", about: cr, warning, reason: `${rowOf(cr).event}${what}`, note };
 }

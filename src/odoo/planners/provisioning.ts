@@ -1,11 +1,8 @@
-/** In every phase but deletion: what an instance needs before and beside its pods. Empty when all is there. */
+/** In every phase but deletion: what an instance needs before and beside its pods. Empty when all of it exists. */
 import { defaultsPatch } from "../model/resolve.ts";
 import { adminPasswordMark } from "../model/instance/admin_password.ts";
-import { isSwapping } from "../model/operations/copy/copy_steps.ts";
 import { configInputsHash, configKeys, type ConfigText, configText } from "../model/instance/config_text.ts";
-import { isAdopted } from "../model/instance/adoption.ts";
 import { databaseOwnerUid } from "../model/postgres/database.ts";
-import { operationOutcome } from "../model/operations/outcome.ts";
 import {
   INSTANCE_FINALIZER,
   instanceLabels,
@@ -14,9 +11,10 @@ import {
   RENDERED_FROM_ANNOTATION,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { Assessment } from "../model/assessment.ts";
 import type { SecretFacts, World } from "../model/world.ts";
 
-/** First of all: our finalizer in the place of a former operator's, and the defaults that the spec lacks, in one patch. */
+/** First of all: our finalizer instead of operator 2.5.0's, and the defaults that the spec lacks, in one patch. */
 export function planPreparation({ instance, defaults, observed }: World): Effect[] {
   const { finalizers = [], resourceVersion } = instance.metadata;
   const wanted = [
@@ -35,17 +33,17 @@ export function planPreparation({ instance, defaults, observed }: World): Effect
   }];
 }
 
-/** A volume that is there keeps its class, whatever the default is by now: nobody has asked to move its files. */
+/** An existing volume keeps its class when the default changes: that is no request to move its files. */
 function classOf(volume: World["observed"]["filestore"], { storageClass }: World["defaults"]): string {
   return volume ? volume.spec?.storageClassName ?? "" : storageClass;
 }
 
 /**
- * What that patch leaves in managedFields is removed: the defaults belong to nobody, so that a user's server-side apply
- * does not conflict with them. So is what operator 2.5.0 left there of its own writes, of which the status is one: we apply
- * the whole of it, and what we leave out of it one day is to go.
+ * Removes the managedFields entries of that patch, so that a user's server-side apply does not conflict with the defaults. The
+ * entries of operator 2.5.0's updates are removed, too, including the one of the status: we apply the whole status, and fields
+ * that we leave out must be removed.
  */
-export function planDisowning({ instance }: World, manager: string): Effect[] {
+export function planDisowning({ instance }: Assessment, manager: string): Effect[] {
   const entries = instance.metadata.managedFields ?? [];
   const found = entries.flatMap((entry, index) =>
     entry.manager === manager && entry.operation === "Update" && (!entry.subresource || entry.subresource === "status")
@@ -57,12 +55,12 @@ export function planDisowning({ instance }: World, manager: string): Effect[] {
     { op: "test", path: `${path}/manager`, value: manager } as const,
     { op: "test", path: `${path}/operation`, value: "Update" } as const,
   ]);
-  const removals = found.toReversed().map((path) => ({ op: "remove", path }) as const); // the last first: they are numbered
+  const removals = found.toReversed().map((path) => ({ op: "remove", path }) as const); // in descending order, because paths are indexes
   return [{ type: "patchInstance", operations: [...tests, ...removals] }];
 }
 
-/** Secrets of ours whose owner somebody has taken off: they are to go with the instance. */
-export function planOwnership({ observed }: World): Effect[] {
+/** Restores the owner of our Secrets if another client removed it: they must be deleted with the instance. */
+export function planOwnership({ observed }: Assessment): Effect[] {
   const { userSecret, adminSecret, readOnlySecret, configSecret } = observed;
   return [userSecret, adminSecret, readOnlySecret, configSecret].flatMap((secret): Effect[] =>
     secret?.isOrphan ? [{ type: "ownSecret", name: secret.name }] : []
@@ -70,9 +68,9 @@ export function planOwnership({ observed }: World): Effect[] {
 }
 
 /** Secrets, role, database and odoo.conf. */
-export function planFoundations(world: World): Effect[] {
-  const { resolved, cluster, observed, instance, status } = world;
-  // The cluster is recorded before anything is made on it, so that a deletion always knows where to look.
+export function planFoundations(world: Assessment): Effect[] {
+  const { resolved, cluster, observed, instance, status, facts } = world;
+  // The cluster is recorded before anything is created on it, so that a deletion always finds it.
   if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
   const { uid } = instance.metadata;
   const { name, environment, roleName: role, databaseName: database } = resolved;
@@ -86,12 +84,12 @@ export function planFoundations(world: World): Effect[] {
       present.ownership.secretVersion === observed.userSecret.version;
     if (!current) effects.push({ type: "ensureRole", cluster: cluster.address.name, role, uid, secret });
     const held = cluster.facts.databases.get(database);
-    const adopted = held?.owner === role && !held.ownership && isAdopted(world);
-    // A database that is missing after it was initialised is a loss to be told, not to be papered over with an empty one.
-    // So is one that an operation has filled, or in whose place a copy is put, though the status does not say so yet.
-    const isFilled = status.dbInitialized || isSwapping(world) || operationOutcome(world).state === "succeeded";
+    const adopted = held?.owner === role && !held.ownership && facts.isAdopted;
+    // A missing database that was initialised is reported as lost, never replaced by an empty one. The same holds for one that
+    // an operation has filled, or that is being swapped, though the status does not say so yet.
+    const isFilled = status.dbInitialized || facts.isSwapping || world.outcome.state === "succeeded";
     const wanted = !held ? !isFilled : adopted
-      ? status.dbInitialized // else nobody knows what is in it
+      ? status.dbInitialized // otherwise its content is unknown
       : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
     if (wanted) {
       effects.push({

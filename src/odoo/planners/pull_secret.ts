@@ -1,17 +1,17 @@
 /**
- * The Secret that images are pulled with: if it is missing beside the instance, it is copied from the operator's
- * namespace. Only Secrets that the administrator has named may leave that namespace, and only those for pulling images:
- * the names come from tenants, and the passwords of all PostgreSQL clusters lie there too.
+ * The Secret that images are pulled with: if it is missing beside the instance, it is copied from the operator's namespace.
+ * Only Secrets that the administrator has named are copied, and only those of type kubernetes.io/dockerconfigjson: the name
+ * comes from a tenant, and the operator's namespace also holds the passwords of all PostgreSQL clusters.
  *
- * A copy belongs to no instance, because several may use it; it follows its source, and is left when they go.
+ * A copy has no owner, because several instances may use it; it follows its source, and stays when they are deleted.
  */
 import { instanceLabels } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { Problem } from "../model/resolve.ts";
-import type { World } from "../model/world.ts";
+import type { Assessment } from "../model/assessment.ts";
 
-/** Copies the Secret, or renews a copy whose source has changed. */
-export function planPullSecret({ observed, resolved }: World): Effect[] {
+/** Copies the Secret, or updates a copy whose source has changed. */
+export function planPullSecret({ observed, resolved }: Assessment): Effect[] {
   const { pullSecret } = observed;
   if (!pullSecret || !resolved) return [];
   const { name, allowed, source, local } = pullSecret;
@@ -20,8 +20,8 @@ export function planPullSecret({ observed, resolved }: World): Effect[] {
   return [{ type: "copyPullSecret", name, labels, version: source.version }];
 }
 
-/** Why there is nothing to pull with. */
-export function pullSecretProblem({ observed, instance }: World): Problem | undefined {
+/** Why there is no Secret to pull with. */
+export function pullSecretProblem({ observed, instance }: Assessment): Problem | undefined {
   const { pullSecret } = observed;
   if (!pullSecret || pullSecret.local || (pullSecret.allowed && pullSecret.source)) return undefined;
   const { name } = pullSecret;

@@ -1,23 +1,22 @@
 /**
- * A role that may only read, for reports: made once the database has something to read, recognised by its comment, gone
- * when nobody wants it or the database is gone. Empty when all is as it should be.
+ * A role that may only read, for reports: created once the database has data, recognised by its owner comment, dropped when
+ * the spec no longer asks for it or the database is missing. Empty when nothing is to be changed.
  */
-import { isSwapping } from "../model/operations/copy/copy_steps.ts";
 import { readOnlyVersion } from "../model/postgres/database.ts";
 import { instanceLabels, objectNames, readOnlyRoleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import type { World } from "../model/world.ts";
+import type { Assessment } from "../model/assessment.ts";
 
-/** Its Secret and itself. */
-export function planReadOnlyAccess(world: World): Effect[] {
+/** The role and its Secret. */
+export function planReadOnlyAccess(world: Assessment): Effect[] {
   const { resolved, cluster, observed, instance, status } = world;
   if (!resolved || !cluster.address || status.activeCluster !== cluster.address.name) return [];
   const { name, namespace, environment, databaseName: database, readOnlyAccess } = resolved;
   const { uid } = instance.metadata;
   const role = readOnlyRoleName({ name, namespace });
   const secret = objectNames.readOnlySecret(name);
-  // What it was granted does not go over to another database: while that takes the place of this one there is no such role.
-  const wanted = readOnlyAccess && status.dbInitialized && !isSwapping(world) ? readOnlyAccess : undefined;
+  // Its grants are not transferred to another database, so the role is dropped while databases are swapped.
+  const wanted = readOnlyAccess && status.dbInitialized && !world.facts.isSwapping ? readOnlyAccess : undefined;
   const effects: Effect[] = wanted && !observed.readOnlySecret
     ? [{ type: "ensureUserSecret", name: secret, username: role, labels: instanceLabels(name, environment) }]
     : [];
@@ -28,7 +27,7 @@ export function planReadOnlyAccess(world: World): Effect[] {
   const common = { cluster: cluster.address.name, role, database, uid };
   if (!wanted || !exists) {
     if (ownership?.uid !== uid) return effects;
-    return [...effects, { type: "dropReadOnlyRole", ...common }]; // in a new database it would have to be granted anew
+    return [...effects, { type: "dropReadOnlyRole", ...common }]; // in a new database its grants would be missing
   }
   const { connectionLimit } = wanted;
   const version = observed.readOnlySecret &&
@@ -37,8 +36,8 @@ export function planReadOnlyAccess(world: World): Effect[] {
   return [...effects, { type: "ensureReadOnlyRole", ...common, secret, connectionLimit }];
 }
 
-/** Its Secret goes after the pods that know it. */
-export function planReadOnlyEnd({ resolved, observed }: World): Effect[] {
+/** Its Secret is deleted after the pods that use it. */
+export function planReadOnlyEnd({ resolved, observed }: Assessment): Effect[] {
   if (!resolved || resolved.readOnlyAccess || !observed.readOnlySecret) return [];
   return [{ type: "deleteSecret", name: observed.readOnlySecret.name }];
 }

@@ -1,17 +1,18 @@
-/** Refreshes by snapshot: what is made for the copy of the files, and that nothing of it stays. */
+/** Refreshes by snapshot: the objects for the copy of the files, and their removal. */
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { OdooStagingRefreshJob, OdooStagingRefreshJobStatus } from "../crd/mod.ts";
 import { OUTCOME_FINALIZER, snapshotName, stepJobName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import { isTerminal } from "../model/operations/requests.ts";
-import { obsoleteImages, snapshottingRequest, snapshotWork } from "../model/operations/copy/snapshot_step.ts";
-import { jobStateOf, type World } from "../model/world.ts";
+import type { Assessment } from "../model/assessment.ts";
+import { isTerminal } from "../model/operations/request.ts";
+import { obsoleteImages, snapshottingRequest } from "../model/operations/copy/snapshot_step.ts";
+import { jobStateOf } from "../model/world.ts";
 import { snapshotClaim, volumeSnapshot } from "../resources/mod.ts";
 
-/** In the step `snapshot`: the snapshot, then a claim of it; or word that it is done otherwise. */
-export function planSnapshot(world: World): Effect[] {
+/** In the step `snapshot`: creates the snapshot, then a claim from it; or records that files are copied instead. */
+export function planSnapshot(world: Assessment): Effect[] {
   const cr = snapshottingRequest(world);
-  const work = snapshotWork(world);
+  const { snapshot: work } = world;
   const { resolved } = world;
   if (!cr || !work || !resolved) return [];
   const name = snapshotName(cr.metadata);
@@ -37,24 +38,24 @@ export function planSnapshot(world: World): Effect[] {
         note: `${work.problem.message}. Copying the files one by one instead`,
       }];
     case "wait":
-    case "fail": // planOutcome() says so
+    case "fail": // recorded by planOutcome()
       return [];
   }
 }
 
-/** What the next step copies from is in the request before the step begins. */
+/** The request records what the next step copies from before that step begins. */
 function readingFrom(cr: Stored<OdooStagingRefreshJob>, sourceSnapshot: string | null): Effect {
   const status: OdooStagingRefreshJobStatus = { ...cr.status, sourceSnapshot };
   return { type: "jobStatus", cr, status };
 }
 
 /**
- * In any phase: the claim goes first, and with it the Job that has read it, whose pod would keep it from going however long
- * ago it ended; then the snapshot, which some storage keeps as long as volumes are made of it.
+ * In any phase: deletes the claim first, and with it the Job that has read it, whose ended pod would delay the deletion; then
+ * the snapshot, which some storage keeps as long as volumes created from it exist.
  */
-export function planSnapshotEnd(world: World): Effect[] {
+export function planSnapshotEnd(world: Assessment): Effect[] {
   const { claims, snapshots } = obsoleteImages(world);
-  const goesWhole = world.instance.metadata.deletionTimestamp !== undefined; // nobody is here for a second look
+  const goesWhole = world.instance.metadata.deletionTimestamp !== undefined; // there is no later reconcile
   const left = new Set(world.observed.temporaryClaims?.map(({ metadata }) => metadata.name));
   return [
     ...claims.flatMap((claim) => [...deletion(claim), ...(goesWhole ? [] : planReaderEnd(world, claim))]),
@@ -62,8 +63,8 @@ export function planSnapshotEnd(world: World): Effect[] {
   ];
 }
 
-/** The Job's words are in the request by now. */
-function planReaderEnd({ observed, ...world }: World, claim: Stored<KubeObject>): Effect[] {
+/** The report of the Job is in the request by now. */
+function planReaderEnd({ observed, ...world }: Assessment, claim: Stored<KubeObject>): Effect[] {
   const [owner] = claim.metadata.ownerReferences ?? [];
   const name = owner && stepJobName(owner, "files");
   const job = observed.jobs.find(({ metadata }) => metadata.name === name);
@@ -71,7 +72,7 @@ function planReaderEnd({ observed, ...world }: World, claim: Stored<KubeObject>)
   if (!job || state === "active" || state === "absent") return [];
   const cr = observed.requests.find(({ metadata }) => metadata.uid === owner?.uid);
   const isHeld = job.metadata.finalizers?.includes(OUTCOME_FINALIZER) ?? false;
-  const release: Effect[] = isHeld && cr && !isTerminal(cr) ? [{ type: "releaseJob", job }] : []; // else planReleases() does
+  const release: Effect[] = isHeld && cr && !isTerminal(cr) ? [{ type: "releaseJob", job }] : []; // otherwise done by planReleases()
   return [...release, ...deletion(job)];
 }
 

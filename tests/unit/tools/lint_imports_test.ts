@@ -127,7 +127,7 @@ lintCases({
     want: [],
   },
   "machine imports planners": {
-    file: "src/odoo/machine/phases.ts",
+    file: "src/odoo/model/phases.ts",
     code: `import { planUpgrade } from "../planners/upgrading.ts";`,
     want: [],
   },

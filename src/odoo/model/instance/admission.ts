@@ -5,8 +5,9 @@
  */
 import { type AdmissionRequest, allowed, denied, type Verdict } from "../../../kit/admission_review.ts";
 import { parseQuantity } from "../../../kit/quantity.ts";
-import type { OdooInstance, Phase } from "../../crd/mod.ts";
+import type { OdooInstance } from "../../crd/mod.ts";
 import { wantedDatabaseName } from "../names.ts";
+import { phaseRow } from "../phases.ts";
 import { problemsOf } from "../resolve.ts";
 
 /** Who asks, besides what the request says. */
@@ -14,21 +15,6 @@ export interface AdmissionContext {
   /** The operator's own user name, if it is known: what it writes follows from what was admitted. */
   readonly operatorUser?: string | undefined;
 }
-
-/** Phases in which data is copied from where it is: it must not be told to be elsewhere meanwhile. */
-const STORAGE_CLASS_FIXED: readonly Phase[] = [
-  "Restoring",
-  "Upgrading",
-  "BackingUp",
-  "MigratingFilestore",
-  "FinalizingFilestoreMigration",
-  "Uninitialized",
-];
-const CLUSTER_FIXED: readonly Phase[] = [
-  ...STORAGE_CLASS_FIXED,
-  "MigratingDatabase",
-  "FinalizingDatabaseMigration",
-];
 
 /** Values are quoted in messages, but not at any length. */
 const LONGEST_QUOTE = 64;
@@ -83,19 +69,17 @@ function placeProblems(before: OdooInstance, after: OdooInstance): string[] {
     from: before.spec.database?.cluster || activeCluster,
     to: after.spec.database?.cluster,
     back: migrationPreviousCluster,
-    fixed: CLUSTER_FIXED,
+    isLocked: phase && phaseRow(phase).locks !== "nothing",
   }, {
     path: "spec.filestore.storageClass",
     from: before.spec.filestore?.storageClass,
     to: after.spec.filestore?.storageClass,
     back: migrationPreviousStorageClass,
-    fixed: STORAGE_CLASS_FIXED,
+    isLocked: phase && phaseRow(phase).locks === "cluster and storage class",
   }];
-  return places.filter(({ from, to, back, fixed }) =>
-    from && to && from !== to && to !== back && phase && fixed.includes(phase)
-  ).map(({ path, from, to }) =>
-    `${path}: cannot change from ${quoted(from)} to ${quoted(to)} in phase ${phase}: wait until it has passed`
-  );
+  return places.filter(({ from, to, back, isLocked }) => from && to && from !== to && to !== back && isLocked).map((
+    { path, from, to },
+  ) => `${path}: cannot change from ${quoted(from)} to ${quoted(to)} in phase ${phase}: wait until it has passed`);
 }
 
 /** Another name would be another database; the way back to the one that holds the data is always open. */

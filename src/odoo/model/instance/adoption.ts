@@ -13,6 +13,7 @@ import {
   roleName,
 } from "../names.ts";
 import type { Effect } from "../plan.ts";
+import type { Assessed } from "../assessment.ts";
 import type { World } from "../world.ts";
 
 /** The name of the volume with odoo.conf, theirs and ours: theirs is a ConfigMap. */
@@ -29,7 +30,7 @@ export function readsUpstreamConfig<T extends Deployment>(deployment: T | undefi
   return volumes.some(({ name, configMap }) => name === CONFIG_VOLUME && configMap !== undefined);
 }
 
-/** Whether something of the instance still has the form that operator 2.5.0 gave it. */
+/** Whether an object of the instance still has the form that operator 2.5.0 gave it. */
 export function isAdopted({ observed }: World): boolean {
   return isUpstreamConfig(observed.configMap) || readsUpstreamConfig(observed.web) ||
     readsUpstreamConfig(observed.cron);
@@ -45,10 +46,10 @@ export function clusterInUse({ status, cluster, observed }: World): string | und
  * The roles that operator 2.5.0 made for the instance and that nobody has signed: the one that bears the derived name
  * and owns the database (or nothing, if there is none yet), and with it the one that may only read.
  */
-function rolesToAdopt(world: World): string[] {
-  const { cluster, instance, status, observed } = world;
+function rolesToAdopt(world: Assessed<"facts">): string[] {
+  const { cluster, instance, status, observed, facts: { isAdopted } } = world;
   const { name, namespace = "", uid, finalizers } = instance.metadata;
-  if (!cluster.facts?.known || !isAdopted(world)) return [];
+  if (!cluster.facts?.known || !isAdopted) return [];
   if (!finalizers?.some((finalizer) => finalizer === INSTANCE_FINALIZER || finalizer === LEGACY_FINALIZER)) return [];
   const { facts } = cluster;
   const role = roleName({ name, namespace });
@@ -65,7 +66,7 @@ function rolesToAdopt(world: World): string[] {
 }
 
 /** Signs them: from then on they are the instance's as if this operator had made them. */
-export function roleAdoptions(world: World): Effect[] {
+export function roleAdoptions(world: Assessed<"facts">): Effect[] {
   const { cluster, instance } = world;
   if (!cluster.address) return [];
   const { name } = cluster.address;
@@ -73,24 +74,18 @@ export function roleAdoptions(world: World): Effect[] {
 }
 
 /**
- * The database that is there although nothing says that it was ever initialised, and that this operator has not made: an
- * initialisation or restore of operator 2.5.0 that failed, with whatever is in it. Nothing is to be installed over it.
+ * The database of an adopted instance that exists although nothing says that it was ever initialised, and that this operator
+ * has not created: the result of an initialisation or restore of operator 2.5.0 that failed. Nothing may be installed in it.
  */
 export function unfinishedDatabase(world: World): string | undefined {
   const { status, cluster, instance, resolved } = world;
-  if (status.dbInitialized || !resolved || !cluster.facts?.known || !isAdopted(world)) return undefined;
+  if (status.dbInitialized || !resolved || !cluster.facts?.known) return undefined;
   const held = cluster.facts.databases.get(resolved.databaseName);
   return held && held.ownership?.uid !== instance.metadata.uid ? resolved.databaseName : undefined;
 }
 
-/** Whether nothing may be installed now: over such a database, or while nobody knows whether there is one. */
-export function forbidsInit(world: World): boolean {
-  const unknown = isAdopted(world) && !world.cluster.facts?.known;
-  return unknown || unfinishedDatabase(world) !== undefined;
-}
-
-/** Whether a Job of operator 2.5.0, which reads its ConfigMap and may create a database, is at work. */
-export function worksForUpstream({ observed: { jobs, jobStates } }: World): boolean {
+/** Whether a Job of operator 2.5.0, which reads its ConfigMap and may create a database, is active. */
+export function isUpstreamJobRunning({ observed: { jobs, jobStates } }: World): boolean {
   return jobs.some(({ metadata }) =>
     jobStates.get(metadata.name)?.state === "active" && !metadata.finalizers?.includes(OUTCOME_FINALIZER)
   );

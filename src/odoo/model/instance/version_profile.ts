@@ -4,6 +4,8 @@
  */
 import type { Problem } from "../resolve.ts";
 import { textOf } from "../operations/reports/report.ts";
+import { rowOf } from "../operations/request_kinds.ts";
+import type { Assessed } from "../assessment.ts";
 import type { World } from "../world.ts";
 
 /** The oldest major of PostgreSQL that each major of Odoo works on. scripts/job_database.py has the same table. */
@@ -33,29 +35,20 @@ export function profileOf(version: string): VersionProfile | undefined {
   return minPostgres === undefined ? undefined : { major, minPostgres, known: KNOWN.includes(major) };
 }
 
-/** Whose results tell which Odoo works on the database. */
-const TELLING: ReadonlySet<string> = new Set([
-  "OdooInitJob",
-  "OdooUpgradeJob",
-  "OdooRestoreJob",
-  "OdooStagingRefreshJob",
-]);
-
 /** The version that the latest of those requests found in the image; those may be gone, then what was known before. */
 export function odooVersion({ observed, status }: World): string | undefined {
-  const told = observed.requests.flatMap((cr) => {
+  const reported = observed.requests.flatMap((cr) => {
     const { phase, completionTime, summary } = cr.status ?? {};
     const version = textOf(summary?.odoo);
-    const tells = phase === "Completed" && TELLING.has(cr.kind ?? "") && majorOf(version) !== undefined;
-    return tells ? [{ at: completionTime ?? "", version }] : [];
+    const reports = phase === "Completed" && rowOf(cr).reportsVersion && majorOf(version) !== undefined;
+    return reports ? [{ at: completionTime ?? "", version }] : [];
   });
-  return told.toSorted((a, b) => a.at < b.at ? -1 : 1).at(-1)?.version ?? status.odooVersion ?? undefined;
+  return reported.toSorted((a, b) => a.at < b.at ? -1 : 1).at(-1)?.version ?? status.odooVersion ?? undefined;
 }
 
 /** Why the PostgreSQL server is not what the instance's Odoo needs, as far as both are known. */
-export function postgresProblem(world: World): Problem | undefined {
-  const { address, facts } = world.cluster;
-  const version = odooVersion(world) ?? "";
+export function postgresProblem({ cluster: { address, facts }, ...world }: Assessed<"facts">): Problem | undefined {
+  const version = world.facts.odooVersion ?? "";
   const profile = profileOf(version);
   if (!profile || !facts?.known || facts.serverMajor >= profile.minPostgres) return undefined;
   return {

@@ -1,26 +1,18 @@
 /**
- * Before a Job touches a database or files, the pods that the phase wants gone are gone: not scaled to zero, gone. They
- * are counted only then, by asking for them; a Deployment's own count leaves out pods that are still ending.
+ * Before a Job touches a database or files, the pods that its phase evicts must have ended, not only be scaled to zero. They
+ * are counted by listing them: the count of a Deployment leaves out pods that are terminating.
  */
 import type { Deployment } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
-import type { Phase } from "../../crd/mod.ts";
 import { isSwapping } from "../operations/copy/copy_steps.ts";
 import { cronSelector, webSelector } from "../names.ts";
+import { phaseRow } from "../phases.ts";
 import type { Problem } from "../resolve.ts";
 import { type CachedWorld, jobStateOf, type World } from "../world.ts";
 
-/** Which pods the Jobs of a phase must not meet. */
-const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
-  Initializing: "all",
-  Upgrading: "cron",
-  FinalizingFilestoreMigration: "all",
-  MigratingDatabase: "all",
-};
-
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */
 export function unwantedApps(world: CachedWorld): string[] {
-  const { operation, dbInitialized: mayHavePods } = world.status; // whose Deployment somebody has deleted
+  const { operation, dbInitialized: mayHavePods } = world.status; // even if a user has deleted their Deployment
   const { web, cron } = world.observed;
   const which = unwanted(world);
   if (!which || !operation || jobStateOf(world, operation.jobName).state !== "absent") return [];
@@ -32,31 +24,31 @@ export function unwantedApps(world: CachedWorld): string[] {
   return apps;
 }
 
-/** Whether it is worth while to ask for pods: before that their Deployments say themselves that there are some. */
+/** Whether the pods must be listed: before that their Deployments already report some. */
 export function mayBeGone(world: CachedWorld): boolean {
   const { web, cron } = world.observed;
   return [...(unwanted(world) === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
 }
 
-/** Whether pods that must be gone are there, or may be. */
-export function areEnding(world: World): boolean {
+/** Whether pods that must be gone exist, or may exist. */
+export function arePodsEnding(world: World): boolean {
   return unwantedApps(world).length > 0 && world.observed.endingPods?.length !== 0;
 }
 
-/** Which pod an operation waits for. */
-export function endingProblem(world: World): Problem | undefined {
-  const [pod] = world.observed.endingPods ?? [];
-  if (!pod || !areEnding(world)) return undefined;
+/** The pod that an operation waits for to end, given that some {@linkcode arePodsEnding}. */
+export function endingProblem({ observed: { endingPods: [pod] = [] } }: World): Problem | undefined {
+  if (!pod) return undefined;
   const where = pod.node ? ` on node ${pod.node}` : "";
   return {
     reason: "PodsEnding",
-    message:
-      `Waiting for pod ${pod.name}${where} to end. It is not forced: if the node is gone for good, delete the pod with --force`,
+    message: `Waiting for pod ${pod.name}${where} to end. It is never force-deleted: if the node is lost for good, ` +
+      "delete the pod with --force",
   };
 }
 
 function unwanted(world: CachedWorld): "all" | "cron" | undefined {
-  return isSwapping(world) ? "all" : UNWANTED[world.phase];
+  const { evicts } = phaseRow(world.phase);
+  return isSwapping(world.status) ? "all" : evicts === "none" ? undefined : evicts;
 }
 
 function isEmpty({ metadata, spec, status }: Stored<Deployment>): boolean {

@@ -48,19 +48,21 @@ export function podSituation(world: CachedWorld): string {
 }
 
 /** What is wrong with the pods for `purpose`: what its Deployment says goes first, because it is never old. */
-export function podProblem(world: World, purpose: PodPurpose): Problem | undefined {
+function podProblem(world: World, purpose: PodPurpose): Problem | undefined {
   const { web, cron, podTroubles } = world.observed;
   const deployment = { web, cron, job: undefined }[purpose];
   return (deployment && notCreated(deployment)) ?? podTroubles?.[purpose];
 }
 
-/** The first thing that is wrong with any pod. */
-export function anyPodProblem(world: World): Problem | undefined {
-  for (const purpose of PURPOSES) {
-    const problem = podProblem(world, purpose);
-    if (problem) return problem;
-  }
-  return undefined;
+/** The problem of each purpose. */
+export function podProblems(world: World): PodTroubles {
+  const problems = PURPOSES.map((purpose) => [purpose, podProblem(world, purpose)] as const);
+  return Object.fromEntries(problems.filter(([, problem]) => problem !== undefined));
+}
+
+/** The first problem of any pod. */
+export function anyPodProblem(problems: PodTroubles): Problem | undefined {
+  return PURPOSES.map((purpose) => problems[purpose]).find((problem) => problem !== undefined);
 }
 
 /** What else is wrong with pods, beside what they say themselves. */

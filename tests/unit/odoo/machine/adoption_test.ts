@@ -11,7 +11,7 @@ import {
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import { adoptedOperation } from "../../../../src/odoo/model/operations/requests.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
-import { keepsPods } from "../../../../src/odoo/planners/adopting.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
 import {
   aBatchJob,
   aDeployment,
@@ -236,9 +236,9 @@ Deno.test("adoptedOperation() finds the Job of a generated name in the OdooInitJ
   assertEquals(found({ phase: "Running" }, [running]), undefined);
 });
 
-Deno.test("keepsPods() lets pods of operator 2.5.0 go when their files have been moved", () => {
+Deno.test("assess() does not keep pods of operator 2.5.0 when their files have been moved", () => {
   const world = takenOver();
-  assertEquals(keepsPods(world), true);
+  assertEquals(assess(world).adoption.keepsPods, true);
   const resolved = world.resolved && { ...world.resolved, filestoreClaim: "full-filestore-0a1b2c3d" };
-  assertEquals(keepsPods({ ...world, ...(resolved ? { resolved } : {}) }), false);
+  assertEquals(assess({ ...world, ...(resolved ? { resolved } : {}) }).adoption.keepsPods, false);
 });

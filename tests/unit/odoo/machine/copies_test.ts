@@ -4,7 +4,7 @@ import { explain } from "../../../../src/odoo/machine/conditions.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { unwantedApps } from "../../../../src/odoo/model/pods/ending_pods.ts";
 import { copyNames, databaseName, operationJobName, stepJobName } from "../../../../src/odoo/model/names.ts";
-import { operationOutcome } from "../../../../src/odoo/model/operations/outcome.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import {
   aBatchJob,
@@ -110,7 +110,7 @@ Deno.test("operationOutcome() is what a closed request says, though the Job of i
   const outcome = (step: string, phase: "Completed" | "Failed") => {
     const cr = aRestoreJob({ status: { phase } });
     const status = { operation: operationAt(step) };
-    return operationOutcome(aWorld({ phase: "Restoring", status, observed: { requests: [cr] } })).state;
+    return assess(aWorld({ phase: "Restoring", status, observed: { requests: [cr] } })).outcome.state;
   };
   assertEquals([outcome("move", "Completed"), outcome("return", "Failed")], ["succeeded", "failed"]);
 });
@@ -123,8 +123,8 @@ Deno.test("operationOutcome() is a failure when a refresh has lost what it copie
         status: { operation: operationAt(step, REFRESH) },
         observed: { requests: [REFRESH], sources },
       });
-    assertEquals(operationOutcome(world(new Map([["live", aSource()]]))), { state: "running" });
-    const lost = operationOutcome(world(new Map()));
+    assertEquals(assess(world(new Map([["live", aSource()]]))).outcome, { state: "running" });
+    const lost = assess(world(new Map())).outcome;
     assertEquals([lost.state, "reason" in lost && lost.reason], ["failed", "SourceMissing"], step);
   }
 });
@@ -190,7 +190,7 @@ Deno.test("decide() removes the files of a copy whose database is lost when all 
   assertEquals(removed(world(LIVE)), [`shop-clean-new-${SIDE.slice(-8)}`]);
   assertEquals(removed(world(LIVE, SIDE)), []); // planLeftovers() finds them
   assertEquals(removed(world(OLD)), []); // not put back yet
-  assertEquals(operationOutcome(world(OLD)).state, "running");
+  assertEquals(assess(world(OLD)).outcome.state, "running");
 });
 
 Deno.test("explain() says who has to help when the last way back has failed, and its Job is made again when it is deleted", () => {
@@ -210,9 +210,9 @@ Deno.test("explain() says who has to help when the last way back has failed, and
       status: { operation: back(attempt) },
       observed: { requests: [cr], ...job },
     });
-  const reasonAt = (attempt: number) => explain(world(attempt), "Restoring").reason;
+  const reasonAt = (attempt: number) => explain(assess(world(attempt))).reason;
   assertEquals([reasonAt(4), reasonAt(5)], ["Restoring", "ReturnFailed"]);
-  assertMatch(explain(world(5), "Restoring").message, /after 5 attempts.*delete Job \S+-return/);
+  assertMatch(explain(assess(world(5))).message, /after 5 attempts.*delete Job \S+-return/);
   const none = { jobs: [], jobStates: new Map() };
   assertEquals([created(decide(world(5))), created(decide(world(5, none)))], [[], [back(5).jobName]]);
 });

@@ -77,7 +77,7 @@ Deno.test("decide() creates the Job with its finalizer and without a time to liv
         type: "Succeeded",
         status: "Unknown",
         reason: "Running",
-        message: `Job ${JOB_NAME} is at work`,
+        message: `Job ${JOB_NAME} is running`,
         observedGeneration: 1,
         lastTransitionTime: "2026-11-21T04:00:00Z",
       }],

@@ -1,9 +1,10 @@
 /** Laws that hold in every world there is, checked in one walk through all of them. */
 import { assert, assertEquals } from "@std/assert";
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
-import { decide, transitionOf } from "../../../../src/odoo/machine/decide.ts";
+import { assess, transitionOf } from "../../../../src/odoo/machine/assess.ts";
+import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { guards } from "../../../../src/odoo/machine/guards.ts";
-import { PHASES } from "../../../../src/odoo/machine/phases.ts";
+import { PHASES } from "../../../../src/odoo/model/phases.ts";
 import { SETTLED, type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
@@ -29,9 +30,10 @@ function survey(): Survey {
   let worlds = 0;
   forEachWorld((world) => {
     worlds += 1;
-    const transition = transitionOf(world);
+    const assessment = assess(world);
+    const transition = transitionOf(assessment);
     if (transition) fired.add(transition);
-    for (const [name, guard] of Object.entries(guards)) if (guard(world)) heldGuards.add(name);
+    for (const [name, guard] of Object.entries(guards)) if (guard(assessment)) heldGuards.add(name);
     const plan = decide(world);
     for (const [name, law] of Object.entries(LAWS)) {
       if (law(world, plan)) continue;

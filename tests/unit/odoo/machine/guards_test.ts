@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { configurationProblem, type Guard, guards } from "../../../../src/odoo/machine/guards.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
+import { type Guard, guards } from "../../../../src/odoo/machine/guards.ts";
+import { factsOf } from "../../../../src/odoo/model/facts.ts";
 import {
   aClaim,
   aDeployment,
@@ -253,15 +255,15 @@ const CASES = {
 for (const [name, { holds, fails }] of Object.entries(CASES)) {
   Deno.test(`guards.${name} holds in ${holds.length} worlds and not in ${fails.length} others`, () => {
     const guard = guards[name as Guard];
-    assertEquals(holds.map((given) => guard(aWorld(given))), holds.map(() => true));
-    assertEquals(fails.map((given) => guard(aWorld(given))), fails.map(() => false));
+    assertEquals(holds.map((given) => guard(assess(aWorld(given)))), holds.map(() => true));
+    assertEquals(fails.map((given) => guard(assess(aWorld(given)))), fails.map(() => false));
   });
 }
 
-Deno.test("configurationProblem() tells of the spec before the cluster, and what to do about a refused login", () => {
-  assertEquals(configurationProblem(aWorld({ ...UNRESOLVED, ...NO_CLUSTER }))?.reason, "HostsMissing");
+Deno.test("factsOf() reports a problem of the spec before one of the cluster, and what to do about a refused login", () => {
+  assertEquals(factsOf(aWorld({ ...UNRESOLVED, ...NO_CLUSTER })).configurationProblem?.reason, "HostsMissing");
   assertEquals(
-    configurationProblem(aWorld(LOCKED_OUT))?.message,
+    factsOf(aWorld(LOCKED_OUT)).configurationProblem?.message,
     "PostgreSQL on cluster 'main' says DatabaseLoginFailed. Correct adminUser and adminPassword of cluster 'main' in the clusters Secret",
   );
 });

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Stored } from "../../../../src/kit/types.ts";
 import type { JobRequest } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
 import { planHistory } from "../../../../src/odoo/planners/history.ts";
 import { anInitJob, anUpgradeJob, aWorld, type WorldOverrides } from "../../../support/builders.ts";
 
@@ -99,14 +100,14 @@ const HISTORIES: Readonly<
 
 for (const [sentence, { given, world, want }] of Object.entries(HISTORIES)) {
   Deno.test(`planHistory() deletes ${sentence}`, () => {
-    const effects = planHistory(aWorld({ jobHistoryLimit: 2, ...world, observed: { requests: given } }));
+    const effects = planHistory(assess(aWorld({ jobHistoryLimit: 2, ...world, observed: { requests: given } })));
     assertEquals(effects.map((effect) => effect.type === "deleteRequest" && effect.cr.metadata.name), [...want]);
   });
 }
 
 Deno.test("planHistory() deletes twenty at a time when there are many", () => {
   const requests = Array.from({ length: 50 }, (_, index) => initJob(`number-${index}`));
-  assertEquals(planHistory(aWorld({ observed: { requests } })).length, 20);
+  assertEquals(planHistory(assess(aWorld({ observed: { requests } }))).length, 20);
 });
 
 Deno.test("decide() deletes old requests last, and in the plan that lost its database keeps what it asks for next", () => {

@@ -1,9 +1,9 @@
 /** TEST MODEL: one walk through all moments within a bound, and what it finds against the laws of the machine. */
 import { conditionOf } from "../../../../src/kit/conditions.ts";
 import type { OdooInstanceStatus, Phase } from "../../../../src/odoo/crd/mod.ts";
-import { transitionOf } from "../../../../src/odoo/machine/decide.ts";
+import { assess, transitionOf } from "../../../../src/odoo/machine/assess.ts";
 import { guards } from "../../../../src/odoo/machine/guards.ts";
-import { type PhaseRow, PHASES } from "../../../../src/odoo/machine/phases.ts";
+import { type PhaseRow, PHASES } from "../../../../src/odoo/model/phases.ts";
 import { type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { explore, type Moment, type Start } from "./exploration.ts";
@@ -119,7 +119,7 @@ export function surveyModel(troubles: number, starts: readonly Start[] = startsO
     visit({ state, plan, index }) {
       statuses[index] = statusOf(plan);
       reached.add(state.status.phase ?? "Provisioning");
-      const transition = state.deleting ? undefined : transitionOf(worldOf(state));
+      const transition = state.deleting ? undefined : transitionOf(assess(worldOf(state)));
       if (transition && (transition.to === "settled" || statusOf(plan)?.phase === transition.to)) fired.add(transition);
       for (const [law, holds] of Object.entries(MOMENT_LAWS)) if (!holds(state, plan)) suspects.push([law, index]);
     },

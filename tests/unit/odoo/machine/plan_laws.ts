@@ -1,9 +1,10 @@
 /** What is true of every plan for a living instance; exhaustive_test.ts asks it of every world. */
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
 import { childrenObstacle } from "../../../../src/odoo/machine/child_conditions.ts";
-import { nextPhase, transitionOf } from "../../../../src/odoo/machine/decide.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
 import { isSwapping, servesBesideCopy } from "../../../../src/odoo/model/operations/copy/copy_steps.ts";
-import { jobNameOf, requestOf, REQUESTS } from "../../../../src/odoo/model/operations/requests.ts";
+import { jobNameOf, requestOf } from "../../../../src/odoo/model/operations/request.ts";
+import { REQUEST_KIND_ROWS } from "../../../../src/odoo/model/operations/request_kinds.ts";
 import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { SERVING_PHASES } from "./worlds.ts";
@@ -57,12 +58,12 @@ export const LAWS: Readonly<Record<string, Law>> = {
     return places.every((place, index) => place >= (places[index - 1] ?? 0));
   },
   "writes the instance's status once": (_world, plan) => plan.effects.filter(isStatus).length === 1,
-  "names the phase that the table names": (world, plan) => phaseAfter(plan) === nextPhase(world),
+  "names the phase that the table names": (world, plan) => phaseAfter(plan) === assess(world).nextPhase,
   "tells with the status which row fired, if one did": (world, plan) => {
-    const row = transitionOf(world);
+    const { change: row } = assess(world);
     const { change } = plan.effects.find(isStatus) ?? {};
     if (!row || !change) return !row && !change;
-    return change.from === row.from && change.guard === row.when && change.to === nextPhase(world);
+    return change.from === row.from && change.guard === row.guard && change.to === assess(world).nextPhase;
   },
   "drops nothing from the cluster that holds the data": ({ status }, plan) =>
     plan.effects.every((effect) => !isDrop(effect) || clusterOf(effect) !== status.activeCluster),
@@ -162,9 +163,9 @@ export const LAWS: Readonly<Record<string, Law>> = {
     !plan.effects.some(({ type }) => type === "swapDatabase") ||
     world.status.operation?.stage === "swap" && !isEnding(world) &&
       requestOf(world, world.status.operation) !== undefined ||
-    world.phase === "MigratingDatabase" && nextPhase(world) === "FinalizingDatabaseMigration",
+    world.phase === "MigratingDatabase" && assess(world).nextPhase === "FinalizingDatabaseMigration",
   "serves nothing while a copy takes the data's place, or gives it back": (world, plan) =>
-    !isSwapping(world) || !isCopying(world.phase) || plan.effects.every((effect) => !replicasOf(effect)),
+    !isSwapping(world.status) || !isCopying(world.phase) || plan.effects.every((effect) => !replicasOf(effect)),
   "completes a restore only with the swap, or behind it": (world, plan) => {
     const completes = plan.effects.some((effect) =>
       effect.type === "jobStatus" && effect.status.phase === "Completed" && effect.cr.kind === "OdooRestoreJob"
@@ -174,7 +175,7 @@ export const LAWS: Readonly<Record<string, Law>> = {
       stage === "swap" && plan.effects.some(({ type }) => type === "swapDatabase");
   },
   "leaves a swap that was begun only done, or put back": (world, plan) =>
-    !isSwapping(world) || !isCopying(world.phase) || phaseAfter(plan) === world.phase ||
+    !isSwapping(world.status) || !isCopying(world.phase) || phaseAfter(plan) === world.phase ||
     plan.effects.some((effect) => effect.type === "jobStatus" && effect.status.phase === "Completed") ||
     plan.effects.some(({ type }) => type === "unswapDatabase"),
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
@@ -266,7 +267,7 @@ export const LAWS: Readonly<Record<string, Law>> = {
 
 function servesIn(world: World, phase: Phase | null | undefined): boolean {
   return phase === "Running" || phase === "BackingUp" || phase === "MigratingFilestore" ||
-    isCopying(phase) && servesBesideCopy(world);
+    isCopying(phase) && servesBesideCopy(world.status);
 }
 
 function isCopying(phase: Phase | null | undefined): boolean {
@@ -286,7 +287,8 @@ function isMoving(phase: Phase | null | undefined): boolean {
 }
 
 function isOperating(phase: Phase | null | undefined): boolean {
-  return isMigrating(phase) || isMoving(phase) || Object.values(REQUESTS).some((traits) => traits.phase === phase);
+  return isMigrating(phase) || isMoving(phase) ||
+    Object.values(REQUEST_KIND_ROWS).some((traits) => traits.phase === phase);
 }
 
 function isGivenUp({ status }: World, plan: Plan): boolean {

@@ -1,6 +1,6 @@
 /** Every world that the machine can tell apart, as the product of what may be so: the ground of the exhaustive tests. */
 import type { Phase } from "../../../../src/odoo/crd/mod.ts";
-import { PHASES } from "../../../../src/odoo/machine/phases.ts";
+import { PHASES } from "../../../../src/odoo/model/phases.ts";
 import type { ChosenCluster, Observed, World } from "../../../../src/odoo/model/world.ts";
 import { copyNames, databaseName, roleName } from "../../../../src/odoo/model/names.ts";
 import { FILESTORE_MIGRATIONS, type Migration } from "./filestore_migration_worlds.ts";

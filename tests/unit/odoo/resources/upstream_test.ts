@@ -3,13 +3,15 @@ import { sha256Hex } from "../../../../src/kit/hash.ts";
 import type { OdooInstanceSpec } from "../../../../src/odoo/crd/mod.ts";
 import type { ClusterAddress } from "../../../../src/odoo/model/postgres/database.ts";
 import { PASSWORD_HASH_ANNOTATION } from "../../../../src/odoo/model/names.ts";
-import { reasonsToRoll } from "../../../../src/odoo/planners/adopting.ts";
+import { assess } from "../../../../src/odoo/machine/assess.ts";
 import { isRolledOut } from "../../../../src/odoo/resources/mod.ts";
 import { aDeployment, aSecret, emptyFacts, type Overrides } from "../../../support/builders.ts";
 import { UPSTREAM_CLUSTER, upstreamWorld } from "../upstream_world.ts";
 
 Deno.test("upstreamDifferences() finds none between the pods of 2.5.0 and the spec that they were made from", () => {
-  for (const shape of ["plain", "full"] as const) assertEquals(reasonsToRoll(upstreamWorld(shape)), [], shape);
+  for (const shape of ["plain", "full"] as const) {
+    assertEquals(assess(upstreamWorld(shape)).adoption.reasonsToRoll, [], shape);
+  }
 });
 
 /** A change of the spec of `full` → what the pods lack of it. */
@@ -62,13 +64,13 @@ const CHANGES: Readonly<Record<string, { given: Overrides<OdooInstanceSpec>; wan
 
 for (const [what, { given, want }] of Object.entries(CHANGES)) {
   Deno.test(`upstreamDifferences() names what the pods of 2.5.0 lack of ${what}`, () => {
-    assertEquals(reasonsToRoll(upstreamWorld("full", { instance: { spec: given } })), want);
+    assertEquals(assess(upstreamWorld("full", { instance: { spec: given } })).adoption.reasonsToRoll, want);
   });
 }
 
 Deno.test("upstreamDifferences() notices that the cluster has moved, and that TLS is wanted", () => {
   const at = (address: ClusterAddress) =>
-    reasonsToRoll(upstreamWorld("plain", { cluster: { address, facts: emptyFacts() } }));
+    assess(upstreamWorld("plain", { cluster: { address, facts: emptyFacts() } })).adoption.reasonsToRoll;
   assertEquals(at({ ...UPSTREAM_CLUSTER, host: "other" }), ["odoo.conf db_host"]);
   assertEquals(at({ ...UPSTREAM_CLUSTER, sslMode: "require" }), ["odoo.conf db_sslmode"]);
 });
@@ -77,7 +79,7 @@ Deno.test("upstreamDifferences() notices another password of the role by its has
   const password = upstreamWorld("plain").observed.configMap?.data?.db_password ?? "";
   const withHash = (hash: string) => {
     const configSecret = aSecret("plain-odoo-conf", { annotations: { [PASSWORD_HASH_ANNOTATION]: hash } });
-    return reasonsToRoll(upstreamWorld("plain", { observed: { configSecret } }));
+    return assess(upstreamWorld("plain", { observed: { configSecret } })).adoption.reasonsToRoll;
   };
   assertEquals(withHash(sha256Hex(password)), []);
   assertEquals(withHash(sha256Hex("another")), ["odoo.conf db_password"]);

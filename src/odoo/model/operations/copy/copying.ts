@@ -1,54 +1,42 @@
 /**
- * Operations that put a copy in the place of an instance's data, step by step: the copy is made beside the data while that
- * is served; only when it has been looked at, and all pods are gone, do the two change places. Which step is at work stands
- * in status.operation; each is told by what is there, so a crash repeats a look, never a deed.
+ * Operations that replace an instance's data by a copy, step by step: the copy is prepared beside the data while the data is
+ * served; only when the copy is verified, and no pod is left, are the two swapped. status.operation records the step; what
+ * a step has done is read from the objects, so the decision may run again after a crash.
  *
  *     restore: load → prepare → swap → move        refresh: database → (snapshot →) files → prepare → swap → move
  *
- * `swap` renames the databases in one transaction, `move` the directories of files. From both `return` leads back.
+ * `swap` renames the databases in one transaction, `move` renames the directories of files. `return` rolls back both.
  */
 import type { JobRequest, JobRequestStatus, OperationStatus } from "../../../crd/mod.ts";
 import { type CopyStep, copyStep } from "./copy_steps.ts";
 import type { KnownClusterFacts } from "../../postgres/database.ts";
-import { areEnding } from "../../pods/ending_pods.ts";
 import { type CopyNames, copyNames, stepJobName } from "../../names.ts";
-import { readerOf, readsSnapshot } from "./refresh_source.ts";
+import { readsSnapshot } from "./refresh_source.ts";
 import { judge } from "../reports/report.ts";
-import { requestOf } from "../requests.ts";
+import { requestOf } from "../request.ts";
+import { rowOf } from "../request_kinds.ts";
+import type { Assessed, SwapState } from "../../assessment.ts";
 import type { Problem } from "../../resolve.ts";
-import { filesStep, snapshotWork } from "./snapshot_step.ts";
+import { filesStep } from "./snapshot_step.ts";
 import { type CachedWorld, jobStateOf, type World } from "../../world.ts";
 
-/** How often the way back is tried before a person has to help. */
+/** How often the rollback is tried before a user must remove its cause. */
 const MOST_RETURNS = 5;
-
-/** The first step of a request that is carried out by a copy. */
-export function firstCopyStep({ kind }: JobRequest): CopyStep | undefined {
-  if (kind === "OdooRestoreJob") return "load";
-  return kind === "OdooStagingRefreshJob" ? "database" : undefined;
-}
 
 /** Names of the copy, and of what it replaces. */
 export function copyOf({ resolved }: World, { uid }: OperationStatus): CopyNames | undefined {
   return resolved && copyNames(resolved.databaseName, uid);
 }
 
-/** Whether the copy has files of its own; else the instance keeps those that it has. */
-export function copiesFiles(cr: JobRequest | undefined): boolean {
-  switch (cr?.kind) {
-    case "OdooRestoreJob": // without a count it is moved, or that fails: to keep the files of other data would be worse
-      return (cr.spec.format ?? "zip") === "zip" && cr.status?.summary?.unpackedFiles !== 0;
-    case "OdooStagingRefreshJob":
-      return !cr.spec.skipFilestore;
-    default:
-      return false;
-  }
+/** Whether the copy of a request has files of its own; otherwise the instance keeps its files. */
+export function copiesFiles(request: JobRequest | undefined): boolean {
+  return request !== undefined && rowOf(request).copiesFiles(request);
 }
 
-/** How the databases stand in the step `swap`. */
+/** Whether databases can be swapped. */
 export type SwapReadiness = "unknown" | "ready" | "impossible";
 
-/** Whether the copy can take the place of the live database, or has already. */
+/** Whether the copy can replace the live database, or already has. */
 export function swapReadiness(world: World, operation: OperationStatus): SwapReadiness {
   const facts = reachableFacts(world);
   const names = copyOf(world, operation);
@@ -58,69 +46,73 @@ export function swapReadiness(world: World, operation: OperationStatus): SwapRea
   return facts.databases.has(world.resolved.databaseName) ? "ready" : "impossible"; // done before a crash, or lost
 }
 
-/** Whether what has been swapped is to be put back: its request is gone, or the rest of it cannot be done. */
-export function mustReturn(world: World): boolean {
-  const { operation } = world.status;
-  const step = copyStep(operation);
+/** How far the swap of the operation in progress is. */
+export function swapState(world: Assessed<"facts">): SwapState {
+  const mustReturn = mustReturnNow(world);
+  return { mustReturn, swapsNow: !mustReturn && swapsNow(world), hasReturned: hasReturned(world) };
+}
+
+function mustReturnNow(world: Assessed<"facts">): boolean {
+  const { status: { operation }, facts: { copyStep: step } } = world;
   if (!operation || (step !== "swap" && step !== "move")) return false;
   if (!requestOf(world, operation)) return true;
   return step === "swap" ? swapReadiness(world, operation) === "impossible" : moveFailure(world) !== undefined;
 }
 
-/** Whether the databases change places in this decision. */
-export function swapsNow(world: World): boolean {
-  const { operation } = world.status;
-  if (!operation || copyStep(operation) !== "swap" || mustReturn(world) || areEnding(world)) return false;
-  if (readerOf(world)) return false; // somebody copies the data whose place is to be taken
+function swapsNow(world: Assessed<"facts">): boolean {
+  const { status: { operation }, facts } = world;
+  if (!operation || facts.copyStep !== "swap" || facts.arePodsEnding || facts.reader) return false;
   return swapReadiness(world, operation) === "ready" && world.observed.jobsWithPods.size === 0;
 }
 
-/** Whether all is as it was before the swap, in the volume and in PostgreSQL. */
-export function hasReturned(world: World): boolean {
-  const { operation } = world.status;
-  const filesAreBack = copyStep(operation) === "return" && jobStateOf(world, operation?.jobName).state === "succeeded";
+function hasReturned(world: Assessed<"facts">): boolean {
+  const { status: { operation }, facts: { copyStep: step } } = world;
+  const filesAreBack = step === "return" && jobStateOf(world, operation?.jobName).state === "succeeded";
   const old = operation && copyOf(world, operation)?.old;
   return filesAreBack && old !== undefined && reachableFacts(world)?.databases.has(old) === false;
 }
 
-/** Of the cluster that the instance is on: databases can be renamed now. */
+/** The inventory of the cluster that the instance is on, if databases can be renamed there now. */
 function reachableFacts({ cluster, status }: World): KnownClusterFacts | undefined {
   return cluster.facts?.known && cluster.address.name === status.activeCluster ? cluster.facts : undefined;
 }
 
-/** Why files did not change places, with the last lines of what was to do it. */
+/** Why files were not swapped, with the last lines of the Job's log. */
 type SwapFailure = Problem & { readonly log?: string };
 
-/** Why the copy did not take the place of the data. */
+/** Why the copy did not replace the data. */
 export function swapFailure(world: World): SwapFailure {
   return moveFailure(world) ?? {
     reason: "SwapFailed",
-    message: "The copy could not take the place of the data: one of the databases was not there any more",
+    message: "The copy could not replace the data: one of the two databases does not exist any more",
   };
 }
 
-/** The operation as it is to be remembered: at its next step, if the present one is done. */
-export function advanced(world: World): OperationStatus | undefined {
-  const { operation } = world.status;
-  const step = copyStep(operation);
+/** The operation to record: at its next step, if the present one is done. */
+export function advanced(world: Assessed<"facts" | "swap" | "snapshot">): OperationStatus | undefined {
+  const { status: { operation }, facts: { copyStep: step }, swap } = world;
   if (!operation || !step) return operation;
-  if (mustReturn(world)) return atStep(operation, "return");
+  if (swap.mustReturn) return atStep(operation, "return");
   if (step === "return") return anotherReturn(world, operation);
   if (step === "swap") {
     const moves = copiesFiles(requestOf(world, operation));
-    return swapsNow(world) && moves ? atStep(operation, "move") : operation;
+    return swap.swapsNow && moves ? atStep(operation, "move") : operation;
   }
   const next = nextStep(world, step, requestOf(world, operation));
   return next ? atStep(operation, next) : operation;
 }
 
-function nextStep(world: World, step: CopyStep, cr: JobRequest | undefined): CopyStep | undefined {
+function nextStep(
+  world: Assessed<"snapshot">,
+  step: CopyStep,
+  request: JobRequest | undefined,
+): CopyStep | undefined {
   if (step === "snapshot") {
-    const work = snapshotWork(world);
-    return work?.next === "done" || work?.next === "copy" ? "files" : undefined;
+    const next = world.snapshot?.next;
+    return next === "done" || next === "copy" ? "files" : undefined;
   }
-  const next = isDone(world) ? stepAfter(step, cr) : undefined;
-  return next === "files" && cr?.kind === "OdooStagingRefreshJob" ? filesStep(world, cr) : next;
+  const next = isDone(world) ? stepAfter(step, request) : undefined;
+  return next === "files" && request?.kind === "OdooStagingRefreshJob" ? filesStep(world, request) : next;
 }
 
 /** The operation at a step, with the Job of that step. */
@@ -130,13 +122,13 @@ export function atStep(operation: OperationStatus, step: CopyStep, attempt = 1):
   return { ...rest, ...job, stage: step, attempt };
 }
 
-/** Whether the Job of the step has done its part; a step without one is judged otherwise. */
+/** Whether the Job of the step has succeeded; steps without a Job are judged otherwise. */
 export function isDone(world: CachedWorld): boolean {
   const job = jobStateOf(world, world.status.operation?.jobName);
   return (job.state === "succeeded" || job.state === "failed") && judge(job, "its work was done").state !== "failed";
 }
 
-/** The step after one that is done, if no snapshot comes between; `undefined` if that was the last. */
+/** The step after one that is done, if no snapshot comes between; `undefined` after the last. */
 export function stepAfter(step: CopyStep, cr: JobRequest | undefined): CopyStep | undefined {
   switch (step) {
     case "snapshot":
@@ -164,20 +156,20 @@ export function progressOf(cr: JobRequest, operation: OperationStatus): JobReque
 function stepsOf(cr: JobRequest, current: CopyStep | undefined): CopyStep[] {
   const usesSnapshot = current === "snapshot" || cr.kind === "OdooStagingRefreshJob" && readsSnapshot(cr);
   const steps: CopyStep[] = [];
-  for (let step = firstCopyStep(cr); step; step = stepAfter(step, cr)) {
+  for (let step = rowOf(cr).firstStep; step; step = stepAfter(step, cr)) {
     steps.push(...(step === "files" && usesSnapshot ? ["snapshot", step] as const : [step]));
   }
   return copiesFiles(cr) ? [...steps, "move"] : steps;
 }
 
-/** A way back that failed is tried again, as a Job of another name; at last it is left to people, and the pods stay away. */
+/** A failed rollback is tried again by a Job of another name, {@linkcode MOST_RETURNS} times. No pod starts before it succeeds. */
 function anotherReturn(world: World, operation: OperationStatus): OperationStatus {
   const { attempt = 1 } = operation;
   const failed = jobStateOf(world, operation.jobName).state === "failed";
   return failed && attempt < MOST_RETURNS ? atStep(operation, "return", attempt + 1) : operation;
 }
 
-/** Why a way back has not been found, once it is left to people. Who deletes its last Job has it tried again. */
+/** Why the rollback has failed, after its last attempt. It is tried again when its last Job is deleted. */
 export function returnProblem(world: World): Problem | undefined {
   const { operation } = world.status;
   const { jobName, attempt = 1 } = operation ?? {};
@@ -188,7 +180,7 @@ export function returnProblem(world: World): Problem | undefined {
   return {
     reason: "ReturnFailed",
     message: `The files cannot be put back as they were before the swap, after ${attempt} attempts: ${cause}. ` +
-      `Nothing is lost, and no pod is started. Remove the cause, then delete Job ${jobName}: it is tried again`,
+      `Nothing is lost, and no pod is started. Remove the cause, then delete Job ${jobName}: the rollback is tried again`,
   };
 }
 
@@ -196,7 +188,7 @@ function moveFailure(world: World): SwapFailure | undefined {
   const { operation } = world.status;
   const job = operation && jobStateOf(world, stepJobName(operation, "move"));
   if (job?.state !== "failed" && job?.state !== "succeeded") return undefined;
-  const verdict = judge(job, "the files had changed places");
+  const verdict = judge(job, "the files were swapped");
   if (verdict.state !== "failed") return undefined;
   const { state: _, ...failure } = verdict;
   return failure;

@@ -1,25 +1,23 @@
 /**
- * The instance that a staging refresh copies, as far as the request and both instances say whether it may be copied now. It
- * keeps running and is never written; it only must not be replaced while it is read.
+ * The instance that a staging refresh copies: whether the request and both instances allow to copy it now. The source keeps
+ * running and is never written; its data must only not be replaced while it is read.
  */
-import type { JobRequest, OdooStagingRefreshJob, Phase } from "../../../crd/mod.ts";
+import type { JobRequest, OdooStagingRefreshJob } from "../../../crd/mod.ts";
 import { snapshotName } from "../../names.ts";
+import { phaseRow } from "../../phases.ts";
 import type { Problem } from "../../resolve.ts";
 import { snapshotSupport } from "./snapshot_support.ts";
 import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 
-/** Phases in which the data of an instance is whole, and stays so. */
-const READABLE: readonly Phase[] = ["Starting", "Running", "Degraded", "Stopped", "BackingUp"];
-
-/** Steps in which a refresh reads its source; its files only until there is a snapshot of them. */
+/** Steps in which a refresh reads its source. The files are read only until a snapshot of them exists. */
 const READING: readonly (string | undefined)[] = ["database", "snapshot", "files"];
 
-/** The source of a refresh, if it can be seen. */
+/** The source of a refresh, if it exists and can be resolved. */
 export function sourceOf({ observed }: CachedWorld, cr: OdooStagingRefreshJob): SourceInstance | undefined {
   return observed.sources?.get(cr.spec.source.instanceName);
 }
 
-/** Why a refresh can never be carried out. */
+/** Why a refresh can never be executed. */
 export function refreshProblem(world: World, cr: OdooStagingRefreshJob): Problem | undefined {
   const { instanceName: name, instanceNamespace } = cr.spec.source;
   if (instanceNamespace && instanceNamespace !== cr.metadata?.namespace) {
@@ -50,7 +48,7 @@ export function refreshProblem(world: World, cr: OdooStagingRefreshJob): Problem
   return problem && { ...problem, message: `${problem.message}. Or set spec.filestoreMethod to auto or copy` };
 }
 
-/** Whether a refresh copies the files of its snapshot, and no more those of its source. */
+/** Whether a refresh copies the files of its snapshot, and no longer those of its source. */
 export function readsSnapshot({ metadata, status }: OdooStagingRefreshJob): boolean {
   const { name, uid } = metadata ?? {};
   return name !== undefined && uid !== undefined && status?.sourceSnapshot === snapshotName({ name, uid });
@@ -59,7 +57,7 @@ export function readsSnapshot({ metadata, status }: OdooStagingRefreshJob): bool
 /** What a refresh waits for at its source. */
 export function refreshObstacle(world: World, cr: OdooStagingRefreshJob): Problem | undefined {
   const source = sourceOf(world, cr);
-  if (!source) return undefined; // refreshProblem() refuses it
+  if (!source) return undefined; // refused by refreshProblem()
   const { name } = source.instance.metadata;
   const { status } = source.instance;
   const { resolved, cluster, hasFiles, hasUserSecret } = source;
@@ -67,10 +65,10 @@ export function refreshObstacle(world: World, cr: OdooStagingRefreshJob): Proble
     return { reason: "SourceNotInitialized", message: `Waiting until OdooInstance ${name} has data` };
   }
   const phase = status.phase ?? "Provisioning";
-  if (!READABLE.includes(phase)) {
+  if (!phaseRow(phase).isReadable) {
     return {
       reason: "SourceBusy",
-      message: `Waiting until OdooInstance ${name}, which is in ${phase}, has come to rest`,
+      message: `Waiting until OdooInstance ${name}, which is in ${phase}, is settled`,
     };
   }
   if (cluster.problem) return { reason: cluster.problem.reason, message: `The source: ${cluster.problem.message}` };
@@ -90,7 +88,7 @@ export function refreshObstacle(world: World, cr: OdooStagingRefreshJob): Proble
   return undefined;
 }
 
-/** Why a new instance does not ask for a copy of its production instance yet. */
+/** Why a new instance does not request the copy of its production instance yet. */
 export function firstSourceProblem({ instance, resolved, observed, status }: World): Problem | undefined {
   const source = instance.spec.productionInstanceRef;
   if (!source || !resolved || status.dbInitialized) return undefined;
@@ -107,17 +105,7 @@ export function firstSourceProblem({ instance, resolved, observed, status }: Wor
   return { reason: "SourceMissing", message: `Waiting for OdooInstance ${source.name}, which is to be copied` };
 }
 
-/** Whether something waits for another instance, whose changes bring nobody here: one has to look again. */
-export function waitsForSource(world: World): boolean {
-  const { observed, phase } = world;
-  if (phase === "Uninitialized" && firstSourceProblem(world)?.reason === "SourceMissing") return true;
-  return observed.requests.some((cr) =>
-    cr.kind === "OdooStagingRefreshJob" && !/^(Completed|Failed)$/.test(cr.status?.phase ?? "") &&
-    refreshObstacle(world, cr) !== undefined
-  );
-}
-
-/** Who reads this instance now, so that nothing may replace its data. */
+/** The refresh of another instance that reads this one now, so that nothing may replace its data. */
 export function readerOf({ observed }: World): JobRequest | undefined {
   return observed.copiedBy?.find((cr) => {
     const { phase, progress } = cr.status ?? {};

@@ -1,9 +1,9 @@
 /**
- * The step `snapshot` of a refresh: a VolumeSnapshot of the source's volume, then a temporary claim made of it, from which
- * the step `files` copies. It comes after the database: Odoo writes a file before the row that names it, so that the files
- * of all copied rows are in an image that is taken later. (What goes in between, with its row, `prepare` reports.)
+ * The step `snapshot` of a refresh: a VolumeSnapshot of the source's volume, then a temporary claim created from it, from
+ * which the step `files` copies. It follows the copy of the database: Odoo writes a file before the row that names it, so a
+ * later snapshot has the files of all copied rows. (`prepare` reports files that were deleted in between.)
  *
- * Its work is told by what is there. If it fails, method `auto` goes on with the files one by one.
+ * The objects show how far the step is. If it fails, method `auto` copies the files one by one instead.
  */
 import type { PersistentVolumeClaim, VolumeSnapshot } from "../../../../kit/builders/kinds.ts";
 import { controllerOf, type KubeObject, type Stored } from "../../../../kit/types.ts";
@@ -11,33 +11,22 @@ import type { OdooStagingRefreshJob } from "../../../crd/mod.ts";
 import { copyStep } from "./copy_steps.ts";
 import { snapshotName } from "../../names.ts";
 import { readsSnapshot, sourceOf } from "./refresh_source.ts";
-import { isTerminal, requestOf } from "../requests.ts";
+import { isTerminal, requestOf } from "../request.ts";
+import type { SnapshotWork } from "../../assessment.ts";
 import type { Problem } from "../../resolve.ts";
 import { providesAtOnce, snapshotSupport } from "./snapshot_support.ts";
 import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 
-/** By then a node has written what Odoo wrote before: Linux keeps nothing back for longer than 30 seconds, and 5 more. */
+/** After this time a node has written back what Odoo wrote before: Linux delays writes by at most 30 + 5 seconds. */
 const SETTLE_MS = 40_000;
 
-/** Snapshots are tried again, and the first error is often but two writers in each other's way. */
+/** The snapshot controller retries, and a first error is often a conflict of two writers. */
 const ERROR_PATIENCE_MS = 30_000;
 
 const DEADLINE_MS = 15 * 60_000;
 
-/** Drivers can be talkative. */
+/** Characters of a driver's message that are quoted. */
 const LONGEST_QUOTE = 1024;
-
-/** What is to be done in the step. */
-export type SnapshotWork =
-  /** Nothing, until then or until something changes. */
-  | { readonly next: "wait"; readonly untilMs: number }
-  | { readonly next: "snapshot"; readonly source: SourceInstance; readonly snapshotClass: string }
-  | { readonly next: "claim"; readonly source: SourceInstance; readonly snapshot: Stored<VolumeSnapshot> }
-  /** The temporary claim is there, and its volume, unless that waits for a pod. */
-  | { readonly next: "done" }
-  /** The files are copied one by one instead. */
-  | { readonly next: "copy"; readonly problem: Problem }
-  | { readonly next: "fail"; readonly problem: Problem };
 
 /** The request that is in the step, if one is. */
 export function snapshottingRequest(world: CachedWorld): Stored<OdooStagingRefreshJob> | undefined {
@@ -46,7 +35,7 @@ export function snapshottingRequest(world: CachedWorld): Stored<OdooStagingRefre
   return cr?.kind === "OdooStagingRefreshJob" && !isTerminal(cr) ? cr : undefined;
 }
 
-/** What comes next in the step; `undefined` in all other steps, and before the request says that it is in this one. */
+/** What comes next in the step; `undefined` in all other steps, and before the request's status names this one. */
 export function snapshotWork(world: World): SnapshotWork | undefined {
   const cr = snapshottingRequest(world);
   const begunMs = cr && begunAt(cr);
@@ -74,13 +63,13 @@ export function snapshotWork(world: World): SnapshotWork | undefined {
   return { next: "snapshot", source, snapshotClass: support.snapshotClass };
 }
 
-/** How a refresh's files are copied; `undefined` until the cluster has been asked. */
+/** How the files of a refresh are copied; `undefined` until the StorageClass has been read. */
 export function filesStep(world: World, cr: OdooStagingRefreshJob): "snapshot" | "files" | undefined {
   switch (cr.spec.filestoreMethod) {
     case "copy":
       return "files";
     case "snapshot":
-      return "snapshot"; // if it cannot be done, that step says why
+      return "snapshot"; // if snapshots are not possible, that step reports why
     default: {
       const source = sourceOf(world, cr);
       const support = source && snapshotSupport(world, source);
@@ -90,7 +79,7 @@ export function filesStep(world: World, cr: OdooStagingRefreshJob): "snapshot" |
   }
 }
 
-/** What snapshots of a refresh leave that nobody needs any more; all of it once the instance is to go. */
+/** Claims and snapshots of refreshes that are not needed any more; all of them when the instance is deleted. */
 export function obsoleteImages(world: World): {
   readonly claims: readonly Stored<PersistentVolumeClaim>[];
   readonly snapshots: readonly Stored<VolumeSnapshot>[];
@@ -100,7 +89,7 @@ export function obsoleteImages(world: World): {
   return { claims: temporaryClaims.filter(isObsolete), snapshots: snapshots.filter(isObsolete) };
 }
 
-/** Whether something was made for a refresh, by us. */
+/** Whether this operator created the object for a refresh. */
 export function isOfRefresh(object: Stored<KubeObject>): boolean {
   const owner = controllerOf(object);
   return owner?.kind === "OdooStagingRefreshJob" && object.metadata.name === snapshotName(owner);
@@ -115,7 +104,7 @@ function isNeeded({ instance, status: { operation }, observed }: World, object: 
   return step === "snapshot" || step === "files" && readsSnapshot(cr);
 }
 
-/** The claim that was made of the snapshot of a refresh, if it is there. */
+/** The claim that was created from the snapshot of a refresh, if it exists. */
 export function temporaryClaimOf(
   { observed }: CachedWorld,
   cr: OdooStagingRefreshJob,
@@ -123,7 +112,7 @@ export function temporaryClaimOf(
   return observed.temporaryClaims?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
 }
 
-/** Without a volume only if that comes with the first pod. */
+/** A claim without a volume is usable if its volume is provisioned for the first pod. */
 function isUsable(
   world: World,
   { metadata, status }: Stored<PersistentVolumeClaim>,
@@ -133,7 +122,7 @@ function isUsable(
   return status?.phase === "Bound" || source !== undefined && providesAtOnce(world, source) === false;
 }
 
-/** The VolumeSnapshot of a refresh, if it is there. */
+/** The VolumeSnapshot of a refresh, if it exists. */
 export function snapshotOf({ observed }: CachedWorld, cr: OdooStagingRefreshJob): Stored<VolumeSnapshot> | undefined {
   return observed.snapshots?.find((found) => isOfRefresh(found) && controllerOf(found)?.uid === cr.metadata?.uid);
 }
@@ -163,7 +152,7 @@ function createdAt(snapshot: Stored<VolumeSnapshot> | undefined, otherwiseMs: nu
   return creationTimestamp ? Date.parse(creationTimestamp) : otherwiseMs;
 }
 
-/** When the step began, as the request says it; unreadable is long ago. */
+/** When the step began, from the status of the request; 0 if that cannot be read. */
 function begunAt({ status }: Stored<OdooStagingRefreshJob>): number | undefined {
   const { step, updatedAt } = status?.progress ?? {};
   if (step !== "snapshot") return undefined;

@@ -1,16 +1,16 @@
-/** When the cluster is to be asked about storage: only while a decision depends on the answer. */
+/** Which StorageClass must be read: only while a decision depends on it. */
 import type { OdooStagingRefreshJob } from "../../../crd/mod.ts";
 import { copyStep } from "./copy_steps.ts";
 import { isDone } from "./copying.ts";
 import { sourceOf } from "./refresh_source.ts";
-import { isTerminal, requestOf } from "../requests.ts";
+import { isTerminal, requestOf } from "../request.ts";
 import { snapshotOf, snapshottingRequest, temporaryClaimOf } from "./snapshot_step.ts";
 import { storageClassOf } from "./snapshot_support.ts";
 import type { CachedWorld } from "../../world.ts";
 
 /**
- * The StorageClass to ask about, if any: because a refresh could begin that allows nothing but a snapshot, because it is to
- * be decided how files are copied, by which class a snapshot is taken, or whether its volume waits for a pod.
+ * The name of the StorageClass to read, if any: a refresh may begin that allows nothing but a snapshot, or it must be decided
+ * how files are copied, with which class a snapshot is taken, or whether its volume waits for a pod.
  */
 export function storageToAsk(world: CachedWorld): string | undefined {
   if (world.instance.metadata.deletionTimestamp) return undefined;

@@ -1,12 +1,13 @@
 /**
- * The move of a database to another PostgreSQL cluster. Until the switch the instance is what it was: status.activeCluster
- * says where its data is, and all its children follow that. The copy is made under a name of its own while no pod runs,
- * compared, and becomes the live database there; only then is the former one dropped, when the instance serves again.
+ * The move of a database to another PostgreSQL cluster. Until the switch, status.activeCluster names the former cluster, and
+ * all children use it. The copy is created under a name of its own while no pod runs, is compared, and becomes the live
+ * database there; the former one is dropped only when the instance serves again.
  */
 import type { OperationStatus } from "../../../crd/mod.ts";
 import type { KnownClusterFacts } from "../../postgres/database.ts";
 import { type CopyNames, copyNames, copyRole, stepJobName } from "../../names.ts";
-import { readerOf } from "../copy/refresh_source.ts";
+import type { Assessed, MigrationOutcome, MigrationRequest } from "../../assessment.ts";
+import { beingCopied } from "../requests.ts";
 import { judge, withLog } from "../reports/report.ts";
 import type { Problem } from "../../resolve.ts";
 import { conditionOf } from "../../../../kit/conditions.ts";
@@ -20,13 +21,7 @@ const STAGE = "migrate-database";
 /** A cluster that can be worked on now. */
 export type ReachableCluster = ChosenCluster & { readonly problem?: undefined; readonly facts: KnownClusterFacts };
 
-/** How a migration stands. */
-export type MigrationState =
-  | { readonly state: "none" | "running" | "withdrawn" }
-  | { readonly state: "copied"; readonly target: ReachableCluster }
-  | { readonly state: "failed"; readonly problem: Problem };
-
-/** The cluster that the spec wants, if the data is on another one. */
+/** The cluster that the spec names, if the data is on another one. */
 export function targetCluster({ instance, status }: World): string | undefined {
   const wanted = instance.spec.database?.cluster;
   return wanted && status.activeCluster && wanted !== status.activeCluster ? wanted : undefined;
@@ -56,21 +51,32 @@ export function reachable(world: World, name: string | null | undefined): Reacha
   return cluster?.facts?.known ? cluster as ReachableCluster : undefined;
 }
 
-/** Why the migration that the spec asks for does not begin; `undefined` if it may. */
-export function migrationObstacle(world: World): Problem | undefined {
-  const { status, cluster, resolved, observed } = world;
+/** Whether the spec asks for a migration, and whether that can begin. */
+export function databaseMigrationRequest(world: Assessed<"facts">): MigrationRequest {
   const name = targetCluster(world);
-  const target = name === undefined ? undefined : world.otherClusters?.get(name);
-  if (name === undefined || !target || !resolved) return { reason: "NotAsked", message: "" };
-  if (hasFailed(world)) { // also while what it left is removed, or cannot be: else it would be tried again when that is done
-    return { reason: "Failed", message: "It has failed, and is tried again with the next change of the spec" };
-  }
+  const target = world.resolved && name && world.otherClusters?.has(name) ? name : undefined;
+  const isRefused = hasFailed(world);
+  if (target === undefined) return { target, isRefused, obstacle: undefined };
+  // A failed attempt also counts while its copy is being removed: otherwise it would be tried again after that.
+  const problem = isRefused
+    ? { reason: "Failed", message: "The migration failed; it is tried again after the next change of the spec" }
+    : obstacleTo(world, target);
+  return { target, isRefused, obstacle: problem };
+}
+
+function obstacleTo(world: Assessed<"facts">, name: string): Problem | undefined {
+  const { status, cluster, resolved, observed, facts } = world;
+  const target = world.otherClusters?.get(name);
+  if (!resolved || !target) return undefined;
   if (target.problem) return target.problem;
   if (!target.facts.known) {
     return { reason: target.facts.reason, message: `Waiting for cluster '${name}': ${target.facts.message}` };
   }
   if (!status.dbInitialized) {
-    return { reason: "NotInitialized", message: `The database goes to cluster '${name}' when it has been initialised` };
+    return {
+      reason: "NotInitialized",
+      message: `The database moves to cluster '${name}' when it has been initialised`,
+    };
   }
   const held = status.migrationPreviousCluster ?? status.migrationTargetCluster;
   if (held) {
@@ -95,39 +101,31 @@ export function migrationObstacle(world: World): Problem | undefined {
         `Cluster '${name}' has a database ${resolved.databaseName} already: drop or rename it there, unless both names lead to the same server`,
     };
   }
-  const reader = readerOf(world)?.metadata?.name;
-  if (reader) {
-    return {
-      reason: "BeingCopied",
-      message: `Waiting for OdooStagingRefreshJob ${reader}, which copies this instance`,
-    };
-  }
-  return undefined;
+  return facts.reader && beingCopied(facts.reader);
 }
 
-/** Whether the last attempt failed, and the spec is still the one that asked for it. */
-export function hasFailed({ status, instance }: World): boolean {
+/** Whether the last attempt failed, and the spec has not changed since. */
+function hasFailed({ status, instance }: World): boolean {
   const former = conditionOf(status.conditions, DATABASE_MIGRATED);
   return former?.status === "False" && former.observedGeneration === instance.metadata.generation;
 }
 
 /** How the migration in progress stands. */
-export function migrationState(world: World): MigrationState {
+export function databaseMigrationOutcome(world: World): MigrationOutcome {
   const { operation, migrationTargetCluster: name, dbMigrationJobName } = world.status;
   if (!operation || !isDatabaseMigration(operation) || !name) return { state: "none" };
   if (targetCluster(world) !== name) return { state: "withdrawn" };
   const job = jobStateOf(world, operation.jobName);
   if (job.state === "absent" && dbMigrationJobName === operation.jobName) {
     const message = `Job ${operation.jobName} was deleted before its result could be read`;
-    return { state: "failed", problem: { reason: "JobDeleted", message } };
+    return { state: "failed", reason: "JobDeleted", message };
   }
   if (job.state !== "succeeded" && job.state !== "failed") return { state: "running" };
   const verdict = judge(job, "the database was copied");
   if (verdict.state === "failed") {
-    return { state: "failed", problem: { reason: verdict.reason, message: withLog(verdict) } };
+    return { state: "failed", reason: verdict.reason, message: withLog(verdict) };
   }
-  const target = reachable(world, name);
-  return target && world.resolved ? { state: "copied", target } : { state: "running" };
+  return { state: world.resolved && reachable(world, name) ? "copied" : "running" };
 }
 
 /**

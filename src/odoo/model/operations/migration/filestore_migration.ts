@@ -1,19 +1,17 @@
 /**
- * The files of an instance are moved to another storage class: copied to a new volume while they are served, compared when
- * no pod is left, and from then on served from there. Which claim holds the files is one field of the status, so the move
- * is one write: before it all is as it was, after it all is new. The former volume stays until the new one is served.
+ * The move of an instance's files to another storage class: they are copied to a new volume while they are served, compared
+ * when no pod is left, and served from there afterwards. One field of the status names the claim that holds the files, so the
+ * switch is one write. The former volume stays until the new one is served.
  *
  *     MigratingFilestore: copyFiles        FinalizingFilestoreMigration: compareFiles        settled: the field is written
  *
- * Either step may be done any number of times, to the same end.
+ * Both steps may run any number of times with the same result.
  */
 import { hashOf } from "../../../../kit/hash.ts";
 import type { FilestorePlace, OdooInstanceStatus, OperationStatus, Phase } from "../../../crd/mod.ts";
-import { worksForUpstream } from "../../instance/adoption.ts";
 import { filestoreClaimName, filestoreCopyName, filestoreJobName } from "../../names.ts";
-import { readerOf } from "../copy/refresh_source.ts";
-import { judge, type Report, withLog } from "../reports/report.ts";
-import { nextRequest } from "../requests.ts";
+import { judge, withLog } from "../reports/report.ts";
+import type { Assessed, Assessment, MigrationOutcome, MigrationRequest } from "../../assessment.ts";
 import type { Problem } from "../../resolve.ts";
 import { jobStateOf, type World } from "../../world.ts";
 
@@ -48,59 +46,59 @@ export const FILESTORE_STEPS = {
 
 const STEPS = Object.keys(FILESTORE_STEPS) as FilestoreStep[];
 
-/** How a migration stands. */
-export type FilestoreOutcome =
-  | { readonly state: "running" }
-  | { readonly state: "succeeded"; readonly summary: Report["fields"] }
-  | { readonly state: "failed"; readonly reason: string; readonly message: string }
-  /** The spec does not ask for it any more. */
-  | { readonly state: "cancelled" };
-
-/** The step at work; `undefined` for other operations. */
+/** The step in progress; `undefined` for other operations. */
 export function filestoreStep(operation: OperationStatus | undefined): FilestoreStep | undefined {
   return operation?.kind === "OdooInstance" ? STEPS.find((step) => step === operation.stage) : undefined;
 }
 
-/** The class that the files are to be moved to: one that the spec names, of a volume that is known to have another. */
-export function wantedStorageClass({ instance, observed }: World): string | undefined {
-  const wish = instance.spec.filestore?.storageClass;
+/** The storage class that the spec names, if the volume is known to have another one. */
+function wantedStorageClass({ instance, observed }: World): string | undefined {
+  const wanted = instance.spec.filestore?.storageClass;
   const present = observed.filestore?.spec?.storageClassName;
-  return wish && present && wish !== present ? wish : undefined;
+  return wanted && present && wanted !== present ? wanted : undefined;
 }
 
-/** Whether a migration can begin: operations that somebody asks for go first. */
-export function asksForMigration(world: World): boolean {
-  const { resolved, status, cluster, observed } = world;
-  if (!resolved || !status.dbInitialized || wantedStorageClass(world) === undefined) return false;
-  if (!cluster.facts?.known || status.activeCluster !== cluster.address.name) return false;
-  if (!observed.configSecret || !observed.userSecret) return false; // without them no pod would come back
-  return migrationObstacle(world) === undefined && !isRefused(world);
+/** Whether the spec asks for a migration, and whether that can begin. */
+export function filestoreMigrationRequest(world: Assessed<"facts" | "queue">): MigrationRequest {
+  const target = wantedStorageClass(world);
+  if (target === undefined) return { target, isRefused: false, obstacle: undefined };
+  const isRefused = isFailedRequest(world);
+  const message = isRefused ? `Storage class ${target} was tried, and that failed` : obstacleTo(world, target);
+  return { target, isRefused, obstacle: message === undefined ? undefined : { reason: "MigrationWaiting", message } };
 }
 
-/** What a migration that is wished waits for. */
-export function migrationObstacle(world: World): string | undefined {
-  const { status, observed } = world;
+function obstacleTo(world: Assessed<"facts" | "queue">, target: string): string | undefined {
+  const { status, observed, facts, queue } = world;
   const { copy, former } = status.filestore ?? {};
   const left = copy ?? former;
   if (left) return `Waiting until PersistentVolumeClaim ${left} of the last migration is deleted`;
   if (observed.filestore?.metadata.deletionTimestamp) return "Waiting: the volume with the files is being deleted";
-  if (worksForUpstream(world)) return "Waiting for the Jobs of operator 2.5.0";
-  const reader = readerOf(world);
+  if (facts.isUpstreamJobRunning) return "Waiting for the Jobs of operator 2.5.0";
+  const { reader } = facts;
   if (reader) return `Waiting for ${reader.kind} ${reader.metadata?.name}, which copies this instance`;
-  const next = nextRequest(world);
-  return next && `Waiting for ${next.kind} ${next.metadata.name} to end`;
+  if (queue.next) return `Waiting for ${queue.next.kind} ${queue.next.metadata.name} to end`;
+  return isReady(world) ? undefined : `The files are to be moved to storage class ${target}`;
 }
 
-/** Whether just this has been tried, and has failed. */
-export function isRefused(world: World): boolean {
-  return world.status.filestore?.refused !== undefined && world.status.filestore.refused === wishHash(world);
+/** Without its database and Secrets no pod of the instance would start after the migration. */
+function isReady({ resolved, status, cluster, observed }: World): boolean {
+  if (!resolved || !status.dbInitialized) return false;
+  if (!cluster.facts?.known || status.activeCluster !== cluster.address.name) return false;
+  return !!observed.configSecret && !!observed.userSecret;
+}
+
+/** Whether exactly this migration has failed. */
+function isFailedRequest(world: World): boolean {
+  const { refused } = world.status.filestore ?? {};
+  return refused !== undefined && refused === requestHash(world);
 }
 
 /** How the migration in progress stands. */
-export function filestoreOutcome(world: World): FilestoreOutcome {
+export function filestoreMigrationOutcome(world: World): MigrationOutcome {
   const { operation } = world.status;
   const step = filestoreStep(operation);
-  if (!step || isWithdrawn(world)) return { state: "cancelled" };
+  if (!step) return { state: "none" };
+  if (isWithdrawn(world)) return { state: "withdrawn" };
   const job = jobStateOf(world, operation?.jobName);
   const lostCopy = copyProblem(world, step);
   if (job.state === "failed" || job.state === "succeeded") {
@@ -108,53 +106,53 @@ export function filestoreOutcome(world: World): FilestoreOutcome {
     if (verdict.state === "failed") {
       return { state: "failed", reason: verdict.reason, message: withLog(verdict) };
     }
-    // What was on the former volume is on the new one, so it does not matter any more how that one is.
+    // The new volume has all files of the former one, so the state of the former one is not relevant any more.
     if (step === "compareFiles" && !lostCopy) return { state: "succeeded", summary: verdict.fields };
   }
   const problem = lostCopy ?? sourceProblem(world) ?? delay(world, step);
-  return problem ? { state: "failed", ...problem } : { state: "running" };
+  if (problem) return { state: "failed", ...problem };
+  // A volume for a single pod is copied when that pod has ended, in the second step.
+  const isCopied = step === "copyFiles" && world.observed.filestoreCopy &&
+    (isForOnePod(world) || job.state === "succeeded");
+  return { state: isCopied ? "copied" : "running" };
 }
 
-/** Whether all that can be copied while pods serve has been; a volume for a single pod is copied when that is gone. */
-export function isCopied(world: World): boolean {
-  const { operation } = world.status;
-  if (filestoreStep(operation) !== "copyFiles" || filestoreOutcome(world).state !== "running") return false;
-  if (!world.observed.filestoreCopy) return false;
-  return isForOnePod(world) || jobStateOf(world, operation?.jobName).state === "succeeded";
-}
-
-/** Whether no second pod can have the volume that the files are on. */
+/** Whether no second pod can mount the volume with the files. */
 export function isForOnePod({ resolved }: World): boolean {
   return resolved?.accessModes.every((mode) => mode === "ReadWriteOncePod") ?? false;
 }
 
-/** The operation to remember on the way into `phase`; `undefined` if that is none of a migration's. */
-export function filestoreOperation(world: World, phase: Phase): OperationStatus | undefined {
-  const step = STEPS.find((step) => FILESTORE_STEPS[step].phase === phase);
-  const copy = world.status.filestore?.copy ?? newCopy(world)?.copy;
+/** The operation to record when the next phase is entered; `undefined` if that is not a phase of a migration. */
+export function filestoreOperation(
+  { status, instance, nextPhase, migrations }: Assessment,
+): OperationStatus | undefined {
+  const step = STEPS.find((step) => FILESTORE_STEPS[step].phase === nextPhase);
+  const { target } = migrations.filestore;
+  const copy = status.filestore?.copy ?? (target && filestoreCopyName(instance, target));
   if (!step || !copy) return undefined;
-  const { name, uid } = world.instance.metadata;
+  const { name, uid } = instance.metadata;
   const jobName = filestoreJobName(copy, FILESTORE_STEPS[step].suffix);
   return { kind: "OdooInstance", name, uid, stage: step, attempt: 1, jobName };
 }
 
 type FilestoreFields = Pick<OdooInstanceStatus, "filestore" | "migrationJobName" | "migrationPreviousStorageClass">;
 
-/** What the status says of the files when `phase` is written. */
-export function filestoreFields(world: World, phase: Phase): FilestoreFields {
-  const place = nextPlace(world, phase);
-  const before = filestoreStep(world.status.operation);
-  const after = filestoreOperation(world, phase);
+/** The fields of the status about the files, given the operation that the status records. */
+export function filestoreFields(assessment: Assessment, next: OperationStatus | undefined): FilestoreFields {
+  const { status, observed } = assessment;
+  const isInProgress = filestoreStep(status.operation) !== undefined;
+  const staysInProgress = filestoreStep(next) !== undefined;
+  const place = nextPlace(assessment, { isInProgress, staysInProgress });
   const filestore = Object.values(place).some((value) => value !== undefined) ? { filestore: place } : {};
-  if (after) {
-    const previous = before ? world.status.migrationPreviousStorageClass : presentClass(world);
-    return { ...filestore, migrationJobName: after.jobName ?? null, migrationPreviousStorageClass: previous ?? null };
+  if (staysInProgress) {
+    const previous = isInProgress ? status.migrationPreviousStorageClass : observed.filestore?.spec?.storageClassName;
+    return { ...filestore, migrationJobName: next?.jobName ?? null, migrationPreviousStorageClass: previous ?? null };
   }
-  return before ? { ...filestore, migrationJobName: null, migrationPreviousStorageClass: null } : filestore;
+  return isInProgress ? { ...filestore, migrationJobName: null, migrationPreviousStorageClass: null } : filestore;
 }
 
-/** When what has not begun is given up: milliseconds since the epoch. */
-export function migrationDueTime(world: World): number | undefined {
+/** When a Job of a migration that has not begun fails the migration: milliseconds since the epoch. */
+export function migrationDeadlineMs(world: World): number | undefined {
   const { operation } = world.status;
   const step = filestoreStep(operation);
   if (!step || jobStateOf(world, operation?.jobName).state !== "active") return undefined;
@@ -166,59 +164,54 @@ export function migrationDueTime(world: World): number | undefined {
   return Number.isNaN(created) ? undefined : created + FILESTORE_STEPS[step].beginsWithinMs;
 }
 
-/** Where the files are, and what is beside them, after `phase` is written. */
-function nextPlace(world: World, phase: Phase): FilestorePlace {
-  const { status, observed, instance } = world;
+/** The claims of the files after this decision. */
+function nextPlace(
+  { status, observed, instance, migration, migrations, ...world }: Assessment,
+  { isInProgress, staysInProgress }: { readonly isInProgress: boolean; readonly staysInProgress: boolean },
+): FilestorePlace {
   const { copy, storageClass, refused, former, ...place } = status.filestore ?? {};
-  const isIn = filestoreStep(status.operation) !== undefined;
-  const stays = filestoreOperation(world, phase) !== undefined;
-  if (stays) return isIn ? status.filestore ?? {} : { ...place, ...newCopy(world) };
-  if (isIn) {
-    const { state } = filestoreOutcome(world);
+  const { target, isRefused } = migrations.filestore;
+  const whole = { ...world, status, observed, instance };
+  if (staysInProgress) {
+    if (isInProgress) return status.filestore ?? {};
+    return { ...place, ...(target ? { copy: filestoreCopyName(instance, target), storageClass: target } : {}) };
+  }
+  if (isInProgress) {
+    const { state } = migration;
     if (state === "succeeded" && copy) return { claim: copy, former: filestoreClaimName(instance) };
-    if (sourceProblem(world)) return place; // what is not named here is never deleted: the copy may be all that is left
-    const wish = state === "failed" ? wishHash(world) : undefined;
-    return { ...status.filestore, ...(wish ? { refused: wish } : {}) };
+    if (!isIntact(observed.filestore)) return place; // a claim that is not named here is never deleted: it may hold the last copy
+    const hash = state === "failed" && target ? requestHash(whole) : undefined;
+    return { ...status.filestore, ...(hash ? { refused: hash } : {}) };
   }
   return {
     ...place,
-    ...(copy && isLeft(world, copy) ? { copy, ...(storageClass ? { storageClass } : {}) } : {}),
+    ...(copy && isLeft(whole, copy) ? { copy, ...(storageClass ? { storageClass } : {}) } : {}),
     ...(former && observed.formerFilestore ? { former } : {}),
-    ...(refused && isRefused(world) ? { refused } : {}),
+    ...(refused && isRefused ? { refused } : {}),
   };
 }
 
-/** The Jobs that fill a copy. */
+/** Names of the Jobs that fill a copy. */
 export function stepJobNames(copy: string | undefined): string[] {
   return copy ? STEPS.map((step) => filestoreJobName(copy, FILESTORE_STEPS[step].suffix)) : [];
 }
 
-/** Whether there is anything of a copy that was given up. */
+/** Whether any object of an abandoned copy exists. */
 function isLeft({ observed }: World, copy: string): boolean {
   const names = stepJobNames(copy);
   return !!observed.filestoreCopy || observed.jobs.some(({ metadata }) => names.includes(metadata.name));
 }
 
-function newCopy(world: World): Pick<FilestorePlace, "copy" | "storageClass"> | undefined {
-  const storageClass = wantedStorageClass(world);
-  return storageClass ? { copy: filestoreCopyName(world.instance, storageClass), storageClass } : undefined;
-}
-
-/** All that decides how a migration goes; `undefined` if none is wished. */
-function wishHash(world: World): string | undefined {
-  const { instance: { spec }, resolved } = world;
-  if (wantedStorageClass(world) === undefined || !resolved) return undefined;
+/** Hash of everything that a migration depends on; `undefined` while the spec cannot be resolved. */
+function requestHash({ instance: { spec }, resolved }: World): string | undefined {
+  if (!resolved) return undefined;
   const { image, imagePullSecret, jobs } = resolved;
   return hashOf({ filestore: spec.filestore, image, imagePullSecret, jobs }).slice(0, 16);
 }
 
-/** A spec that cannot be read withdraws nothing. */
+/** A spec that cannot be resolved withdraws nothing. */
 function isWithdrawn({ resolved, instance, status }: World): boolean {
   return resolved !== undefined && instance.spec.filestore?.storageClass !== status.filestore?.storageClass;
-}
-
-function presentClass({ observed }: World): string | undefined {
-  return observed.filestore?.spec?.storageClassName;
 }
 
 function copyProblem({ observed, status }: World, step: FilestoreStep): Problem | undefined {
@@ -227,13 +220,16 @@ function copyProblem({ observed, status }: World, step: FilestoreStep): Problem 
   if (copy ? !copy.metadata.deletionTimestamp : !isMade) return undefined;
   return {
     reason: "CopyDeleted",
-    message: `Somebody deleted PersistentVolumeClaim ${status.filestore?.copy}, which the files were copied to`,
+    message: `PersistentVolumeClaim ${status.filestore?.copy}, which the files were copied to, was deleted`,
   };
 }
 
+function isIntact(claim: World["observed"]["filestore"]): boolean {
+  return claim !== undefined && !claim.metadata.deletionTimestamp;
+}
+
 function sourceProblem({ observed, instance, status }: World): Problem | undefined {
-  const { filestore } = observed;
-  if (filestore && !filestore.metadata.deletionTimestamp) return undefined;
+  if (isIntact(observed.filestore)) return undefined;
   return {
     reason: "SourceDeleted",
     message: `PersistentVolumeClaim ${filestoreClaimName(instance)}, which holds the files, was deleted. ` +
@@ -242,7 +238,7 @@ function sourceProblem({ observed, instance, status }: World): Problem | undefin
 }
 
 function delay(world: World, step: FilestoreStep): Problem | undefined {
-  const due = migrationDueTime(world);
+  const due = migrationDeadlineMs(world);
   if (due === undefined || world.now < due) return undefined;
   const { observed: { filestoreCopy: copy, podTroubles }, status } = world;
   const minutes = FILESTORE_STEPS[step].beginsWithinMs / 60_000;

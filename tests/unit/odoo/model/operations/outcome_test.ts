@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type OperationOutcome, operationOutcome } from "../../../../../src/odoo/model/operations/outcome.ts";
+import { assess } from "../../../../../src/odoo/machine/assess.ts";
+import type { OperationOutcome } from "../../../../../src/odoo/model/assessment.ts";
 import type { Observed } from "../../../../../src/odoo/model/world.ts";
 import { jobStateOf, readyReplicas } from "../../../../../src/odoo/model/world.ts";
 import { aBatchJob, aDeployment, anInitJob, aWorld, oneJob } from "../../../../support/builders.ts";
@@ -111,13 +112,13 @@ const OUTCOMES: Readonly<Record<string, Case>> = {
 
 for (const [sentence, { given, want }] of Object.entries(OUTCOMES)) {
   Deno.test(`operationOutcome() is ${sentence}`, () => {
-    assertEquals(operationOutcome(aWorld({ status: { operation: OPERATION }, observed: given })), want);
+    assertEquals(assess(aWorld({ status: { operation: OPERATION }, observed: given })).outcome, want);
   });
 }
 
 Deno.test("operationOutcome() is none when there is no operation, whatever else there is", () => {
   const observed = { requests: [STARTED], ...oneJob(JOB, { state: "succeeded", message: "" }) } as const;
-  assertEquals(operationOutcome(aWorld({ observed })), { state: "none" });
+  assertEquals(assess(aWorld({ observed })).outcome, { state: "none" });
 });
 
 Deno.test("jobStateOf() calls a Job absent that was never asked for", () => {

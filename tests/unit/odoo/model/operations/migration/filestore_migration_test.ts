@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { FilestorePlace, Phase } from "../../../../../../src/odoo/crd/mod.ts";
+import { assess } from "../../../../../../src/odoo/machine/assess.ts";
 import {
   filestoreFields,
-  filestoreOutcome,
-  migrationDueTime,
-  migrationObstacle,
-  wantedStorageClass,
+  filestoreMigrationOutcome,
+  filestoreOperation,
+  migrationDeadlineMs,
 } from "../../../../../../src/odoo/model/operations/migration/filestore_migration.ts";
 import type { World } from "../../../../../../src/odoo/model/world.ts";
 import { aClaim, aWorld, NOW, type WorldOverrides } from "../../../../../support/builders.ts";
@@ -29,6 +29,12 @@ function world(name: keyof typeof FILESTORE_MIGRATIONS, more: WorldOverrides = {
   return aWorld({ ...overridesOf(migration), ...more });
 }
 
+/** The fields of the status when `phase` is entered. */
+function fieldsIn(given: World, phase: Phase) {
+  const assessment = { ...assess(given), nextPhase: phase };
+  return filestoreFields(assessment, filestoreOperation(assessment));
+}
+
 const LATE: Readonly<Record<string, { given: WorldOverrides; want: string }>> = {
   "the new volume is not provided": {
     given: { observed: { filestoreCopy: { ...COPY_CLAIM, status: { phase: "Pending" } } } },
@@ -38,22 +44,22 @@ const LATE: Readonly<Record<string, { given: WorldOverrides; want: string }>> = 
 };
 
 for (const [sentence, { given, want }] of Object.entries(LATE)) {
-  Deno.test(`filestoreOutcome() gives a step up in time when ${sentence}`, () => {
+  Deno.test(`filestoreMigrationOutcome() gives a step up in time when ${sentence}`, () => {
     const late = world("its files are not copied in time");
     const trouble = { job: { reason: "PodUnschedulable", message: "Pod p finds no node: no luck" } };
     const all = { ...late, observed: { ...late.observed, ...given.observed, podTroubles: trouble } } as World;
-    const outcome = filestoreOutcome(all);
+    const outcome = filestoreMigrationOutcome(all);
     assertEquals(outcome.state, "failed");
     assertEquals("reason" in outcome ? outcome.reason : "", want);
     assertEquals("message" in outcome && outcome.message.endsWith("Pod p finds no node: no luck"), true);
-    assertEquals(migrationDueTime(all), NOW);
-    assertEquals(filestoreOutcome({ ...all, now: NOW - 1 }), { state: "running" });
+    assertEquals(migrationDeadlineMs(all), NOW);
+    assertEquals(filestoreMigrationOutcome({ ...all, now: NOW - 1 }), { state: "running" });
   });
 }
 
 const OUTCOMES: Readonly<Record<string, { given: keyof typeof FILESTORE_MIGRATIONS; want: string }>> = {
   "its files are being compared": { given: "its files are being compared", want: "running" },
-  "its files are copied, for that is not all": { given: "its files are copied", want: "running" },
+  "its files are copied, but not compared": { given: "its files are copied", want: "copied" },
   "both volumes hold the same": { given: "its files are the same", want: "succeeded" },
   "the former volume is gone, but the copy is complete": {
     given: "its files are the same, and those that were served are gone",
@@ -65,19 +71,19 @@ const OUTCOMES: Readonly<Record<string, { given: keyof typeof FILESTORE_MIGRATIO
     given: "its files are being compared, and those that were served are deleted",
     want: "failed SourceDeleted",
   },
-  "the spec wants another class": { given: "its move is withdrawn", want: "cancelled" },
+  "the spec wants another class": { given: "its move is withdrawn", want: "withdrawn" },
 };
 
 for (const [sentence, { given, want }] of Object.entries(OUTCOMES)) {
-  Deno.test(`filestoreOutcome() is ${want} when ${sentence}`, () => {
-    const outcome = filestoreOutcome(world(given));
+  Deno.test(`filestoreMigrationOutcome() is ${want} when ${sentence}`, () => {
+    const outcome = filestoreMigrationOutcome(world(given));
     assertEquals([outcome.state, ..."reason" in outcome ? [outcome.reason] : []].join(" "), want);
   });
 }
 
-Deno.test("filestoreOutcome() withdraws nothing when the spec cannot be read", () => {
+Deno.test("filestoreMigrationOutcome() withdraws nothing when the spec cannot be read", () => {
   const unreadable = world("its move is withdrawn", { instance: { spec: { ingress: { hosts: [] } } } });
-  assertEquals(filestoreOutcome(unreadable).state, "running");
+  assertEquals(filestoreMigrationOutcome(unreadable).state, "running");
 });
 
 const PLACES: Readonly<Record<string, { given: World; phase: Phase; want: FilestorePlace | undefined }>> = {
@@ -130,14 +136,14 @@ const PLACES: Readonly<Record<string, { given: World; phase: Phase; want: Filest
 };
 
 for (const [sentence, { given, phase, want }] of Object.entries(PLACES)) {
-  Deno.test(`filestoreFields() remembers ${JSON.stringify(want)} when ${sentence}`, () => {
-    assertEquals(filestoreFields(given, phase).filestore, want);
+  Deno.test(`filestoreFields() records ${JSON.stringify(want)} when ${sentence}`, () => {
+    assertEquals(fieldsIn(given, phase).filestore, want);
   });
 }
 
-Deno.test("filestoreFields() remembers a wish that failed until it is another one", () => {
+Deno.test("filestoreFields() records a failed request until the request changes", () => {
   const failed = world("its files cannot be copied");
-  const { filestore } = filestoreFields(failed, "Running");
+  const { filestore } = fieldsIn(failed, "Running");
   assertEquals(typeof filestore?.refused, "string");
   const after = (spec: NonNullable<WorldOverrides["instance"]>) =>
     aWorld({
@@ -145,24 +151,24 @@ Deno.test("filestoreFields() remembers a wish that failed until it is another on
       observed: { filestore: ELSEWHERE },
       instance: spec,
     });
-  const kept = (given: World) => filestoreFields(given, "Running").filestore?.refused !== undefined;
+  const kept = (given: World) => fieldsIn(given, "Running").filestore?.refused !== undefined;
   assertEquals(kept(after({})), true);
   assertEquals(kept(after({ spec: { replicas: 3 } })), true);
   assertEquals(kept(after({ spec: { filestore: { storageSize: "20Gi" } } })), false);
   assertEquals(kept(after({ spec: { jobDefaults: { nodeSelector: { disk: "fast" } } } })), false);
 });
 
-Deno.test("filestoreFields() tells upstream's fields, and takes them back", () => {
-  const { migrationJobName, migrationPreviousStorageClass } = filestoreFields(
+Deno.test("filestoreFields() writes the fields of operator 2.5.0, and removes them", () => {
+  const { migrationJobName, migrationPreviousStorageClass } = fieldsIn(
     world("its files are to be moved"),
     "MigratingFilestore",
   );
   assertEquals([migrationJobName, migrationPreviousStorageClass], [stepJob("copyFiles"), "slow"]);
-  const after = filestoreFields(world("its files are the same"), "Starting");
+  const after = fieldsIn(world("its files are the same"), "Starting");
   assertEquals([after.migrationJobName, after.migrationPreviousStorageClass], [null, null]);
 });
 
-const WISHES: Readonly<Record<string, { given: WorldOverrides; want: string | undefined }>> = {
+const TARGETS: Readonly<Record<string, { given: WorldOverrides; want: string | undefined }>> = {
   "the volume has another class": { given: { observed: { filestore: ELSEWHERE } }, want: "fast" },
   "the volume has that class": { given: {}, want: undefined },
   "the spec names none, whatever the default is": {
@@ -180,20 +186,22 @@ const WISHES: Readonly<Record<string, { given: WorldOverrides; want: string | un
   "there is no volume": { given: { observed: { filestore: undefined } }, want: undefined },
 };
 
-for (const [sentence, { given, want }] of Object.entries(WISHES)) {
-  Deno.test(`wantedStorageClass() is ${want} when ${sentence}`, () => {
-    assertEquals(wantedStorageClass(aWorld(given)), want);
+for (const [sentence, { given, want }] of Object.entries(TARGETS)) {
+  Deno.test(`filestoreMigrationRequest() has the target ${want} when ${sentence}`, () => {
+    assertEquals(assess(aWorld(given)).migrations.filestore.target, want);
   });
 }
 
-Deno.test("migrationObstacle() names what goes first", () => {
-  assertEquals(migrationObstacle(world("its files are to be moved")), undefined);
+Deno.test("filestoreMigrationRequest() names what it waits for", () => {
+  const obstacleIn = (name: keyof typeof FILESTORE_MIGRATIONS, more: WorldOverrides = {}) =>
+    assess(world(name, more)).migrations.filestore.obstacle?.message;
+  assertEquals(obstacleIn("its files are to be moved"), undefined);
   assertEquals(
-    migrationObstacle(world("its files are to be moved, somebody asks for a backup")),
+    obstacleIn("its files are to be moved, somebody asks for a backup"),
     "Waiting for OdooBackupJob nightly to end",
   );
   assertEquals(
-    migrationObstacle(world("its former volume is left")),
+    obstacleIn("its former volume is left", { instance: { spec: { filestore: { storageClass: "other" } } } }),
     "Waiting until PersistentVolumeClaim shop-filestore-pvc of the last migration is deleted",
   );
 });
