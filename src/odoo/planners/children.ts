@@ -1,5 +1,5 @@
 /** The children that every phase keeps: volume, routes, ConfigMap and Deployments, with as many pods as the phase runs. */
-import type { Deployment } from "../../kit/builders/mod.ts";
+import type { Deployment } from "../../kit/builders/kinds.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { Assessment } from "../model/assessment.ts";
 import { CONTENT_HASH_ANNOTATION } from "../model/names.ts";
