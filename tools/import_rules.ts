@@ -8,8 +8,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["src/cli/"],
   "src/std/": [],
   "src/kit/": [],
-  "src/odoo/crd/": ["src/kit/types.ts", "src/kit/crd.ts"],
+  "src/odoo/api.ts": [],
+  "src/odoo/crd/": ["src/odoo/api.ts", "src/kit/types.ts", "src/kit/crd.ts"],
   "src/odoo/model/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
@@ -19,6 +21,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/quantity.ts",
   ],
   "src/odoo/resources/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/kit/types.ts",
@@ -28,6 +31,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "scripts/",
   ],
   "src/odoo/planners/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
@@ -36,6 +40,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/builders/kinds.ts",
   ],
   "src/odoo/machine/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
@@ -44,8 +49,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/conditions.ts",
     "src/kit/builders/",
   ],
-  "src/odoo/ports/": ["src/odoo/crd/", "src/odoo/model/", "src/kit/mod.ts"],
+  "src/odoo/ports/": ["src/odoo/api.ts", "src/odoo/crd/", "src/odoo/model/", "src/kit/mod.ts"],
   "src/odoo/pod/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/ports/s3.ts",
@@ -55,6 +61,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/log.ts",
   ],
   "src/odoo/shell/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
@@ -117,6 +124,7 @@ export const TYPES_ONLY_FROM: readonly string[] = ["src/odoo/crd/"];
 
 /** Where the rule pure-core holds: the pure layers, and the files of the kit that these build upon. */
 export const PURE: readonly string[] = [
+  "src/odoo/api.ts",
   "src/odoo/crd/",
   "src/odoo/model/",
   "src/odoo/resources/",

@@ -9,7 +9,8 @@ import {
   type ManifestOf,
   type PrinterColumn,
 } from "../../kit/crd.ts";
-import { AGE_COLUMN, GROUP, KEEP_ON_UNINSTALL, legacyVersion, PHASE_COLUMN, VERSION } from "./shared.ts";
+import { GROUP, type Kind, PLURALS, VERSION } from "../api.ts";
+import { AGE_COLUMN, KEEP_ON_UNINSTALL, legacyVersion, PHASE_COLUMN } from "./shared.ts";
 
 const TARGET_COLUMN: PrinterColumn = { name: "Target", jsonPath: ".spec.odooInstanceRef.name" };
 
@@ -62,7 +63,7 @@ export const JOB_STATUS_DESCRIPTION = "What the operator has done so far. Writte
 
 /** What differs from one job kind to the next. */
 export interface JobKind extends Pick<CrdVersion, "spec" | "status"> {
-  readonly kind: string;
+  readonly kind: Exclude<Kind, "OdooInstance">;
   readonly shortName: string;
   readonly description: string;
   /** The column between Target and Phase. */
@@ -79,7 +80,7 @@ export function jobCrd(
   return customResourceDefinition({
     group: GROUP,
     kind,
-    plural: `${kind.toLowerCase()}s`,
+    plural: PLURALS[kind],
     shortNames: [shortName],
     annotations: KEEP_ON_UNINSTALL,
     versions: [

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { conditionSchema, customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
+import { GROUP, PLURALS, VERSION } from "../api.ts";
 import {
   affinity,
   envFromSource,
@@ -25,16 +26,7 @@ import {
   VOLUMES_LIMIT,
   VOLUMES_RULES,
 } from "./instance_rules.ts";
-import {
-  AGE_COLUMN,
-  GROUP,
-  KEEP_ON_UNINSTALL,
-  legacyVersion,
-  PHASE_COLUMN,
-  ratcheting,
-  VERSION,
-  webhookConfig,
-} from "./shared.ts";
+import { AGE_COLUMN, KEEP_ON_UNINSTALL, legacyVersion, PHASE_COLUMN, ratcheting, webhookConfig } from "./shared.ts";
 
 function replicas(description: string, message: string) {
   return z.int32().default(1).describe(description).meta(kubernetes({ rules: [ratcheting("self >= 0", message)] }));
@@ -317,7 +309,7 @@ const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status
 export const ODOO_INSTANCE_CRD = customResourceDefinition({
   group: GROUP,
   kind: "OdooInstance",
-  plural: "odooinstances",
+  plural: PLURALS.OdooInstance,
   shortNames: ["odoo"],
   annotations: KEEP_ON_UNINSTALL,
   versions: [legacyVersion({ printerColumns, scale }), {

@@ -6,12 +6,7 @@
  */
 import { z } from "zod";
 import type { CelRule, CrdVersion, PrinterColumn } from "../../kit/crd.ts";
-
-/** API group of all kinds. */
-export const GROUP = "bemade.org";
-
-/** The version that is served and stored. */
-export const VERSION = "v1alpha1";
+import { API_VERSION, GROUP } from "../api.ts";
 
 /** Helm must never delete a CRD: all objects of the kind, and with them the databases, would go too. */
 export const KEEP_ON_UNINSTALL = { "helm.sh/resource-policy": "keep" } as const;
@@ -30,7 +25,7 @@ export function legacyVersion(current: Pick<CrdVersion, "printerColumns" | "scal
     name: "v1",
     served: false,
     storage: false,
-    deprecationWarning: `${GROUP}/v1 is deprecated; migrate to ${GROUP}/${VERSION}`,
+    deprecationWarning: `${GROUP}/v1 is deprecated; migrate to ${API_VERSION}`,
     ...current,
   };
 }

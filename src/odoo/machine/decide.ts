@@ -7,6 +7,7 @@
 import type { Deployment } from "../../kit/builders/mod.ts";
 import { conditionOf, setConditions } from "../../kit/conditions.ts";
 import type { Stored } from "../../kit/types.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
 import { CONTENT_HASH_ANNOTATION, operationJobName, publicUrl, webSelector } from "../model/names.ts";
 import { servesBesideCopy } from "../model/operations/copy/copy_steps.ts";
@@ -52,9 +53,6 @@ import { conditionsFor, explain } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { type PhaseRow, PHASES, type Scale } from "./phases.ts";
 import { SETTLED, type Transition, TRANSITIONS } from "./transitions.ts";
-
-/** Field manager of all that the operator writes; upstream's, so that its objects are taken over. */
-export const FIELD_MANAGER = "odoo-operator";
 
 /** How often one looks whether another instance can be copied. */
 const SOURCE_LOOK_MS = 10_000;

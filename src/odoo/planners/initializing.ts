@@ -1,5 +1,6 @@
 /** An instance without data wants some: if the spec says what, and nobody has asked yet, this operator asks. */
 import type { KubeObject } from "../../kit/types.ts";
+import { API_VERSION } from "../api.ts";
 import { forbidsInit } from "../model/instance/adoption.ts";
 import { firstSourceProblem } from "../model/operations/copy/refresh_source.ts";
 import { AUTO_REFRESH_LABEL, imageHash, instanceLabels, objectNames } from "../model/names.ts";
@@ -78,7 +79,7 @@ interface RequestObject extends KubeObject {
 function creation({ instance }: World, { name, namespace, environment }: Resolved, request: RequestObject): Effect {
   const labels = { ...instanceLabels(name, environment), ...request.metadata?.labels };
   const metadata = { ...request.metadata, namespace, labels };
-  return { type: "create", object: { apiVersion: "bemade.org/v1alpha1", ...request, metadata }, owner: instance };
+  return { type: "create", object: { apiVersion: API_VERSION, ...request, metadata }, owner: instance };
 }
 
 /**

@@ -12,16 +12,10 @@ import {
   type Secret,
   type Stored,
 } from "../../kit/mod.ts";
+import { FIELD_MANAGER, namesOf } from "../api.ts";
 import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
 
-const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
-
-export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceStatus | null>({
-  ...GROUP,
-  kind: "OdooInstance",
-  plural: "odooinstances",
-});
+export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceStatus | null>(namesOf("OdooInstance"));
 export const OdooInitJobKind = requestType("OdooInitJob");
 export const OdooUpgradeJobKind = requestType("OdooUpgradeJob");
 export const OdooBackupJobKind = requestType("OdooBackupJob");
@@ -45,7 +39,7 @@ export function requestTypeOf(cr: JobRequest): ResourceType<JobRequest> {
 }
 
 function requestType<K extends RequestKind>(kind: K): ResourceType<Extract<JobRequest, { readonly kind?: K }>> {
-  return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
+  return namesOf(kind);
 }
 
 /** An object of which only what we have applied is of interest. */

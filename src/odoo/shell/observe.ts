@@ -19,7 +19,7 @@ import {
   VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import { chooseCluster, clusterNamed, type Clusters } from "../model/postgres/clusters.ts";
 import type { ClusterFacts } from "../model/postgres/database.ts";
 import { filestoreClaimName, isOlder, JOB_LABEL, objectNames, rivalNames } from "../model/names.ts";

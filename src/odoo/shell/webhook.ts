@@ -11,12 +11,13 @@ import {
   type ResourceType,
 } from "../../kit/mod.ts";
 import type { AdmissionRequest } from "../../kit/mod.ts";
+import { GROUP, VERSION } from "../api.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { judgeInstance } from "../model/instance/admission.ts";
 import type { WebhookConfig } from "./config.ts";
 
 /** Upstream's path: its ValidatingWebhookConfiguration works here. */
-export const WEBHOOK_PATH = "/validate-bemade-org-v1alpha1-odooinstance";
+export const WEBHOOK_PATH = `/validate-${GROUP.replaceAll(".", "-")}-${VERSION}-odooinstance`;
 
 /** Tells who asks; every authenticated user may. */
 const SelfSubjectReview: ResourceType<
