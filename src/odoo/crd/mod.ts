@@ -19,8 +19,8 @@ export type {
   OdooInstanceSpec,
   OdooInstanceStatus,
   OperationStatus,
+  PendingNotification,
   Phase,
-  UntoldPhase,
 } from "./odoo_instance.ts";
 export type { OdooRestoreJob, OdooRestoreJobSpec, OdooRestoreJobStatus } from "./odoo_restore_job.ts";
 export type {

@@ -246,10 +246,10 @@ const filestorePlace = z.object({
   ),
 });
 
-const untoldPhase = z.object({
+const pendingNotification = z.object({
   phase: z.string().describe("Phase that was entered."),
   previousPhase: z.string().describe("Phase that was left."),
-  time: z.string().describe("When that was."),
+  time: z.string().describe("When the phase changed, in RFC 3339."),
 });
 
 const status = z.object({
@@ -291,8 +291,8 @@ const status = z.object({
     "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
   ),
   operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
-  untoldPhases: z.array(untoldPhase).optional().describe(
-    "Changes of phase that spec.webhook has still to be told of, the oldest first.",
+  pendingNotifications: z.array(pendingNotification).optional().describe(
+    "Changes of phase that are not yet reported to spec.webhook, the oldest first. At most 20 are kept.",
   ),
 }).describe("What is the case. Written by the operator only.");
 
@@ -332,8 +332,8 @@ export type Phase = z.infer<typeof phase>;
 /** The operation in progress, as status remembers it across restarts. */
 export type OperationStatus = ManifestOf<typeof operation>;
 
-/** A change of phase that the instance's webhook has still to be told of, as status remembers it. */
-export type UntoldPhase = ManifestOf<typeof untoldPhase>;
+/** A change of phase that is not yet reported to the instance's webhook, as status remembers it. */
+export type PendingNotification = ManifestOf<typeof pendingNotification>;
 
 /** Where the files of an instance are, as status remembers it. */
 export type FilestorePlace = ManifestOf<typeof filestorePlace>;

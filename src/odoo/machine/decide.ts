@@ -43,7 +43,7 @@ import { migrationStatus, planMigrationRemains } from "../planners/migrating_dat
 import { planLeftovers } from "../planners/leftovers.ts";
 import { planOutcome, planRefusals, planReleases, planWaiting } from "../planners/operating.ts";
 import { planHistory } from "../planners/history.ts";
-import { planNotifications, planPhaseNotifications, untoldPhases } from "../planners/notifying.ts";
+import { pendingNotifications, planNotifications, planPhaseNotifications } from "../planners/notifying.ts";
 import { planPullSecret } from "../planners/pull_secret.ts";
 import { planDisowning, planFoundations, planOwnership, planPreparation } from "../planners/provisioning.ts";
 import { planReadOnlyAccess, planReadOnlyEnd } from "../planners/read_only.ts";
@@ -95,7 +95,7 @@ export function decide(world: World): Plan {
       ...planWaiting(world),
       { type: "status", status, ...(change ? { change } : {}) },
       ...planNotifications(world),
-      ...planPhaseNotifications(world, status.untoldPhases ?? []),
+      ...planPhaseNotifications(world, status.pendingNotifications ?? []),
       ...(change ? [phaseChanged(world, change)] : []),
       ...databaseMissed(world, phase),
       ...(change ? [] : [...planLeftovers(world), ...planMigrationRemains(world), ...planFormerFilestores(world)]),
@@ -199,11 +199,11 @@ function scaled(
 
 function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
   const { status, resolved, cluster, instance } = world;
-  const { operation: _, filestore: __, databaseName: ___, untoldPhases: ____, ...kept } = status;
+  const { operation: _, filestore: __, databaseName: ___, pendingNotifications: ____, ...kept } = status;
   const name = fixedDatabaseName(world, phase);
   const operation = nextOperation(world, phase);
   const version = odooVersion(world);
-  const untold = untoldPhases(world, phase);
+  const pending = pendingNotifications(world, phase);
   return {
     ...kept,
     phase,
@@ -224,7 +224,7 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
     ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
-    ...(untold.length ? { untoldPhases: untold } : {}),
+    ...(pending.length ? { pendingNotifications: pending } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };
 }

@@ -9,7 +9,7 @@ import { odooVersion, postgresProblem } from "../model/instance/version_profile.
 import type { World } from "../model/world.ts";
 import { filestoreMigrated } from "./filestore_condition.ts";
 import { keepsConfigMap, keepsPods, reasonsToRoll } from "../planners/adopting.ts";
-import { phaseTold } from "../planners/notifying.ts";
+import { phaseDelivery } from "../planners/notifying.ts";
 import { pullSecretProblem } from "../planners/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
@@ -130,6 +130,6 @@ function notified(world: World): SideCondition | undefined {
   if (!world.instance.spec.webhook?.url) {
     return former && { type: NOTIFIED, status: "Unknown", reason: "NoWebhook", message: "spec.webhook is not set" };
   }
-  const told = phaseTold(world) ?? former;
+  const told = phaseDelivery(world) ?? former;
   return told && { type: NOTIFIED, status: told.status, reason: told.reason, message: told.message };
 }

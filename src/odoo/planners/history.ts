@@ -5,7 +5,7 @@
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest } from "../crd/mod.ts";
 import type { Effect } from "../model/plan.ts";
-import { isTerminal, lastAutoRequest, REQUESTS, untold } from "../model/operations/requests.ts";
+import { isTerminal, lastAutoRequest, pendingNotificationOf, REQUESTS } from "../model/operations/requests.ts";
 import type { World } from "../model/world.ts";
 
 /** More wait for the next time: a limit that was lowered must not keep an instance waiting for the API server. */
@@ -22,10 +22,10 @@ export function planHistory(world: World): Effect[] {
     .map((cr) => ({ type: "deleteRequest", cr }));
 }
 
-/** What the status names, what a webhook has still to be told, and what keeps us from asking for the same again. */
+/** What the status names, what is not yet reported to a webhook, and what keeps us from asking for the same again. */
 function isNeeded(world: World, cr: Stored<JobRequest>): boolean {
   const { status, instance, observed } = world;
-  if (cr.metadata.uid === status.operation?.uid || untold(cr)) return true;
+  if (cr.metadata.uid === status.operation?.uid || pendingNotificationOf(cr)) return true;
   if (cr.status?.phase !== "Failed" || (cr.kind !== "OdooInitJob" && cr.kind !== "OdooStagingRefreshJob")) return false;
   return cr === lastAutoRequest(instance.metadata.name, cr.kind, observed.requests);
 }

@@ -181,8 +181,8 @@ export function adoptedOperation(
   return { kind: requestKind(cr), name: cr.metadata.name, uid: cr.metadata.uid, jobName, attempt: 1 };
 }
 
-/** What the webhook of a request has still to be told; `undefined` if there is nothing. */
-export function untold(cr: Stored<JobRequest>): Notification | undefined {
+/** The outcome that is not yet reported to the webhook of a request; `undefined` if there is none. */
+export function pendingNotificationOf(cr: Stored<JobRequest>): Notification | undefined {
   const end = conditionOf(cr.status?.conditions, SUCCEEDED);
   // One that ended under operator 2.5.0, which told of it, has no such condition.
   if (!isTerminal(cr) || !end || conditionOf(cr.status?.conditions, NOTIFIED)) return undefined;
