@@ -209,7 +209,10 @@ Deno.test("a restore waits for a pod that does not end, names it and its node, a
     isSo: ({ conditions }) => conditionOf(conditions, "Ready")?.reason === "PodsEnding",
   });
   const { message = "" } = conditionOf(instance.status?.conditions, "Ready") ?? {};
-  assertStringIncludes(message, `Waiting for pod ${name} on node ${pod.spec.nodeName} to end. It is not forced`);
+  assertStringIncludes(
+    message,
+    `Waiting for pod ${name} on node ${pod.spec.nodeName} to terminate. The operator never force-deletes it`,
+  );
   assertEquals([instance.status?.message, instance.status?.operation?.stage], [message, "swap"]);
   const { status } = await stage.request(trial, { what: "is at work", isSo: isRunning });
   assertMatch(conditionOf(status?.conditions, "Succeeded")?.message ?? "", /swap: Waiting for all pods to end/);

@@ -1,6 +1,6 @@
 /**
- * Before a Job touches a database or files, the pods that the phase wants gone are gone: not scaled to zero, gone. They
- * are counted only then, by asking for them; a Deployment's own count leaves out pods that are still ending.
+ * Before a Job writes to a database or files, the pods that must not run beside it have terminated; scaled to zero is not
+ * enough. They are listed from the API server at that time, because the counts of a Deployment leave out terminating pods.
  */
 import type { Deployment } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
@@ -10,7 +10,7 @@ import { cronSelector, webSelector } from "../names.ts";
 import type { Problem } from "../resolve.ts";
 import { jobStateOf, type World } from "../world.ts";
 
-/** Which pods the Jobs of a phase must not meet. */
+/** The pods that must not run beside the Jobs of a phase. */
 const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
   Initializing: "all",
   Upgrading: "cron",
@@ -18,9 +18,9 @@ const UNWANTED: Readonly<Partial<Record<Phase, "all" | "cron">>> = {
   MigratingDatabase: "all",
 };
 
-/** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */
+/** The values of label `app` of the pods that must terminate before the next Job is created; empty if there are none. */
 export function unwantedApps(world: World): string[] {
-  const { operation, dbInitialized: mayHavePods } = world.status; // whose Deployment somebody has deleted
+  const { operation, dbInitialized: mayHavePods } = world.status; // another client may have deleted their Deployment
   const { web, cron } = world.observed;
   const which = unwanted(world);
   if (!which || !operation || jobStateOf(world, operation.jobName).state !== "absent") return [];
@@ -32,18 +32,18 @@ export function unwantedApps(world: World): string[] {
   return apps;
 }
 
-/** Whether it is worth while to ask for pods: before that their Deployments say themselves that there are some. */
+/** Whether the pods must be listed: before that, the counts of their Deployments already show that some exist. */
 export function mayBeGone(world: World): boolean {
   const { web, cron } = world.observed;
   return [...(unwanted(world) === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
 }
 
-/** Whether pods that must be gone are there, or may be. */
+/** Whether pods that must terminate exist, or may exist. */
 export function areEnding(world: World): boolean {
   return unwantedApps(world).length > 0 && world.observed.endingPods?.length !== 0;
 }
 
-/** Which pod an operation waits for. */
+/** The pod whose termination the operation waits for. */
 export function endingProblem(world: World): Problem | undefined {
   const [pod] = world.observed.endingPods ?? [];
   if (!pod || !areEnding(world)) return undefined;
@@ -51,7 +51,7 @@ export function endingProblem(world: World): Problem | undefined {
   return {
     reason: "PodsEnding",
     message:
-      `Waiting for pod ${pod.name}${where} to end. It is not forced: if the node is gone for good, delete the pod with --force`,
+      `Waiting for pod ${pod.name}${where} to terminate. The operator never force-deletes it: if the node is permanently lost, run kubectl delete pod ${pod.name} --force`,
   };
 }
 

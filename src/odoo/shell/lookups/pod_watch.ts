@@ -15,7 +15,7 @@ import {
   type Stored,
 } from "../../../kit/mod.ts";
 import { INSTANCE_LABEL } from "../../model/names.ts";
-import { awaitsContainers, isMadeAgain, mountProblem, type PodNews } from "../../model/pods/mounts.ts";
+import { awaitsContainers, isRecreated, mountProblem, type PodEvent } from "../../model/pods/mounts.ts";
 import { awaitedJob, awaitedPods, podSituation, podsRefused, troublesOf } from "../../model/pods/pods.ts";
 import type { PodTroubles, StuckPod, World } from "../../model/world.ts";
 
@@ -121,7 +121,7 @@ async function read(world: World, eyes: PodEyes): Promise<PodFindings> {
       ...(web && awaited.has("web") ? { web } : {}),
       ...(cron && awaited.has("cron") ? { cron } : {}),
     },
-    stuckPods: stuck.filter(({ pod }) => isMadeAgain(pod, name)).map(({ pod, problem }) => ({
+    stuckPods: stuck.filter(({ pod }) => isRecreated(pod, name)).map(({ pod, problem }) => ({
       pod: { metadata: identityOf(pod) },
       message: problem.message,
     })),
@@ -141,7 +141,7 @@ function identityOf({ metadata: { name, namespace, uid, resourceVersion } }: Sto
   return { name, ...(namespace ? { namespace } : {}), uid, resourceVersion };
 }
 
-function newsOf({ reason = "", note = "", series, deprecatedCount }: Event): PodNews {
+function newsOf({ reason = "", note = "", series, deprecatedCount }: Event): PodEvent {
   return { reason, note, times: series?.count ?? deprecatedCount ?? 1 };
 }
 

@@ -245,7 +245,10 @@ const WITHHELD: Readonly<
   "the key is empty": { given: aSecret(), ref: { name: "hook", key: "empty" }, want: "no key empty" },
   "the reference has no name": { given: aSecret(), ref: { name: "", key: "token" }, want: "not a valid name" },
   "the reference is a path": { given: aSecret(), ref: { name: "..", key: "token" }, want: "not a valid name" },
-  "it is a service account's": { given: aSecret({ type: "kubernetes.io/service-account-token" }), want: "other credentials" },
+  "it is a service account's": {
+    given: aSecret({ type: "kubernetes.io/service-account-token" }),
+    want: "other credentials",
+  },
   "it is a pull secret": { given: aSecret({ type: "kubernetes.io/dockerconfigjson" }), want: "other credentials" },
   "it is a role's password": {
     given: aSecret({}, { name: "shop-odoo-user", labels: { "bemade.org/instance": "shop" } }),

@@ -3,9 +3,9 @@ import type { Pod } from "../../../../../src/kit/builders/kinds.ts";
 import type { Stored } from "../../../../../src/kit/types.ts";
 import {
   awaitsContainers,
-  isMadeAgain,
+  isRecreated,
   mountProblem,
-  type PodNews,
+  type PodEvent,
 } from "../../../../../src/odoo/model/pods/mounts.ts";
 import { merged, type Overrides } from "../../../../support/builders.ts";
 
@@ -23,10 +23,10 @@ function aPod(overrides: Overrides<Stored<Pod>> = {}): Stored<Pod> {
   return merged(base, overrides);
 }
 
-const NEWS: PodNews = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
+const NEWS: PodEvent = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
 
 /** What is told of a pod, oldest first, and which of it explains that it waits. */
-const TOLD: Readonly<Record<string, { readonly given: readonly PodNews[]; readonly want: string | undefined }>> = {
+const TOLD: Readonly<Record<string, { readonly given: readonly PodEvent[]; readonly want: string | undefined }>> = {
   "nothing when nothing is told": { given: [], want: undefined },
   "nothing when it has failed once": { given: [{ ...NEWS, times: 1 }], want: undefined },
   "nothing when other things are told": { given: [{ ...NEWS, reason: "Pulling" }], want: undefined },
@@ -75,7 +75,7 @@ const OWNERS: Readonly<Record<string, { readonly given: Stored<Pod>; readonly wa
 };
 
 for (const [sentence, { given, want }] of Object.entries(OWNERS)) {
-  Deno.test(`isMadeAgain() is ${want} when the pod belongs to ${sentence}`, () => {
-    assertEquals(isMadeAgain(given, "shop"), want);
+  Deno.test(`isRecreated() is ${want} when the pod belongs to ${sentence}`, () => {
+    assertEquals(isRecreated(given, "shop"), want);
   });
 }

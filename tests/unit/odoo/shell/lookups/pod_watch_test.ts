@@ -119,13 +119,15 @@ Deno.test("look() tells the latest of the Job controller's words for a Job witho
   } as const;
   await watch.look(waitingAt(0, world), eyes);
   const look = await watch.look(waitingAt(8, world), eyes);
-  assertEquals(look?.troubles, { job: { reason: "PodsNotCreated", message: `Job ${JOB_NAME} gets no pod: late` } });
+  assertEquals(look?.troubles, {
+    job: { reason: "PodsNotCreated", message: `The API server refuses the pods of Job ${JOB_NAME}: late` },
+  });
 });
 
 const METADATA = { name: "e", namespace: "blue", uid: "uid-of-event", resourceVersion: "1" };
 const WAITS =
-  "Pod shop-1 waits on node node-7 for a volume: FailedMount, 2 times: no such export. The volume may still " +
-  "be attached to another node: kubectl get volumeattachments";
+  "Pod shop-1 on node node-7 waits for a volume: FailedMount, 2 times: no such export. The volume may still " +
+  "be attached to another node: check kubectl get volumeattachments";
 
 Deno.test("look() finds a pod that waits for a volume when its events say so twice, in the words of the last", async () => {
   const [watch, eyes] = [new PodWatch(), new Namespace()];
