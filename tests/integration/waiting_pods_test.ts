@@ -158,7 +158,7 @@ Deno.test("an image that is missing from the first is Ready's reason, for the Jo
   const namespace = await rig.namespace();
   await rig.create(namespace, "never", { image: MISSING_IMAGE });
   const initialising = await said(namespace, "never", { type: "Ready", status: "False", reason: "ImagePullFailed" });
-  assertStringIncludes(initialising.message, "delete the OdooInitJob");
+  assertStringIncludes(initialising.message, "delete the job resource");
   await change(namespace, "never", { op: "replace", path: "/spec/image", value: "odoo:18.0" });
   await rig.client.delete(OdooInitJobKind, { namespace, name: "never-auto-init" });
   await running(namespace, "never", HEALED);
