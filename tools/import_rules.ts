@@ -35,6 +35,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
+    "src/kit/timestamp.ts",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
     "src/kit/builders/kinds.ts",
@@ -45,6 +46,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/odoo/model/",
     "src/odoo/resources/",
     "src/odoo/planners/",
+    "src/kit/timestamp.ts",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
     "src/kit/builders/",
@@ -137,6 +139,7 @@ export const PURE: readonly string[] = [
   "src/kit/crd.ts",
   "src/kit/hash.ts",
   "src/kit/quantity.ts",
+  "src/kit/timestamp.ts",
 ];
 
 /** Syntax that a pure layer does not contain, and why. */

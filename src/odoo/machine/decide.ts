@@ -6,6 +6,7 @@
  */
 import type { Deployment } from "../../kit/builders/mod.ts";
 import { conditionOf, setConditions } from "../../kit/conditions.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import type { Stored } from "../../kit/types.ts";
 import { FIELD_MANAGER } from "../api.ts";
 import type { OdooInstanceStatus, OperationStatus, Phase } from "../crd/mod.ts";
@@ -23,7 +24,6 @@ import { snapshotWork } from "../model/operations/copy/snapshot_step.ts";
 import { operationOutcome } from "../model/operations/outcome.ts";
 import { type Effect, inOrder, type PhaseChange, type Plan } from "../model/plan.ts";
 import { jobNameOf, nextDueTime, nextRequest, requestKind, REQUESTS } from "../model/operations/requests.ts";
-import { rfc3339 } from "../model/times.ts";
 import { odooVersion } from "../model/instance/version_profile.ts";
 import { readyReplicas, type World } from "../model/world.ts";
 import {
@@ -214,16 +214,16 @@ function nextStatus(world: World, phase: Phase): OdooInstanceStatus {
     url: publicUrl(instance),
     targetReplicas: resolved?.webReplicas ?? instance.spec.replicas ?? 1,
     selector: `app=${webSelector(instance.metadata.name).app}`,
-    conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), rfc3339(world.now)),
+    conditions: setConditions(status.conditions ?? [], conditionsFor(world, phase), timestamp(world.now)),
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(name === undefined ? {} : { databaseName: name }),
     ...(operation ? { operation } : {}),
     ...filestoreFields(world, phase),
     ...migrationStatus(world, phase),
-    ...(hasBackedUp(world) ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(hasBackedUp(world) ? { lastBackup: timestamp(world.now) } : {}),
     ...(version === undefined ? {} : { odooVersion: version }),
-    ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
+    ...(retriesMounts(world) ? { lastMountRetryTime: timestamp(world.now) } : {}),
     ...(pending.length ? { pendingNotifications: pending } : {}),
     ...(restarts(world) ? { restartedFor: world.status.operation?.uid ?? null } : {}),
   };

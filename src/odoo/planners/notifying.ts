@@ -4,12 +4,12 @@
  * a restarted operator sends it. The id of a notification is the same at each attempt, so a receiver can drop repeats.
  */
 import { type ConditionState, setCondition } from "../../kit/conditions.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, PendingNotification, Phase } from "../crd/mod.ts";
 import { NOTIFIED, phaseNotification } from "../model/network/notification.ts";
 import type { Effect } from "../model/plan.ts";
 import { pendingNotificationOf } from "../model/operations/requests.ts";
-import { rfc3339 } from "../model/times.ts";
 import type { Delivery, World } from "../model/world.ts";
 
 /** Most notifications that status keeps; the oldest are dropped, since a receiver that missed 20 must read the status. */
@@ -28,7 +28,7 @@ function planNotification({ observed, now }: World, cr: Stored<JobRequest>): Eff
   const delivery = observed.deliveries?.get(notification.id);
   if (!delivery) return [{ type: "notify", notification }];
   const condition = { type: NOTIFIED, ...deliveryState(delivery) };
-  const conditions = setCondition(cr.status?.conditions ?? [], condition, rfc3339(now));
+  const conditions = setCondition(cr.status?.conditions ?? [], condition, timestamp(now));
   return [{ type: "jobStatus", cr, status: { ...cr.status, conditions } }];
 }
 
@@ -43,7 +43,7 @@ export function pendingNotifications(world: World, phase: Phase): readonly Pendi
   const { instance, now } = world;
   if (!instance.spec.webhook?.url) return [];
   const left = readableOf(world).filter((change) => !deliveryOf(world, change));
-  const change = { phase, previousPhase: world.phase, time: rfc3339(now) };
+  const change = { phase, previousPhase: world.phase, time: timestamp(now) };
   return (phase === world.phase ? left : [...left, change]).slice(-MOST_PENDING);
 }
 

@@ -3,6 +3,7 @@
  * in the request before the Job may go. Which Job it is, and what its words mean, are the only differences between kinds.
  */
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { JobRequest, JobRequestStatus, OdooStagingRefreshJobStatus, OperationStatus } from "../crd/mod.ts";
 import { type CopyStep, copyStep } from "../model/operations/copy/copy_steps.ts";
@@ -33,7 +34,7 @@ import {
 } from "../model/operations/requests.ts";
 import { refreshObstacle } from "../model/operations/copy/refresh_source.ts";
 import type { Resolved } from "../model/resolve.ts";
-import { jobTime, rfc3339 } from "../model/times.ts";
+import { jobTime } from "../model/times.ts";
 import { jobStateOf, type World } from "../model/world.ts";
 import { operationJob } from "../resources/mod.ts";
 
@@ -122,7 +123,7 @@ function runningStatus(world: World, cr: Stored<JobRequest>, operation: Operatio
     startTime: cr.status?.startTime ?? jobTime(world.now),
     message: null,
   }, { status: "Unknown", reason: "Running", message });
-  const told = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
+  const told = progress ? { progress: { ...progress, updatedAt: timestamp(world.now) } } : {};
   return { type: "jobStatus", cr, status: { ...status, ...told, ...refreshFields(world, cr, operation) } };
 }
 
@@ -302,7 +303,7 @@ function nextJobStatus(
     ...kept,
     ...next,
     ...(message ? { message } : {}),
-    conditions: setCondition(cr.status?.conditions ?? [], stated, rfc3339(world.now)),
+    conditions: setCondition(cr.status?.conditions ?? [], stated, timestamp(world.now)),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
 }

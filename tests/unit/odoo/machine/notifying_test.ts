@@ -3,7 +3,7 @@ import { conditionOf } from "../../../../src/kit/conditions.ts";
 import type { PendingNotification } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { phaseNotification } from "../../../../src/odoo/model/network/notification.ts";
-import { rfc3339 } from "../../../../src/odoo/model/times.ts";
+import { timestamp } from "../../../../src/kit/timestamp.ts";
 import type { Delivery, World } from "../../../../src/odoo/model/world.ts";
 import { aWorld, NOW } from "../../../support/builders.ts";
 
@@ -18,7 +18,7 @@ function becomingReady(
 }
 
 function change(phase: string, minutesAgo: number): PendingNotification {
-  return { phase, previousPhase: "Provisioning", time: rfc3339(NOW - minutesAgo * 60_000) };
+  return { phase, previousPhase: "Provisioning", time: timestamp(NOW - minutesAgo * 60_000) };
 }
 
 /** What is to be told afterwards, what is sent now, and what is said of the last telling. */
