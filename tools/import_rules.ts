@@ -8,8 +8,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["src/cli/"],
   "src/std/": [],
   "src/kit/": [],
-  "src/odoo/crd/": ["src/kit/types.ts", "src/kit/crd.ts"],
+  "src/odoo/api.ts": [],
+  "src/odoo/crd/": ["src/odoo/api.ts", "src/kit/types.ts", "src/kit/crd.ts"],
   "src/odoo/model/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
@@ -19,6 +21,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/quantity.ts",
   ],
   "src/odoo/resources/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/kit/types.ts",
@@ -28,24 +31,29 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "scripts/",
   ],
   "src/odoo/planners/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
+    "src/kit/timestamp.ts",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
     "src/kit/builders/kinds.ts",
   ],
   "src/odoo/machine/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
     "src/odoo/planners/",
+    "src/kit/timestamp.ts",
     "src/kit/types.ts",
     "src/kit/conditions.ts",
     "src/kit/builders/",
   ],
-  "src/odoo/ports/": ["src/odoo/crd/", "src/odoo/model/", "src/kit/mod.ts"],
+  "src/odoo/ports/": ["src/odoo/api.ts", "src/odoo/crd/", "src/odoo/model/", "src/kit/mod.ts"],
   "src/odoo/pod/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/ports/s3.ts",
@@ -55,6 +63,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kit/log.ts",
   ],
   "src/odoo/shell/": [
+    "src/odoo/api.ts",
     "src/odoo/crd/",
     "src/odoo/model/",
     "src/odoo/resources/",
@@ -117,6 +126,7 @@ export const TYPES_ONLY_FROM: readonly string[] = ["src/odoo/crd/"];
 
 /** Where the rule pure-core holds: the pure layers, and the files of the kit that these build upon. */
 export const PURE: readonly string[] = [
+  "src/odoo/api.ts",
   "src/odoo/crd/",
   "src/odoo/model/",
   "src/odoo/resources/",
@@ -129,6 +139,7 @@ export const PURE: readonly string[] = [
   "src/kit/crd.ts",
   "src/kit/hash.ts",
   "src/kit/quantity.ts",
+  "src/kit/timestamp.ts",
 ];
 
 /** Syntax that a pure layer does not contain, and why. */

@@ -1,7 +1,7 @@
 /**
- * crds/*.yaml -> charts/odoo-operator/files/crds/, because Helm reads no file outside a chart.
+ * crds/*.yaml -> charts/odoo-operator/files/crds/, because Helm cannot read files outside a chart.
  *
- * `deno run --allow-read --allow-write=charts tools/sync_chart.ts`; with `--check` it writes nothing, names stale files and
+ * `deno run --allow-read --allow-write=charts tools/sync_chart.ts`; with `--check` it writes nothing, prints stale files and
  * exits with 1. A CRD without Helm's keep annotation is refused: uninstalling the chart would delete every instance.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
@@ -12,26 +12,26 @@ const SOURCE = "crds/";
 const COPY = "charts/odoo-operator/files/crds/";
 const KEEP = "helm.sh/resource-policy";
 
-/** A file of the chart that is not as it must be; without `text` it must not be there. */
+/** A file of the chart that is stale; without `text`, it must be deleted. */
 export interface StaleCopy {
   readonly path: string;
   readonly text?: string;
 }
 
-/** What to change in the chart of the repository at `root`. */
+/** The stale files of the chart of the repository at `root`. */
 export async function staleCopies(root: URL): Promise<StaleCopy[]> {
   const sources = await yamlFiles(new URL(SOURCE, root));
   const copies = await yamlFiles(new URL(COPY, root));
   for (const [name, text] of sources) assertKept(name, text);
-  const wanted = [...sources].filter(([name, text]) => copies.get(name) !== text);
+  const changed = [...sources].filter(([name, text]) => copies.get(name) !== text);
   const orphans = [...copies.keys()].filter((name) => !sources.has(name));
   return [
-    ...wanted.map(([name, text]) => ({ path: COPY + name, text })),
+    ...changed.map(([name, text]) => ({ path: COPY + name, text })),
     ...orphans.map((name) => ({ path: COPY + name })),
   ];
 }
 
-/** Makes the chart's copies equal to crds/. */
+/** Writes or deletes the stale files, so that the chart's copies equal crds/. */
 export async function writeCopies(stale: readonly StaleCopy[], root: URL): Promise<void> {
   await Deno.mkdir(new URL(COPY, root), { recursive: true });
   for (const { path, text } of stale) {
@@ -43,11 +43,11 @@ export async function writeCopies(stale: readonly StaleCopy[], root: URL): Promi
 function assertKept(name: string, text: string): void {
   const annotations: Record<string, unknown> = parse(text)?.metadata?.annotations ?? {};
   if (annotations[KEEP] !== "keep") {
-    throw new Error(`Cannot take ${SOURCE}${name} into the chart: no annotation ${KEEP}: keep`);
+    throw new Error(`Cannot copy ${SOURCE}${name} into the chart: it lacks the annotation ${KEEP}: keep`);
   }
 }
 
-/** Texts by file name, in the order of the names; none where the folder is missing. */
+/** The contents of the YAML files of a folder by file name, sorted by name; empty if the folder does not exist. */
 async function yamlFiles(folder: URL): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   try {

@@ -1,12 +1,13 @@
 /** Resident memory of a program that only stands where the operator stands (dev/memory_floor.ts, bundled like it). */
+import { API_VERSION, PLURALS } from "../../src/odoo/api.ts";
 import { memoryOf } from "../measure.ts";
 import { bundleProgram, LIKE_COMPILED } from "./bundle.ts";
 import type { BenchRig } from "./rig.ts";
 
 /** Paths of as many kinds as the operator watches. */
 const WATCHES: readonly string[] = [
-  "/apis/bemade.org/v1alpha1/odooinstances",
-  "/apis/bemade.org/v1alpha1/odooinitjobs",
+  `/apis/${API_VERSION}/${PLURALS.OdooInstance}`,
+  `/apis/${API_VERSION}/${PLURALS.OdooInitJob}`,
   ...["secrets", "configmaps", "services", "persistentvolumeclaims", "pods", "namespaces"].map((kind) =>
     `/api/v1/${kind}`
   ),

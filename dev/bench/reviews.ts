@@ -1,4 +1,5 @@
 /** The operator's webhook under load: AdmissionReviews as an API server sends them, a hundred in a second. */
+import { API_VERSION } from "../../src/odoo/api.ts";
 import type { OdooInstance } from "../../src/odoo/crd/mod.ts";
 import { WEBHOOK_PATH } from "../../src/odoo/shell/webhook.ts";
 import { createCertificateAuthority } from "../certificates.ts";
@@ -58,7 +59,7 @@ export async function prepareWebhook({ cluster, isOurs }: BenchRig): Promise<Web
 /** Somebody scales an instance. */
 function aReview(): unknown {
   const instance = (replicas: number): OdooInstance => ({
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooInstance",
     metadata: { name: "reviewed", namespace: NAMESPACE },
     spec: { adminPassword: "bench", replicas, ingress: { hosts: ["reviewed.example.com"] } },

@@ -3,6 +3,7 @@
  * events. One HttpClient per set of TLS credentials, HTTP/1.1, no cache and no retry: those belong to the callers.
  */
 import type { ClusterAccess, Credentials } from "./credentials.ts";
+import { Deadline } from "./deadline.ts";
 import { ApiError, messageOf } from "./errors.ts";
 import { readLines } from "./lines.ts";
 import {
@@ -177,31 +178,27 @@ class FetchClient implements Client {
 
   async *watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncGenerator<RawWatchEvent<T>> {
     const { signal, sendInitialEvents = false } = options;
-    const deadline = deadlineOf(this.#timeoutMs, signal);
-    try {
-      const response = await this.#send({
-        method: "GET",
-        path: pathOf(type, { namespace: options.namespace }),
-        query: {
-          ...selectionQuery(options),
-          watch: "true",
-          allowWatchBookmarks: "true",
-          resourceVersion: options.resourceVersion,
-          timeoutSeconds: String(options.timeoutSeconds),
-          ...(sendInitialEvents ? { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan" } : {}),
-        },
-        accept: options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : undefined,
-      }, deadline.signal);
-      deadline.extend();
-      options.onOpen?.();
-      for await (const line of readLines(response.body ?? new ReadableStream())) {
-        const event = JSON.parse(line) as RawWatchEvent<T>;
-        if (options.metadataOnly && event.type !== "ERROR") {
-          yield { type: event.type, object: { ...event.object, apiVersion: apiVersionOf(type), kind: type.kind } };
-        } else yield event;
-      }
-    } finally {
-      deadline.end();
+    using deadline = new Deadline(this.#timeoutMs, { signal });
+    const response = await this.#send({
+      method: "GET",
+      path: pathOf(type, { namespace: options.namespace }),
+      query: {
+        ...selectionQuery(options),
+        watch: "true",
+        allowWatchBookmarks: "true",
+        resourceVersion: options.resourceVersion,
+        timeoutSeconds: String(options.timeoutSeconds),
+        ...(sendInitialEvents ? { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan" } : {}),
+      },
+      accept: options.metadataOnly ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : undefined,
+    }, deadline.signal);
+    deadline.extend();
+    options.onOpen?.();
+    for await (const line of readLines(response.body ?? new ReadableStream())) {
+      const event = JSON.parse(line) as RawWatchEvent<T>;
+      if (options.metadataOnly && event.type !== "ERROR") {
+        yield { type: event.type, object: { ...event.object, apiVersion: apiVersionOf(type), kind: type.kind } };
+      } else yield event;
     }
   }
 
@@ -260,13 +257,9 @@ class FetchClient implements Client {
   }
 
   async #json(request: Request): Promise<unknown> {
-    const deadline = deadlineOf(request.timeoutMs ?? this.#timeoutMs, request.signal);
-    try {
-      const response = await this.#send(request, deadline.signal);
-      return await response.json().catch((cause) => this.#fail(request, cause, deadline.signal));
-    } finally {
-      deadline.end();
-    }
+    using deadline = new Deadline(request.timeoutMs ?? this.#timeoutMs, { signal: request.signal });
+    const response = await this.#send(request, deadline.signal);
+    return await response.json().catch((cause) => this.#fail(request, cause, deadline.signal));
   }
 
   /** Resolves with a 2xx answer whose body is unread; everything else is thrown. */
@@ -363,30 +356,6 @@ function parseStatus(text: string): { reason?: string; message?: string } {
   } catch {
     return {}; // a proxy's HTML page or an empty body: the HTTP status says enough
   }
-}
-
-interface Deadline {
-  readonly signal: AbortSignal;
-  /** Takes the time limit away; the caller's signal still counts. */
-  extend(): void;
-  end(): void;
-}
-
-/** A signal that aborts after `timeoutMs` or with `outer`, and lets go of `outer` when it ends (AbortSignal.any would not). */
-function deadlineOf(timeoutMs: number, outer: AbortSignal | undefined): Deadline {
-  const controller = new AbortController();
-  const abort = () => controller.abort(outer?.reason);
-  const timer = setTimeout(() => controller.abort(new DOMException("Deadline exceeded", "TimeoutError")), timeoutMs);
-  if (outer?.aborted) abort();
-  outer?.addEventListener("abort", abort);
-  return {
-    signal: controller.signal,
-    extend: () => clearTimeout(timer),
-    end: () => {
-      clearTimeout(timer);
-      outer?.removeEventListener("abort", abort);
-    },
-  };
 }
 
 function isTimeout(reason: unknown): boolean {

@@ -20,11 +20,6 @@ export const systemClock: Clock = {
   },
 };
 
-/** `2026-11-21T04:00:00Z`: seconds, as Kubernetes writes its times. */
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
 /**
  * Resolves after `ms` milliseconds, or as soon as `signal` is aborted. Never rejects: the caller looks at its signal.
  */

@@ -22,6 +22,11 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Removes the time limit; the outer signal still ends it. */
+  extend(): void {
+    clearTimeout(this.#timer);
+  }
+
   /** Ends it now. */
   callOff(): void {
     this.#end(new DOMException("Called off", "AbortError"));

@@ -1,5 +1,5 @@
 /** Tells people how the reconciles of an object end: by an event, and by the conditions that a report is about. */
-import { timestamp } from "./clock.ts";
+import { timestamp } from "./timestamp.ts";
 import { setConditions } from "./conditions.ts";
 import type { CustomObject, ReconcileContext } from "./context.ts";
 import { ApiError, isConflict, messageOf } from "./errors.ts";

@@ -39,5 +39,6 @@ export * from "./quantity.ts";
 export * from "./queue.ts";
 export * from "./serving_certificate.ts";
 export * from "./slots.ts";
+export * from "./timestamp.ts";
 export * from "./types.ts";
 export * from "./watch.ts";

@@ -260,7 +260,7 @@ Deno.test("chart on a cluster", async (t) => {
   await t.step("says what is left to do when the clusters Secret exists and the release is upgraded", async () => {
     await api.create(`/api/v1/namespaces/${NAMESPACE}/secrets`, { metadata: { name: "databases" } });
     const notes = await helm.install({ values: { postgresClustersSecretRef: { name: "databases" } } });
-    assertStringIncludes(notes, "the Secret databases, which exists");
+    assertStringIncludes(notes, "The Secret databases, which lists the PostgreSQL clusters, exists");
     assert(!notes.includes("create secret generic"), notes);
   });
   await t.step("keeps the CRDs and nothing else when it is uninstalled, and takes them up again", async () => {

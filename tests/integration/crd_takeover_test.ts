@@ -145,11 +145,11 @@ async function newEntriesAreJudged(client: Client, t: Deno.TestContext): Promise
   await t.step("OdooInstance takes a real size when it has an impossible one from former times", async () => {
     await assertInvalid(() => add("odd-size", "/spec/filestore/storageSize", "3 GB"), "must be a quantity");
     await add("odd-size", "/spec/filestore/storageSize", "1Gi");
-    await assertInvalid(() => add("odd-size", "/spec/filestore/storageSize", "1Mi"), "may only grow");
+    await assertInvalid(() => add("odd-size", "/spec/filestore/storageSize", "1Mi"), "can only be increased");
   });
   await t.step("OdooInstance keeps the odd name of its database when that exists", async () => {
     const rename = () => add("odd-database", "/spec/database/name", "better");
-    await assertInvalid(rename, "spec.database.name is fixed once the database exists");
+    await assertInvalid(rename, "spec.database.name cannot change once the database exists");
   });
   await t.step("OdooRestoreJob is judged when the source of a stored one changes", async () => {
     const change = [{ op: "add", path: "/spec/source/type", value: "odoo" }] as const;

@@ -27,7 +27,7 @@ interface Refusal {
 }
 
 const OPTION_FORM = "values without line breaks and control characters: each is one line of odoo.conf";
-const MANAGED_OPTION = "which the operator sets: remove it";
+const MANAGED_OPTION = "which the operator sets: remove the option";
 const OWN_VOLUME = "extraVolumes must not be named filestore, odoo-conf, tmp";
 const NOT_A_SIZE = "storageSize must be a quantity above 0, such as 10Gi";
 const NO_PASSWORD = "spec.adminPasswordSecretRef (or spec.adminPassword) is missing";
@@ -49,7 +49,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   "a host is an IP address": { spec: { ingress: { hosts: ["10.0.0.1"] } }, message: NOT_A_HOST },
   "production has a clone source": {
     spec: { environment: "Production", productionInstanceRef: { name: "other" } },
-    message: "spec.productionInstanceRef is forbidden while spec.environment is Production",
+    message: "spec.productionInstanceRef is not allowed while spec.environment is Production",
   },
   "there is no admin password": { spec: { adminPassword: undefined }, message: NO_PASSWORD },
   "both admin passwords are null": {
@@ -95,11 +95,11 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   },
   "a volume has two sources": {
     spec: { extraVolumes: [{ name: "a", emptyDir: {}, secret: { secretName: "b" } }] },
-    message: "a volume needs exactly one source out of configMap, secret, emptyDir",
+    message: "extraVolumes[] must have exactly one source out of configMap, secret, emptyDir",
   },
   "a volume is a directory of the node": {
     spec: { extraVolumes: [{ name: "a", hostPath: { path: "/" } }] },
-    message: "others are not open to instances",
+    message: "other sources are not allowed",
   },
   "a restore from S3 does not say where": {
     kind: "OdooRestoreJob",
@@ -178,8 +178,8 @@ interface Change {
   readonly message?: string;
 }
 
-const SHRINKS = "filestore.storageSize may only grow, because volumes cannot shrink: put the former size back";
-const RENAMED = "spec.database.name is fixed once the database exists: put the former name back";
+const SHRINKS = "filestore.storageSize can only be increased, because volumes cannot shrink: set the former size";
+const RENAMED = "spec.database.name cannot change once the database exists: set the former name";
 
 const CHANGES: Readonly<Record<string, Change>> = {
   "storage shrinks": {

@@ -132,12 +132,18 @@ Deno.test("the webhooks of instance and request are told by the next operator wh
   await setWebhook(urlOf(receiver));
   const trial = await stage.ask("backup", { webhook: { url: urlOf(receiver) } });
   await stage.ended(trial);
-  await stage.instance({ what: "has both changes to tell", isSo: ({ untoldPhases }) => untoldPhases?.length === 2 });
+  await stage.instance({
+    what: "has both notifications pending",
+    isSo: ({ pendingNotifications }) => pendingNotifications?.length === 2,
+  });
   await eventually("the webhook is knocked at", () => receiver.requests.length === 1);
   await rig.kill();
   isDeaf = false;
   await rig.start({ args: ARGS });
-  const { status } = await stage.instance({ what: "has told all", isSo: ({ untoldPhases }) => !untoldPhases });
+  const { status } = await stage.instance({
+    what: "has no notification pending",
+    isSo: ({ pendingNotifications }) => !pendingNotifications,
+  });
   assertEquals(conditionOf(status?.conditions, NOTIFIED)?.reason, "Delivered");
   const cr = await told(trial);
   assertEquals(notified(cr), ["True", "Delivered"]);
@@ -156,7 +162,8 @@ Deno.test("an instance says why its webhook could not be told", async () => {
   await stage.ended(await stage.ask("backup"));
   const { status } = await stage.instance({
     what: "says how its webhook was told",
-    isSo: ({ conditions, untoldPhases }) => conditionOf(conditions, NOTIFIED)?.reason !== "NoWebhook" && !untoldPhases,
+    isSo: ({ conditions, pendingNotifications }) =>
+      conditionOf(conditions, NOTIFIED)?.reason !== "NoWebhook" && !pendingNotifications,
   });
   const { status: told, reason } = conditionOf(status?.conditions, NOTIFIED) ?? {};
   assertEquals([told, reason, status?.phase], ["False", "AddressRefused", "Running"]);

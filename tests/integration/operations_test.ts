@@ -211,7 +211,7 @@ Deno.test("a restore waits for a pod that does not end, names it and its node, a
   const { message = "" } = conditionOf(instance.status?.conditions, "Ready") ?? {};
   assertStringIncludes(
     message,
-    `Waiting for pod ${name} on node ${pod.spec.nodeName} to end. It is never force-deleted`,
+    `Waiting for pod ${name} on node ${pod.spec.nodeName} to terminate. The operator never force-deletes it`,
   );
   assertEquals([instance.status?.message, instance.status?.operation?.stage], [message, "swap"]);
   const { status } = await stage.request(trial, { what: "is at work", isSo: isRunning });

@@ -164,7 +164,7 @@ Deno.test("no secret is outside Secrets, in a whole life with its failures", asy
       ]);
       await eventually("it is refused", async () => {
         const { status } = await client.get<OdooInstance>(OdooInstanceKind, shop);
-        return status?.conditions?.some(({ message }) => message.includes("its password is of no use"));
+        return status?.conditions?.some(({ message }) => message.includes("its password cannot be used"));
       });
       await look("with a password that cannot be used");
       await changed("shop-odoo-user", () => client.delete(Secret, { namespace, name: "shop-odoo-user" }));

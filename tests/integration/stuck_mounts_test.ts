@@ -73,7 +73,7 @@ Deno.test("a pod whose volume is not mounted is explained, deleted once, and not
   const first = await webPod(namespace);
   await stick(first);
   const message = await told(namespace, first);
-  assertStringIncludes(message, `Pod ${first.metadata.name} waits on node ${first.spec?.nodeName} for a volume`);
+  assertStringIncludes(message, `Pod ${first.metadata.name} on node ${first.spec?.nodeName} waits for a volume`);
   assertStringIncludes(message, 'FailedMount, 3 times: MountVolume.SetUp failed for volume "pvc-1": no such export');
   const second = await webPod(namespace, first);
   const { status } = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name: "shop" });

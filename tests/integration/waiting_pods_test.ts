@@ -105,8 +105,8 @@ Deno.test("a namespace that may have no pod: an initialisation says so in the Jo
   await allowNone(namespace, "pods");
   await rig.create(namespace, "nojob");
   const { message } = await said(namespace, "nojob", { type: "Ready", status: "False", reason: "PodsNotCreated" });
-  assertStringIncludes(message, "Job nojob-auto-init-");
-  assertStringIncludes(message, "gets no pod: a pod is forbidden: exceeded quota: none, requested: pods=1");
+  assertStringIncludes(message, "The API server refuses the pods of Job nojob-auto-init-");
+  assertStringIncludes(message, ": a pod is forbidden: exceeded quota: none, requested: pods=1");
   await said(namespace, "nojob", { type: "PodsWork", status: "False", reason: "PodsNotCreated" });
   await allowAll(namespace);
   // The Job controller tries again after ever longer pauses, up to a minute: that is not the operator's to shorten.
@@ -124,7 +124,10 @@ Deno.test("a namespace that may have no further pod: web pods say so in their De
   await allowNone(namespace, "pods");
   await change(namespace, "noweb", { op: "replace", path: "/spec/replicas", value: 1 });
   const { message } = await said(namespace, "noweb", { type: "Ready", status: "False", reason: "PodsNotCreated" });
-  assertStringIncludes(message, "Deployment noweb gets no pod: a pod is forbidden: exceeded quota: none");
+  assertStringIncludes(
+    message,
+    "The API server refuses the pods of Deployment noweb: a pod is forbidden: exceeded quota: none",
+  );
   assertStringIncludes(message, "Raise that ResourceQuota");
   await allowAll(namespace);
   await eventually("the ReplicaSet has a pod", async () => (await podsOf(namespace, "noweb")).length > 0, {
@@ -142,7 +145,7 @@ Deno.test("an image that is missing is named with the pod that waits for it, and
   const { message } = await said(namespace, "typo", { type: "PodsWork", status: "False", reason: "ImagePullFailed" });
   const pods = [...await podsOf(namespace, "typo"), ...await podsOf(namespace, "typo-cron")];
   assert(
-    pods.some(({ metadata }) => message.includes(`Pod ${metadata.name} cannot get image ${MISSING_IMAGE}`)),
+    pods.some(({ metadata }) => message.includes(`Pod ${metadata.name} cannot pull image ${MISSING_IMAGE}`)),
     message,
   );
   const serving = await rig.client.get<OdooInstance>(OdooInstanceKind, { namespace, name: "typo" });
@@ -155,7 +158,7 @@ Deno.test("an image that is missing from the first is Ready's reason, for the Jo
   const namespace = await rig.namespace();
   await rig.create(namespace, "never", { image: MISSING_IMAGE });
   const initialising = await said(namespace, "never", { type: "Ready", status: "False", reason: "ImagePullFailed" });
-  assertStringIncludes(initialising.message, "delete the OdooInitJob");
+  assertStringIncludes(initialising.message, "delete the job resource");
   await change(namespace, "never", { op: "replace", path: "/spec/image", value: "odoo:18.0" });
   await rig.client.delete(OdooInitJobKind, { namespace, name: "never-auto-init" });
   await running(namespace, "never", HEALED);

@@ -72,7 +72,7 @@ Deno.test("the validating webhook on a cluster", async (t) => {
       const refused = await assertRejects(() => setSize("9Gi"), ApiError);
       assertEquals(
         asShown(refused),
-        `${DENIED}spec.filestore.storageSize: cannot decrease from "10Gi" to "9Gi": a volume can only grow`,
+        `${DENIED}spec.filestore.storageSize: cannot decrease from "10Gi" to "9Gi": a volume can only grow. Set the former size, or restore a backup into a new instance`,
       );
       await setSize("11Gi");
     });

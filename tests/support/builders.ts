@@ -5,6 +5,7 @@
  */
 import type { Deployment, Job, PersistentVolumeClaim } from "../../src/kit/builders/kinds.ts";
 import type { KubeObject, Stored } from "../../src/kit/types.ts";
+import { API_VERSION } from "../../src/odoo/api.ts";
 import type {
   OdooBackupJob,
   OdooInitJob,
@@ -67,7 +68,7 @@ export function merged<T>(base: T, overrides: Overrides<NoInfer<T>> | undefined)
 /** An instance that needs no defaults and has its finalizer: `shop` in `blue`. */
 export function anInstance(overrides: Overrides<Stored<OdooInstance>> = {}): Stored<OdooInstance> {
   const base: Stored<OdooInstance> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooInstance",
     metadata: {
       name: "shop",
@@ -188,7 +189,7 @@ export function aClaim(overrides: Overrides<Stored<PersistentVolumeClaim>> = {})
 /** An OdooInitJob for {@linkcode anInstance} that nobody has looked at yet. */
 export function anInitJob(overrides: Overrides<Stored<OdooInitJob>> = {}): Stored<OdooInitJob> {
   const base: Stored<OdooInitJob> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooInitJob",
     metadata: { name: "first", namespace: "blue", uid: INIT_JOB_UID, resourceVersion: "30", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"], demo: false },
@@ -199,7 +200,7 @@ export function anInitJob(overrides: Overrides<Stored<OdooInitJob>> = {}): Store
 /** A request to update `sale` of `shop` at once. */
 export function anUpgradeJob(overrides: Overrides<Stored<OdooUpgradeJob>> = {}): Stored<OdooUpgradeJob> {
   const base: Stored<OdooUpgradeJob> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooUpgradeJob",
     metadata: { name: "monthly", namespace: "blue", uid: UPGRADE_JOB_UID, resourceVersion: "31", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, modules: ["sale"] },
@@ -210,7 +211,7 @@ export function anUpgradeJob(overrides: Overrides<Stored<OdooUpgradeJob>> = {}):
 /** An OdooBackupJob for {@linkcode anInstance} that nobody has looked at yet. */
 export function aBackupJob(overrides: Overrides<Stored<OdooBackupJob>> = {}): Stored<OdooBackupJob> {
   const base: Stored<OdooBackupJob> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooBackupJob",
     metadata: { name: "nightly", namespace: "blue", uid: BACKUP_JOB_UID, resourceVersion: "31", generation: 1 },
     spec: {
@@ -228,7 +229,7 @@ export function aBackupJob(overrides: Overrides<Stored<OdooBackupJob>> = {}): St
 
 export function aRestoreJob(overrides: Overrides<Stored<OdooRestoreJob>> = {}): Stored<OdooRestoreJob> {
   const base: Stored<OdooRestoreJob> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooRestoreJob",
     metadata: { name: "back", namespace: "blue", uid: RESTORE_JOB_UID, resourceVersion: "32", generation: 1 },
     spec: {
@@ -249,7 +250,7 @@ export function aRestoreJob(overrides: Overrides<Stored<OdooRestoreJob>> = {}): 
 
 export function aRefreshJob(overrides: Overrides<Stored<OdooStagingRefreshJob>> = {}): Stored<OdooStagingRefreshJob> {
   const base: Stored<OdooStagingRefreshJob> = {
-    apiVersion: "bemade.org/v1alpha1",
+    apiVersion: API_VERSION,
     kind: "OdooStagingRefreshJob",
     metadata: { name: "weekly", namespace: "blue", uid: REFRESH_JOB_UID, resourceVersion: "33", generation: 1 },
     spec: { odooInstanceRef: { name: "shop" }, source: { instanceName: "live" } },

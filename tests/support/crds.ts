@@ -5,6 +5,7 @@ import type { Client } from "../../src/kit/client.ts";
 import type { CustomResourceDefinition } from "../../src/kit/crd.ts";
 import { ApiError, isInvalid } from "../../src/kit/errors.ts";
 import type { KubeObject, ResourceType } from "../../src/kit/types.ts";
+import { type Kind, namesOf, PLURALS } from "../../src/odoo/api.ts";
 import { ALL_CRDS } from "../../src/odoo/crd/mod.ts";
 import { eventually } from "./eventually.ts";
 
@@ -32,7 +33,9 @@ const UPSTREAM = new URL("../fixtures/upstream-2.5.0/", import.meta.url);
 
 /** The type of objects of a kind of ours. */
 export function typeOf(kind: string): ResourceType<Manifest> {
-  return { group: "bemade.org", version: "v1alpha1", kind, plural: `${kind.toLowerCase()}s` };
+  const known = Object.keys(PLURALS).find((name): name is Kind => name === kind);
+  if (!known) throw new RangeError(`Cannot name the type of ${kind}: no kind of the operator's`);
+  return namesOf(known);
 }
 
 /** That the API server refuses an object, with these words. */

@@ -1,4 +1,4 @@
-{{- /* The name of all objects. Short enough for the suffixes that some of them add. */ -}}
+{{- /* The name of all objects, short enough for the suffixes that some of them append. */ -}}
 {{- define "odoo-operator.fullname" -}}
 {{- $name := printf "%s-%s" .Release.Name .Chart.Name -}}
 {{- if contains .Chart.Name .Release.Name }}{{ $name = .Release.Name }}{{ end -}}
@@ -20,7 +20,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{- /* The operator's image with a tag, whichever way it was given. */ -}}
+{{- /* The image of the operator; without tag and digest, the tag follows from the appVersion. */ -}}
 {{- define "odoo-operator.image" -}}
 {{- $last := splitList "/" .Values.operator.image | last -}}
 {{- if or (contains ":" $last) (contains "@" $last) -}}
@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{- /* The pull secrets that instances may have a copy of: those named, else the operator's own. */ -}}
+{{- /* The pull Secrets that may be copied to instances: those configured, otherwise those of the operator. */ -}}
 {{- define "odoo-operator.allowedPullSecrets" -}}
 {{- $names := list -}}
 {{- range .Values.imagePullSecrets }}{{ $names = append $names (.name | default .domain) }}{{ end -}}
@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- join "," $names -}}
 {{- end -}}
 
-{{- /* The Secret with the webhook's certificate: cert-manager's or the one that is named. */ -}}
+{{- /* The Secret with the certificate of the webhook: that of cert-manager, otherwise webhook.certSecretName. */ -}}
 {{- define "odoo-operator.webhookSecret" -}}
 {{- if .Values.webhook.certManager.enabled -}}
 {{- printf "%s-webhook-cert" (include "odoo-operator.fullname" .) -}}

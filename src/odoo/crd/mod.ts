@@ -1,6 +1,6 @@
 /**
  * The custom resources: schemas for the API server, and the TypeScript types that follow from them.
- * The rest of src imports this folder by `import type` only; the values are for tools and tests.
+ * The rest of src imports this folder with `import type` only; the values are for tools and tests.
  */
 import type { CustomResourceDefinition } from "../../kit/crd.ts";
 import { ODOO_BACKUP_JOB_CRD, type OdooBackupJob } from "./odoo_backup_job.ts";
@@ -19,8 +19,8 @@ export type {
   OdooInstanceSpec,
   OdooInstanceStatus,
   OperationStatus,
+  PendingNotification,
   Phase,
-  UntoldPhase,
 } from "./odoo_instance.ts";
 export type { OdooRestoreJob, OdooRestoreJobSpec, OdooRestoreJobStatus } from "./odoo_restore_job.ts";
 export type {
@@ -31,13 +31,13 @@ export type {
 export type { OdooUpgradeJob, OdooUpgradeJobSpec, OdooUpgradeJobStatus } from "./odoo_upgrade_job.ts";
 export type { BackupFormat } from "./s3_location.ts";
 
-/** An object that asks for an operation on an instance. */
+/** A job custom resource: a request for an operation on an instance. */
 export type JobRequest = OdooInitJob | OdooBackupJob | OdooRestoreJob | OdooUpgradeJob | OdooStagingRefreshJob;
 
 /** The kinds of {@linkcode JobRequest}. */
 export type RequestKind = NonNullable<JobRequest["kind"]>;
 
-/** Every CRD by the name of its file in crds/, which is its name in upstream's chart. */
+/** Every CRD by the name of its file in crds/, which is the name in the chart of operator 2.5.0. */
 export const ALL_CRDS: Readonly<Record<string, CustomResourceDefinition>> = {
   "odoo-crd": ODOO_INSTANCE_CRD,
   "initjob-crd": ODOO_INIT_JOB_CRD,

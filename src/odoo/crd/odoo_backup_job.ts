@@ -8,22 +8,22 @@ import { webhookConfig } from "./shared.ts";
 
 const spec = z.object({
   odooInstanceRef,
-  destination: s3Location.describe("Where the backup goes."),
+  destination: s3Location.describe("Object in an S3 bucket that the backup is written to."),
   format: backupFormat.default("zip").describe(
-    "zip (default): database and files, as Odoo's database manager writes it. sql: the database as SQL text. dump: the database in pg_dump's custom format.",
+    "Format of the backup. zip: database and files, as written by Odoo's database manager. sql: the database as SQL text. dump: the database in the custom format of pg_dump. Default: zip.",
   ),
   withFilestore: z.boolean().default(true).describe(
-    "True: a zip also holds the attachments. Other formats never do. Default true.",
+    "True: a zip also contains the attachments; the other formats never contain them. Default: true.",
   ),
-  webhook: webhookConfig.nullish().describe("Who is told when the job has completed or failed."),
-}).describe("What is saved, and where to. The job runs once; later changes have no effect.");
+  webhook: webhookConfig.nullish().describe("Webhook that is notified when the job has completed or failed."),
+}).describe("Desired backup. The job runs once; later changes have no effect.");
 
 const status = z.object({ ...jobStatusFields, ...jobNameField }).describe(JOB_STATUS_DESCRIPTION);
 
 export const ODOO_BACKUP_JOB_CRD = jobCrd({
   kind: "OdooBackupJob",
   shortName: "backupjob",
-  description: "Saves the database and the files of an OdooInstance to an S3 bucket.",
+  description: "Backs up the database and the files of an OdooInstance to an S3 bucket.",
   column: { name: "Format", jsonPath: ".spec.format" },
   spec,
   status,

@@ -8,11 +8,13 @@ import { webhookConfig } from "./shared.ts";
 const spec = z.object({
   odooInstanceRef,
   modules: z.array(z.string()).default(["base"])
-    .describe("Technical names of the modules to install. Default, also for an empty list: base."),
-  demo: z.boolean().default(false).describe("True: demo data is loaded too. Default false."),
-  languages: z.array(z.string()).nullish().describe("Languages to load, such as fr_CA. Default: only English."),
-  webhook: webhookConfig.nullish().describe("Who is told when the job has completed or failed."),
-}).describe("What is installed, and where. The job runs once; later changes have no effect.");
+    .describe("Technical names of the Odoo modules to install. Default, also for an empty list: base."),
+  demo: z.boolean().default(false).describe("True: demo data is loaded. Default: false."),
+  languages: z.array(z.string()).nullish().describe(
+    "Codes of the languages to load, such as fr_CA. Default: only English.",
+  ),
+  webhook: webhookConfig.nullish().describe("Webhook that is notified when the job has completed or failed."),
+}).describe("Desired content of the database. The job runs once; later changes have no effect.");
 
 const status = z.object({ ...jobStatusFields, ...jobNameField }).describe(JOB_STATUS_DESCRIPTION);
 

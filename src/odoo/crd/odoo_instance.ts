@@ -1,7 +1,8 @@
-/** OdooInstance: one Odoo with its database, filestore and addresses. What a user can say, and what we answer. */
+/** OdooInstance: the schema of spec and status of one Odoo with its database, filestore and addresses. */
 import { z } from "zod";
 import { conditionSchema, customResourceDefinition, intOrString, kubernetes, type ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
+import { GROUP, PLURALS, VERSION } from "../api.ts";
 import {
   affinity,
   envFromSource,
@@ -25,16 +26,7 @@ import {
   VOLUMES_LIMIT,
   VOLUMES_RULES,
 } from "./instance_rules.ts";
-import {
-  AGE_COLUMN,
-  GROUP,
-  KEEP_ON_UNINSTALL,
-  legacyVersion,
-  PHASE_COLUMN,
-  ratcheting,
-  VERSION,
-  webhookConfig,
-} from "./shared.ts";
+import { AGE_COLUMN, KEEP_ON_UNINSTALL, legacyVersion, PHASE_COLUMN, ratcheting, webhookConfig } from "./shared.ts";
 
 function replicas(description: string, message: string) {
   return z.int32().default(1).describe(description).meta(kubernetes({ rules: [ratcheting("self >= 0", message)] }));
@@ -42,172 +34,201 @@ function replicas(description: string, message: string) {
 
 function probePath(probe: string, effect: string) {
   return z.string().default("/web/health").describe(
-    `HTTP path of the ${probe} probe; a failure ${effect}. Default /web/health.`,
+    `HTTP path of the ${probe} probe. A failure ${effect}. Default: /web/health.`,
   );
 }
 
 function surge(meaning: string) {
-  return z.string().default("25%").describe(`${meaning}, as a number or a percentage of replicas. Default 25%.`);
+  return z.string().default("25%").describe(`${meaning}, as a number or a percentage of replicas. Default: 25%.`);
 }
 
 const cron = z.object({
   replicas: replicas(
-    "Pods for scheduled actions. Default 1.",
+    "Number of cron pods, which run scheduled actions. Default: 1.",
     "cron.replicas must be 0 or more: 0 stops scheduled actions",
   ),
   resources: resourceRequirements.nullish().describe(
-    "CPU and memory of the cron container. Default: the operator's default.",
+    "CPU and memory of the cron container. Default: the default of the operator.",
   ),
 });
 
 const ingress = z.object({
   hosts: z.array(z.string().max(HOST_NAME_LIMIT)).max(HOSTS_LIMIT)
-    .describe("Host names that lead to this instance; the first one is its URL.")
+    .describe("Host names of the instance. The first one is its URL.")
     .meta(kubernetes({ rules: [HOSTS_RULE] })),
   issuer: z.string().nullish()
-    .describe("cert-manager ClusterIssuer of the certificate. Default: the operator's default, if any."),
-  class: z.string().nullish().describe("Ingress class. Default: the operator's default, else the cluster's."),
+    .describe(
+      "Name of the cert-manager ClusterIssuer that issues the TLS certificate. Default: the default of the operator, if it has one.",
+    ),
+  class: z.string().nullish().describe(
+    "Name of the IngressClass. Default: the default of the operator, otherwise that of the cluster.",
+  ),
   annotations: z.record(z.string(), z.string()).nullish()
-    .describe("Further annotations of the Ingress or HTTPRoute. They win over the operator's own."),
+    .describe("Additional annotations of the Ingress or HTTPRoute. They override those of the operator."),
   gatewayRef: z.object({
     name: z.string().describe("Name of the Gateway."),
     namespace: z.string().describe("Namespace of the Gateway."),
-  }).nullish().describe("Gateway that traffic comes through: an HTTPRoute is made instead of an Ingress."),
+  }).nullish().describe(
+    "Gateway that receives the traffic. The operator creates an HTTPRoute for it instead of an Ingress.",
+  ),
 });
 
 const filestore = z.object({
   storageSize: intOrString().nullish().describe(
-    "Size of the volume, such as 10Gi. May only grow. Default: the operator's default, else 2Gi.",
+    "Size of the volume, such as 10Gi. It can only be increased. Default: the default of the operator (2Gi unless configured).",
   ).meta(kubernetes({ rules: STORAGE_SIZE_RULES })),
   storageClass: z.string().nullish()
-    .describe("Storage class. A change moves the files while the instance is down. Default: the operator's default."),
+    .describe(
+      "Name of the StorageClass. A change moves the files, and the instance is down meanwhile. Default: the default of the operator.",
+    ),
   accessModes: z.array(z.enum(["ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"])).nullish()
-    .describe("Access modes of a new volume. Without ReadWriteMany all pods share one node. Default: ReadWriteMany."),
+    .describe("Access modes of a new volume. Without ReadWriteMany, all pods run on one node. Default: ReadWriteMany."),
 });
 
 const database = z.object({
   cluster: z.string().nullish()
-    .describe("Key in the operator's list of PostgreSQL clusters. A change moves the database. Default: its default."),
-  name: z.string().nullish().describe("Name of the database. Default: odoo_ and the uid of this object."),
+    .describe(
+      "Name of the PostgreSQL cluster, a key in the operator's clusters.yaml. A change moves the database. Default: the cluster that is marked as default.",
+    ),
+  name: z.string().nullish().describe(
+    "Name of the database. It cannot change once the database is initialised. Default: odoo_ followed by the uid of this object.",
+  ),
   missingPolicy: z.enum(["Ignore", "Recreate"]).default("Ignore")
-    .describe("When an initialised database is gone. Ignore (default): report it. Recreate: start with an empty one."),
+    .describe(
+      "What happens when the initialised database is missing. Ignore: it is reported in the conditions. Recreate: the operator creates and initialises a new one. Default: Ignore.",
+    ),
 });
 
 const init = z.object({
   enabled: z.boolean().default(true).describe(
-    "False: wait for a job that initialises, restores or clones. Default true.",
+    "False: the instance waits for an OdooInitJob, OdooRestoreJob or OdooStagingRefreshJob that a user creates. Default: true.",
   ),
-  modules: z.array(z.string()).default(["base"]).describe("Technical names of the modules to install. Default: base."),
-  demo: z.boolean().default(false).describe("True: demo data is loaded too. Default false."),
-  languages: z.array(z.string()).nullish().describe("Languages to load, such as fr_CA. Default: only English."),
-  webhook: webhookConfig.nullish().describe("Who is told when the initialisation has completed or failed."),
+  modules: z.array(z.string()).default(["base"]).describe(
+    "Technical names of the Odoo modules to install. Default: base.",
+  ),
+  demo: z.boolean().default(false).describe("True: demo data is loaded. Default: false."),
+  languages: z.array(z.string()).nullish().describe(
+    "Codes of the languages to load, such as fr_CA. Default: only English.",
+  ),
+  webhook: webhookConfig.nullish().describe(
+    "Webhook that is notified when the initialisation has completed or failed.",
+  ),
 });
 
 const strategy = z.object({
   type: z.enum(["Recreate", "RollingUpdate"]).default("Recreate")
-    .describe("Recreate (default): old pods end before new ones start. RollingUpdate: pods are replaced step by step."),
+    .describe(
+      "Recreate: all old pods end before new ones start. RollingUpdate: pods are replaced step by step. Default: Recreate.",
+    ),
   rollingUpdate: z.object({
-    maxUnavailable: surge("Pods that may be missing during an update"),
-    maxSurge: surge("Pods that may exist beyond replicas during an update"),
-  }).nullish().describe("Pace of a RollingUpdate."),
+    maxUnavailable: surge("Number of pods that may be unavailable during an update"),
+    maxSurge: surge("Number of pods that may exist in addition to replicas during an update"),
+  }).nullish().describe("Limits of a RollingUpdate."),
 });
 
 const probes = z.object({
-  startupPath: probePath("startup", "delays the other two, and in the end restarts the container"),
+  startupPath: probePath("startup", "delays the other two probes; repeated failures restart the container"),
   livenessPath: probePath("liveness", "restarts the container"),
-  readinessPath: probePath("readiness", "takes the pod out of traffic"),
+  readinessPath: probePath("readiness", "removes the pod from the endpoints of the Service"),
 });
 
 const readOnlySqlAccess = z.object({
   enabled: z.boolean().default(false)
     .describe(
-      "True: a PostgreSQL role that may only read, with its password in Secret <name>-db-ro-password. Default false.",
+      "True: the operator creates a read-only PostgreSQL role, with its password in the Secret <name>-db-ro-password. Default: false.",
     ),
-  connectionLimit: z.int32().default(5).describe("Connections that the role may hold at once. Default 5."),
+  connectionLimit: z.int32().default(5).describe("Largest number of simultaneous connections of the role. Default: 5."),
 });
 
 const jobDefaults = z.object({
   resources: resourceRequirements.nullish().describe(
-    "CPU and memory of a job's containers. Default: the web container's.",
+    "CPU and memory of the containers of Jobs. Default: those of the web container.",
   ),
   nodeSelector: z.record(z.string(), z.string()).nullish().describe(
-    "Labels of the nodes for jobs. Default: spec.nodeSelector.",
+    "Labels of the nodes that Jobs may run on. Default: spec.nodeSelector.",
   ),
-  affinity: affinity.nullish().describe("Which nodes and neighbours jobs want. Default: spec.affinity."),
-  tolerations: z.array(toleration).nullish().describe("Taints that jobs accept. Default: spec.tolerations."),
+  affinity: affinity.nullish().describe("Affinity of the pods of Jobs. Default: spec.affinity."),
+  tolerations: z.array(toleration).nullish().describe("Tolerations of the pods of Jobs. Default: spec.tolerations."),
 });
 
 const spec = z.object({
-  image: z.string().nullish().describe("Container image of Odoo. Default: the operator's default image."),
+  image: z.string().nullish().describe("Container image of Odoo. Default: the default image of the operator."),
   imagePullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).nullish()
-    .describe("When the image is pulled. Default IfNotPresent."),
+    .describe("When the image is pulled: Always, IfNotPresent or Never. Default: IfNotPresent."),
   imagePullSecret: z.string().nullish()
     .describe(
-      "Name of the Secret that the image is pulled with; if it is missing here, it is copied from the operator's namespace, where that allows it.",
+      "Name of the Secret with the registry credentials for the image. If this namespace lacks it, the operator copies it from its own namespace, provided that its flag --allowed-pull-secrets lists it.",
     ),
   adminPassword: z.string().nullish().describe(
-    "Master password of Odoo's database manager (admin_passwd), in plain text. Anyone who may read this object reads it: prefer adminPasswordSecretRef.",
+    "Master password of Odoo's database manager (admin_passwd), in plain text. Every user who may read this object can read it: prefer adminPasswordSecretRef.",
   ),
   adminPasswordSecretRef: z.object({
     name: z.string().describe("Name of a Secret in this namespace."),
     key: z.string().describe("Key in that Secret."),
-  }).nullish().describe("Where the master password is read from, instead of adminPassword."),
-  replicas: replicas("Web pods. 0 stops the instance. Default 1.", "replicas must be 0 or more: 0 stops the instance"),
-  cron: cron.default({ replicas: 1 }).describe("Pods that run Odoo's scheduled actions, apart from the web pods."),
-  ingress: ingress.describe("How the instance is reached from outside."),
-  resources: resourceRequirements.nullish().describe(
-    "CPU and memory of the web container. Default: the operator's default.",
+  }).nullish().describe("Secret with the master password, instead of adminPassword."),
+  replicas: replicas(
+    "Number of web pods. 0 stops the instance. Default: 1.",
+    "replicas must be 0 or more: 0 stops the instance",
   ),
-  filestore: filestore.nullish().describe("Volume for attachments and sessions, shared by all pods."),
+  cron: cron.default({ replicas: 1 }).describe(
+    "Pods that run the scheduled actions of Odoo, separate from the web pods.",
+  ),
+  ingress: ingress.describe("Host names, TLS and route by which clients reach the instance."),
+  resources: resourceRequirements.nullish().describe(
+    "CPU and memory of the web container. Default: the default of the operator.",
+  ),
+  filestore: filestore.nullish().describe("Volume for attachments and sessions, which all pods mount."),
   configOptions: z.record(z.string(), z.string().max(OPTION_VALUE_LIMIT)).nullish()
     .describe(
-      'Further options of odoo.conf, such as workers: "4". They win over the operator\'s own, but for those that say where the data is. A change restarts pods.',
+      'Additional options of odoo.conf, such as workers: "4". They override those of the operator, except the options that locate the data. A change restarts the pods.',
     ).meta(kubernetes({ rules: CONFIG_OPTIONS_RULES, maxProperties: OPTIONS_LIMIT })),
-  database: database.nullish().describe("Where the database is."),
+  database: database.nullish().describe("PostgreSQL cluster and name of the database."),
   init: init.default({ enabled: true, modules: ["base"], demo: false })
-    .describe("How a new instance gets its first database, unless it is cloned or restored."),
+    .describe("How the operator initialises the database of a new instance that is neither cloned nor restored."),
   environment: z.enum(["Staging", "Production"]).default("Staging")
     .describe(
-      "Staging (default): mail may be diverted, and data be replaced by a clone. Production: never cloned over.",
+      "Staging: outgoing mail may be redirected, and a refresh may replace the data. Production: no refresh replaces the data. Default: Staging.",
     ),
   productionInstanceRef: z.object({
-    name: z.string().describe("Name of the OdooInstance that is cloned."),
-    namespace: z.string().nullish().describe("Its namespace; must be this one. Default: this one."),
+    name: z.string().describe("Name of the OdooInstance whose data is copied."),
+    namespace: z.string().nullish().describe(
+      "Namespace of that OdooInstance; it must be the namespace of this object. Default: the namespace of this object.",
+    ),
   }).nullish().describe(
-    "Instance that a new staging instance is cloned from, instead of being initialised. Forbidden in Production.",
+    "OdooInstance whose data a new staging instance receives instead of being initialised. Not allowed while environment is Production.",
   ),
-  strategy: strategy.nullish().describe("How pods are replaced when their template changes."),
+  strategy: strategy.nullish().describe("How web and cron pods are replaced when their template changes."),
   webhook: z.object({
-    url: z.string().describe("Address that gets a POST with name, namespace, phase, previousPhase and url as JSON."),
-  }).nullish().describe("Who is told of each change of phase."),
-  probes: probes.nullish().describe("Where the kubelet asks how the web container is."),
+    url: z.string().describe("URL that receives a POST with name, namespace, phase, previousPhase and url as JSON."),
+  }).nullish().describe("Webhook that is notified of each change of phase."),
+  probes: probes.nullish().describe("HTTP paths of the probes of the web container."),
   nodeSelector: z.record(z.string(), z.string()).nullish().describe("Labels of the nodes that all pods may run on."),
   topologySpreadConstraints: z.array(topologySpreadConstraint).nullish()
-    .describe("How web pods are spread over nodes and zones."),
-  podAnnotations: z.record(z.string(), z.string()).nullish().describe("Further annotations of web and cron pods."),
+    .describe("How the scheduler spreads the web pods over nodes and zones."),
+  podAnnotations: z.record(z.string(), z.string()).nullish().describe("Additional annotations of web and cron pods."),
   service: z.object({
     type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).default("ClusterIP")
-      .describe("How the Service can be reached. Default ClusterIP."),
+      .describe("Type of the Service: ClusterIP, NodePort or LoadBalancer. Default: ClusterIP."),
   }).nullish().describe("The Service in front of the web pods."),
-  extraVolumes: z.array(volume).max(VOLUMES_LIMIT).nullish().describe("Further volumes of web, cron and init pods.")
+  extraVolumes: z.array(volume).max(VOLUMES_LIMIT).nullish().describe("Additional volumes of web, cron and init pods.")
     .meta(kubernetes({ rules: VOLUMES_RULES, listType: "map", listMapKeys: ["name"] })),
-  extraVolumeMounts: z.array(volumeMount).nullish().describe("Where the Odoo containers mount extraVolumes."),
-  jobDefaults: jobDefaults.nullish().describe("What jobs get, where they are not to be like the web pods."),
+  extraVolumeMounts: z.array(volumeMount).nullish().describe("Paths at which the Odoo containers mount extraVolumes."),
+  jobDefaults: jobDefaults.nullish().describe("Settings of the pods of Jobs that differ from those of the web pods."),
   deletionPolicy: z.enum(["Delete", "Retain"]).default("Delete").describe(
-    "What becomes of role, database, volume and Secrets when this object is deleted. Delete (default): they go with it. Retain: they stay.",
+    "What happens to role, database, volume and Secrets when this object is deleted. Delete: they are deleted too. Retain: they are kept. Default: Delete.",
   ),
   affinity: affinity.nullish().describe(
-    "Which nodes and neighbours web and cron pods want. Default: the operator's default.",
+    "Affinity of web and cron pods. Default: the default of the operator.",
   ),
   tolerations: z.array(toleration).optional().describe(
-    "Taints that web and cron pods accept. Default: the operator's default.",
+    "Tolerations of web and cron pods. Default: the default of the operator.",
   ),
-  readOnlySqlAccess: readOnlySqlAccess.nullish().describe("Read access to the database for reporting tools."),
-  extraEnv: z.array(envVar).optional().describe("Further environment variables of the Odoo containers."),
+  readOnlySqlAccess: readOnlySqlAccess.nullish().describe("Read-only PostgreSQL role for reporting tools."),
+  extraEnv: z.array(envVar).optional().describe("Additional environment variables of the Odoo containers."),
   extraEnvFrom: z.array(envFromSource).optional().describe(
     "ConfigMaps and Secrets whose keys become environment variables of the Odoo containers.",
   ),
-}).describe("What is wanted.").meta(kubernetes({ rules: SPEC_RULES }));
+}).describe("Desired state of the instance.").meta(kubernetes({ rules: SPEC_RULES }));
 
 const phase = z.enum([
   "Provisioning",
@@ -230,79 +251,89 @@ const phase = z.enum([
 ]);
 
 const operation = z.object({
-  kind: z.string().describe("Kind of the object that asked for it: a job kind, or OdooInstance for a migration."),
+  kind: z.string().describe(
+    "Kind of the object that requested the operation: a job kind, or OdooInstance for a migration.",
+  ),
   name: z.string().describe("Name of that object."),
-  uid: z.string().describe("uid of that object; the outcome is looked up by it."),
-  jobName: z.string().optional().describe("Name of the batch/v1 Job that does the work of this stage."),
-  stage: z.string().optional().describe("Step that is at work, for operations of several steps."),
-  attempt: z.int32().optional().describe("Number of the attempt, from 1."),
+  uid: z.string().describe("uid of that object, by which the operator finds the outcome."),
+  jobName: z.string().optional().describe("Name of the batch/v1 Job that runs this stage."),
+  stage: z.string().optional().describe("Step that is running, for operations of several steps."),
+  attempt: z.int32().optional().describe("Number of the attempt, counted from 1."),
 });
 
 const filestorePlace = z.object({
   claim: z.string().optional().describe(
-    "PersistentVolumeClaim that holds the files. Absent: the name of the instance and -filestore-pvc.",
+    "Name of the PersistentVolumeClaim that holds the files. Absent: <name>-filestore-pvc.",
   ),
   copy: z.string().optional().describe(
-    "PersistentVolumeClaim that the files are being copied to, or that is being removed after that was given up.",
+    "Name of the PersistentVolumeClaim that the files are copied to, or that is deleted because the migration failed or was cancelled.",
   ),
-  storageClass: z.string().optional().describe("Storage class that the copy is for."),
+  storageClass: z.string().optional().describe("Name of the StorageClass of the copy."),
   former: z.string().optional().describe(
-    "PersistentVolumeClaim that held the files before. It is deleted when the instance runs without it.",
+    "Name of the PersistentVolumeClaim that held the files before the migration. It is deleted once the instance runs with the copy.",
   ),
   refused: z.string().optional().describe(
-    "Hash of the wish that a migration has failed for: that is not tried again before the wish is another one.",
+    "Hash of the desired state whose migration failed. The operator tries again once spec.filestore, the image or spec.jobDefaults changes.",
   ),
 });
 
-const untoldPhase = z.object({
-  phase: z.string().describe("Phase that was entered."),
-  previousPhase: z.string().describe("Phase that was left."),
-  time: z.string().describe("When that was."),
+const pendingNotification = z.object({
+  phase: z.string().describe("Phase that the instance entered."),
+  previousPhase: z.string().describe("Phase that the instance left."),
+  time: z.string().describe("When the phase changed, in RFC 3339."),
 });
 
 const status = z.object({
-  phase: phase.nullish().describe("Where the instance stands in its life. Absent: not seen by the operator yet."),
-  message: z.string().nullish().describe("What a migration is doing, or why it was taken back."),
-  ready: z.boolean().default(false).describe("True: all wanted web pods serve."),
-  readyReplicas: z.int32().default(0).describe("Web pods that serve."),
+  phase: phase.nullish().describe("Current phase of the instance. Absent: the operator has not reconciled it yet."),
+  message: z.string().nullish().describe("What the migration in progress does, or why the last one was rolled back."),
+  ready: z.boolean().default(false).describe("True: all desired web pods are ready."),
+  readyReplicas: z.int32().default(0).describe("Number of web pods that are ready."),
   dbInitialized: z.boolean().default(false).describe("True: the database exists and Odoo is installed in it."),
-  url: z.string().nullish().describe("Public address: https:// and the first of spec.ingress.hosts."),
-  lastBackup: z.string().nullish().describe("When the last backup was completed."),
-  targetReplicas: z.int32().nullish().describe("spec.replicas as the operator has last seen it."),
-  selector: z.string().nullish().describe("Label selector of the web pods, for autoscalers."),
+  url: z.string().nullish().describe("Public URL: https:// and the first of spec.ingress.hosts."),
+  lastBackup: z.string().nullish().describe("When the last backup completed, in RFC 3339."),
+  targetReplicas: z.int32().nullish().describe("Value of spec.replicas at the last reconcile."),
+  selector: z.string().nullish().describe(
+    "Label selector of the web pods, which the scale subresource reports to autoscalers.",
+  ),
   conditions: z.array(conditionSchema).optional().describe(
-    "Facts about the instance, each with its reason and the next step.",
+    "Conditions of the instance, each with a reason and, when something is wrong, the next step.",
   ),
-  migrationJobName: z.string().nullish().describe("Job that copies the files of a filestore migration in progress."),
-  migrationPvName: z.string().nullish().describe("PersistentVolume that the files are copied to."),
+  migrationJobName: z.string().nullish().describe(
+    "Name of the Job that copies the files of the filestore migration in progress.",
+  ),
+  migrationPvName: z.string().nullish().describe("Name of the PersistentVolume that the files are copied to."),
   migrationPreviousStorageClass: z.string().nullish().describe(
-    "Storage class before the filestore migration in progress.",
+    "Name of the StorageClass before the filestore migration in progress.",
   ),
-  activeCluster: z.string().nullish().describe("PostgreSQL cluster that holds the database now."),
+  activeCluster: z.string().nullish().describe("Name of the PostgreSQL cluster that holds the database."),
   databaseName: z.string().optional().describe(
-    "Name of the database, once it has data and was seen: from then on it does not change with spec.database.name.",
+    "Name of the database, recorded once the database has data. A change of spec.database.name has no effect on it.",
   ),
-  dbMigrationJobName: z.string().nullish().describe("Job that copies the data of a database migration in progress."),
+  dbMigrationJobName: z.string().nullish().describe(
+    "Name of the Job that copies the data of the database migration in progress.",
+  ),
   migrationPreviousCluster: z.string().nullish().describe(
-    "PostgreSQL cluster before the database migration in progress.",
+    "Name of the PostgreSQL cluster before the database migration in progress.",
   ),
-  observedGeneration: z.int().optional().describe("metadata.generation that the operator has last acted on."),
-  restartedFor: z.string().nullish().describe("uid of the OdooUpgradeJob after which the pods were started anew."),
+  observedGeneration: z.int().optional().describe("Value of metadata.generation at the last reconcile."),
+  restartedFor: z.string().nullish().describe("uid of the OdooUpgradeJob after which the pods were last restarted."),
   odooVersion: z.string().nullish().describe(
-    "Version of Odoo, as the code in the image told the last OdooInitJob, OdooUpgradeJob or OdooRestoreJob.",
+    "Version of Odoo in the image, as the last completed job reported it.",
   ),
   lastMountRetryTime: z.string().nullish().describe(
-    "When pods that waited for a volume were last deleted, so that they are placed anew.",
+    "When pods that waited for a volume were last deleted so that they are scheduled again, in RFC 3339.",
   ),
-  filestore: filestorePlace.optional().describe("Where the files are, if they have ever been moved."),
+  filestore: filestorePlace.optional().describe(
+    "PersistentVolumeClaims of the filestore. Absent: the files were never moved.",
+  ),
   migrationTargetCluster: z.string().nullish().describe(
-    "PostgreSQL cluster that a database migration copies to, until nothing of a failed one is left there.",
+    "Name of the PostgreSQL cluster that a database migration copies to. It stays until the cleanup after a failed migration is done.",
   ),
-  operation: operation.optional().describe("The operation in progress. It stays until its outcome is recorded."),
-  untoldPhases: z.array(untoldPhase).optional().describe(
-    "Changes of phase that spec.webhook has still to be told of, the oldest first.",
+  operation: operation.optional().describe("Operation in progress. It stays until its outcome is recorded."),
+  pendingNotifications: z.array(pendingNotification).optional().describe(
+    "Changes of phase that are not yet reported to spec.webhook, the oldest first. At most 20 are kept.",
   ),
-}).describe("What is the case. Written by the operator only.");
+}).describe("Observed state of the instance. Only the operator writes it.");
 
 const printerColumns = [
   { name: "Image", jsonPath: ".spec.image" },
@@ -317,7 +348,7 @@ const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status
 export const ODOO_INSTANCE_CRD = customResourceDefinition({
   group: GROUP,
   kind: "OdooInstance",
-  plural: "odooinstances",
+  plural: PLURALS.OdooInstance,
   shortNames: ["odoo"],
   annotations: KEEP_ON_UNINSTALL,
   versions: [legacyVersion({ printerColumns, scale }), {
@@ -334,16 +365,16 @@ export const ODOO_INSTANCE_CRD = customResourceDefinition({
 export type OdooInstanceSpec = ManifestOf<typeof spec>;
 export type OdooInstanceStatus = ManifestOf<typeof status>;
 
-/** Where an instance stands in its life. */
+/** The phase of an instance. */
 export type Phase = z.infer<typeof phase>;
 
-/** The operation in progress, as status remembers it across restarts. */
+/** The operation in progress, as status records it across restarts of the operator. */
 export type OperationStatus = ManifestOf<typeof operation>;
 
-/** A change of phase that the instance's webhook has still to be told of, as status remembers it. */
-export type UntoldPhase = ManifestOf<typeof untoldPhase>;
+/** A change of phase that is not yet reported to the instance's webhook, as status records it. */
+export type PendingNotification = ManifestOf<typeof pendingNotification>;
 
-/** Where the files of an instance are, as status remembers it. */
+/** The PersistentVolumeClaims of the files of an instance, as status records them. */
 export type FilestorePlace = ManifestOf<typeof filestorePlace>;
 
 /** An OdooInstance as the API server stores it. */

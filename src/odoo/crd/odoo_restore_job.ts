@@ -1,4 +1,4 @@
-/** OdooRestoreJob: replaces the database and the files of an instance by a backup, or by those of another Odoo. */
+/** OdooRestoreJob: replaces the database and the files of an instance with a backup, or with those of another Odoo. */
 import { z } from "zod";
 import { kubernetes, type ManifestOf } from "../../kit/crd.ts";
 import type { KubeObject } from "../../kit/types.ts";
@@ -7,44 +7,50 @@ import { backupFormat, s3Location } from "./s3_location.ts";
 import { ratcheting, webhookConfig } from "./shared.ts";
 
 const source = z.object({
-  type: z.enum(["s3", "odoo"]).describe("s3: a backup in a bucket, see s3. odoo: a running Odoo, see odoo."),
-  s3: s3Location.nullish().describe("Where the backup is, for type s3."),
+  type: z.enum(["s3", "odoo"]).describe(
+    "s3: a backup in a bucket, described in source.s3. odoo: a running Odoo, described in source.odoo.",
+  ),
+  s3: s3Location.nullish().describe("Object in an S3 bucket that holds the backup, for type s3."),
   odoo: z.object({
-    url: z.string().describe("Address of the other Odoo, such as https://old.example.com."),
-    sourceDatabase: z.string().nullish().describe("Name of its database. Default: the only one it has."),
-    masterPassword: z.string().nullish().describe(
-      "Master password of its database manager, in plain text. Anyone who may read this object reads it.",
+    url: z.string().describe("URL of the other Odoo, such as https://old.example.com."),
+    sourceDatabase: z.string().nullish().describe(
+      "Name of the database of the other Odoo. Default: its only database.",
     ),
-  }).nullish().describe("The other Odoo, for type odoo; its database manager must be open."),
+    masterPassword: z.string().nullish().describe(
+      "Master password of the database manager of the other Odoo, in plain text. Every user who may read this object can read it.",
+    ),
+  }).nullish().describe("The other Odoo, for type odoo. Its database manager must be enabled."),
 });
 
 const spec = z.object({
   odooInstanceRef,
-  source: source.describe("What the instance's data is replaced by.").meta(kubernetes({
+  source: source.describe("Source of the data that replaces the data of the instance.").meta(kubernetes({
     rules: [
       ratcheting(
         "self.type != 's3' || has(self.s3)",
-        "source.s3 is missing: with source.type s3, say there which bucket and object hold the backup",
+        "source.s3 is missing: with source.type s3, set the bucket and the object key of the backup there",
       ),
       ratcheting(
         "self.type != 'odoo' || has(self.odoo)",
-        "source.odoo is missing: with source.type odoo, say there the url of the Odoo to copy from",
+        "source.odoo is missing: with source.type odoo, set the url of the Odoo to copy from there",
       ),
     ],
   })),
-  format: backupFormat.default("zip").describe("Form of the backup, as in OdooBackupJob. Default zip."),
-  neutralize: z.boolean().default(true).describe(
-    "True: mail servers, scheduled actions and payment are switched off in the copy. Default true.",
+  format: backupFormat.default("zip").describe(
+    "Format of the backup: zip, sql or dump, as in OdooBackupJob. Default: zip.",
   ),
-  webhook: webhookConfig.nullish().describe("Who is told when the job has completed or failed."),
-}).describe("What is restored, and where. The job runs once; later changes have no effect.");
+  neutralize: z.boolean().default(true).describe(
+    "True: mail servers, scheduled actions and payment providers are disabled in the restored database. Default: true.",
+  ),
+  webhook: webhookConfig.nullish().describe("Webhook that is notified when the job has completed or failed."),
+}).describe("Desired restore. The job runs once; later changes have no effect.");
 
 const status = z.object({ ...jobStatusFields, ...jobNameField }).describe(JOB_STATUS_DESCRIPTION);
 
 export const ODOO_RESTORE_JOB_CRD = jobCrd({
   kind: "OdooRestoreJob",
   shortName: "restore",
-  description: "Replaces the database and the files of an OdooInstance by those of a backup or of another Odoo.",
+  description: "Replaces the database and the files of an OdooInstance with those of a backup or of another Odoo.",
   column: { name: "Source", jsonPath: ".spec.source.type" },
   spec,
   status,

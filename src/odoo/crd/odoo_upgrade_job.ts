@@ -7,18 +7,22 @@ import { webhookConfig } from "./shared.ts";
 
 const spec = z.object({
   odooInstanceRef,
-  modules: z.array(z.string()).optional().describe("Technical names of the modules to update; base updates all."),
-  modulesInstall: z.array(z.string()).optional().describe("Technical names of the modules to install."),
-  scheduledTime: z.string().nullish().describe(
-    "When to begin, in RFC 3339, such as 2026-11-21T02:00:00Z. Default: now.",
+  modules: z.array(z.string()).optional().describe(
+    "Technical names of the Odoo modules to update. base updates all installed modules.",
   ),
-  webhook: webhookConfig.nullish().describe("Who is told when the job has completed or failed."),
-}).describe("What is upgraded, where and when. The job runs once; changes after its start have no effect.");
+  modulesInstall: z.array(z.string()).optional().describe("Technical names of the Odoo modules to install."),
+  scheduledTime: z.string().nullish().describe(
+    "When the upgrade starts, in RFC 3339, such as 2026-11-21T02:00:00Z. Default: as soon as possible.",
+  ),
+  webhook: webhookConfig.nullish().describe("Webhook that is notified when the job has completed or failed."),
+}).describe("Desired upgrade. The job runs once; changes after its start have no effect.");
 
 const status = z.object({
   ...jobStatusFields,
   ...jobNameField,
-  originalReplicas: z.int32().default(0).describe("Not used. Kept because stored objects have it."),
+  originalReplicas: z.int32().default(0).describe(
+    "Not used. It is in the schema because objects of operator 2.5.0 contain it.",
+  ),
 }).describe(JOB_STATUS_DESCRIPTION);
 
 export const ODOO_UPGRADE_JOB_CRD = jobCrd({

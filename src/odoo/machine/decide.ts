@@ -6,6 +6,7 @@
  */
 import { conditionOf } from "../../kit/conditions.ts";
 import type { Assessment } from "../model/assessment.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import { type Effect, inOrder, type PhaseChange, type Plan } from "../model/plan.ts";
 import type { World } from "../model/world.ts";
 import { planAdoption } from "../planners/adopting.ts";
@@ -25,9 +26,6 @@ import { explain, type Explanation } from "./conditions.ts";
 import { guards } from "./guards.ts";
 import { nextStatus } from "./next_status.ts";
 import { PHASE_PLANNERS } from "./phase_planners.ts";
-
-/** Field manager of everything that the operator writes; operator 2.5.0's, so that its objects are taken over. */
-export const FIELD_MANAGER = "odoo-operator";
 
 /** How often a waiting refresh checks whether its source can be copied: no watch reports that. */
 const SOURCE_RECHECK_MS = 10_000;
@@ -65,7 +63,7 @@ export function plan(world: Assessment): Plan {
       ...planWaiting(world),
       { type: "status", status, ...(change ? { change } : {}) },
       ...planNotifications(world),
-      ...planPhaseNotifications(world, status.untoldPhases ?? []),
+      ...planPhaseNotifications(world, status.pendingNotifications ?? []),
       ...(change ? [phaseChanged(world, change, explanation)] : planCleanUp(world)),
       ...databaseMissed(world, explanation),
       ...planHistory(world),

@@ -6,9 +6,9 @@ import { operationJobName, publicUrl, webSelector } from "../model/names.ts";
 import { advanced, atStep } from "../model/operations/copy/copying.ts";
 import { jobNameOf } from "../model/operations/request.ts";
 import { requestKind, rowOf } from "../model/operations/request_kinds.ts";
-import { rfc3339 } from "../model/times.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import { MIGRATIONS } from "../planners/migrations/mod.ts";
-import { untoldPhases } from "../planners/notifying.ts";
+import { pendingNotifications } from "../planners/notifying.ts";
 import { retriesMounts } from "../planners/stuck_mounts.ts";
 import { conditionsFor, type Explanation } from "./conditions.ts";
 import { guards } from "./guards.ts";
@@ -16,11 +16,11 @@ import { guards } from "./guards.ts";
 /** Computes it; entering a phase and recording its operation is one write. */
 export function nextStatus(world: Assessment, explanation: Explanation): OdooInstanceStatus {
   const { status, resolved, cluster, instance, facts, nextPhase: phase, outcome } = world;
-  const { operation: _, filestore: __, databaseName: ___, untoldPhases: ____, ...kept } = status;
+  const { operation: _, filestore: __, databaseName: ___, pendingNotifications: ____, ...kept } = status;
   const hasData = hasDataAfter(world);
   const name = hasData ? fixedDatabaseName(world) : undefined;
   const operation = nextOperation(world);
-  const pending = untoldPhases(world);
+  const pending = pendingNotifications(world);
   const ended = outcome.state === "succeeded" ? world.phase : undefined;
   return {
     ...kept,
@@ -32,16 +32,16 @@ export function nextStatus(world: Assessment, explanation: Explanation): OdooIns
     url: publicUrl(instance),
     targetReplicas: resolved?.webReplicas ?? instance.spec.replicas ?? 1,
     selector: `app=${webSelector(instance.metadata.name).app}`,
-    conditions: setConditions(status.conditions ?? [], conditionsFor(world, explanation), rfc3339(world.now)),
+    conditions: setConditions(status.conditions ?? [], conditionsFor(world, explanation), timestamp(world.now)),
     observedGeneration: instance.metadata.generation ?? 0,
     ...(status.activeCluster || !cluster.address ? {} : { activeCluster: cluster.address.name }),
     ...(name === undefined ? {} : { databaseName: name }),
     ...(operation ? { operation } : {}),
     ...Object.assign({}, ...MIGRATIONS.all.map((migration) => migration.advance(world, operation))),
-    ...(ended === "BackingUp" ? { lastBackup: rfc3339(world.now) } : {}),
+    ...(ended === "BackingUp" ? { lastBackup: timestamp(world.now) } : {}),
     ...(facts.odooVersion === undefined ? {} : { odooVersion: facts.odooVersion }),
-    ...(retriesMounts(world) ? { lastMountRetryTime: rfc3339(world.now) } : {}),
-    ...(pending.length ? { untoldPhases: pending } : {}),
+    ...(retriesMounts(world) ? { lastMountRetryTime: timestamp(world.now) } : {}),
+    ...(pending.length ? { pendingNotifications: pending } : {}),
     // Modules have changed under the code that the pods have loaded, so web and cron pods are restarted.
     ...(ended === "Upgrading" ? { restartedFor: status.operation?.uid ?? null } : {}),
   };

@@ -1,5 +1,6 @@
 /** An instance without data needs some: if the spec says which, and no request for it exists, this operator creates one. */
 import type { KubeObject } from "../../kit/types.ts";
+import { API_VERSION } from "../api.ts";
 import type { Assessment } from "../model/assessment.ts";
 import { AUTO_REFRESH_LABEL, imageHash, instanceLabels, objectNames } from "../model/names.ts";
 import { rowOf } from "../model/operations/request_kinds.ts";
@@ -74,7 +75,7 @@ function creation(
 ): Effect {
   const labels = { ...instanceLabels(name, environment), ...request.metadata?.labels };
   const metadata = { ...request.metadata, namespace, labels };
-  return { type: "create", object: { apiVersion: "bemade.org/v1alpha1", ...request, metadata }, owner: instance };
+  return { type: "create", object: { apiVersion: API_VERSION, ...request, metadata }, owner: instance };
 }
 
 /**

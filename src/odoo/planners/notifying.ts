@@ -4,12 +4,12 @@
  * one did not. The ids of notifications are stable, so a receiver recognises repetitions.
  */
 import { type ConditionState, setCondition } from "../../kit/conditions.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import type { Stored } from "../../kit/types.ts";
-import type { JobRequest, UntoldPhase } from "../crd/mod.ts";
+import type { JobRequest, PendingNotification } from "../crd/mod.ts";
 import { NOTIFIED, phaseNotification } from "../model/network/notification.ts";
 import type { Effect } from "../model/plan.ts";
 import { pendingNotification } from "../model/operations/request.ts";
-import { rfc3339 } from "../model/times.ts";
 import type { Assessment } from "../model/assessment.ts";
 import type { Delivery } from "../model/world.ts";
 
@@ -29,7 +29,7 @@ function planNotification({ observed, now }: Assessment, cr: Stored<JobRequest>)
   const delivery = observed.deliveries?.get(notification.id);
   if (!delivery) return [{ type: "notify", notification }];
   const condition = { type: NOTIFIED, ...stateOf(delivery) };
-  const conditions = setCondition(cr.status?.conditions ?? [], condition, rfc3339(now));
+  const conditions = setCondition(cr.status?.conditions ?? [], condition, timestamp(now));
   return [{ type: "jobStatus", cr, status: { ...cr.status, conditions } }];
 }
 
@@ -40,16 +40,16 @@ function stateOf(delivery: Delivery): DeliveryState {
 }
 
 /** The changes of phase, with this decision's, that the instance's webhook has not received yet. */
-export function untoldPhases(world: Assessment): readonly UntoldPhase[] {
+export function pendingNotifications(world: Assessment): readonly PendingNotification[] {
   const { instance, now, nextPhase: phase } = world;
   if (!instance.spec.webhook?.url) return [];
   const left = readableOf(world).filter((change) => !deliveryOf(world, change));
-  const change = { phase, previousPhase: world.phase, time: rfc3339(now) };
+  const change = { phase, previousPhase: world.phase, time: timestamp(now) };
   return (phase === world.phase ? left : [...left, change]).slice(-MOST_PENDING);
 }
 
 /** In any phase: sends the pending changes of phase, as the status that is written before records them. */
-export function planPhaseNotifications({ instance }: Assessment, untold: readonly UntoldPhase[]): Effect[] {
+export function planPhaseNotifications({ instance }: Assessment, untold: readonly PendingNotification[]): Effect[] {
   return untold.flatMap((change): Effect[] => {
     const notification = phaseNotification(instance, change);
     return notification ? [{ type: "notify", notification }] : [];
@@ -63,11 +63,11 @@ export function phaseNotified(world: Assessment): DeliveryState | undefined {
 }
 
 /** Without entries that another client has written and that cannot be read. */
-function readableOf({ status }: Assessment): readonly UntoldPhase[] {
-  return (status.untoldPhases ?? []).filter(({ time }) => !Number.isNaN(Date.parse(time)));
+function readableOf({ status }: Assessment): readonly PendingNotification[] {
+  return (status.pendingNotifications ?? []).filter(({ time }) => !Number.isNaN(Date.parse(time)));
 }
 
-function deliveryOf({ instance, observed }: Assessment, change: UntoldPhase): Delivery | undefined {
+function deliveryOf({ instance, observed }: Assessment, change: PendingNotification): Delivery | undefined {
   const notification = phaseNotification(instance, change);
   return notification && observed.deliveries?.get(notification.id);
 }

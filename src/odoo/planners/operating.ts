@@ -4,6 +4,7 @@
  * their rows (model/operations/request_kinds.ts) and Jobs (resources/jobs/operation_job.ts).
  */
 import { conditionOf, type ConditionState, setCondition } from "../../kit/conditions.ts";
+import { timestamp } from "../../kit/timestamp.ts";
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { JobRequest, JobRequestStatus, OdooStagingRefreshJobStatus, OperationStatus } from "../crd/mod.ts";
 import type { Assessment } from "../model/assessment.ts";
@@ -24,7 +25,7 @@ import { isTerminal, jobNameOf, requestOf, SUCCEEDED, wasStarted } from "../mode
 import { rowOf } from "../model/operations/request_kinds.ts";
 import type { Effect } from "../model/plan.ts";
 import type { Resolved } from "../model/resolve.ts";
-import { jobTime, rfc3339 } from "../model/times.ts";
+import { jobTime } from "../model/times.ts";
 import { jobStateOf } from "../model/world.ts";
 import { operationJob } from "../resources/mod.ts";
 
@@ -115,7 +116,7 @@ function runningStatus(world: Assessment, cr: Stored<JobRequest>, operation: Ope
     startTime: cr.status?.startTime ?? jobTime(world.now),
     message: null,
   }, { status: "Unknown", reason: "Running", message });
-  const fields = progress ? { progress: { ...progress, updatedAt: rfc3339(world.now) } } : {};
+  const fields = progress ? { progress: { ...progress, updatedAt: timestamp(world.now) } } : {};
   return { type: "jobStatus", cr, status: { ...status, ...fields, ...refreshFields(world, cr, operation) } };
 }
 
@@ -294,7 +295,7 @@ function nextJobStatus(
     ...kept,
     ...next,
     ...(message ? { message } : {}),
-    conditions: setCondition(cr.status?.conditions ?? [], stated, rfc3339(world.now)),
+    conditions: setCondition(cr.status?.conditions ?? [], stated, timestamp(world.now)),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
 }

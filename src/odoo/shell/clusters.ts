@@ -1,4 +1,4 @@
-/** The clusters Secret, watched: what it says of each PostgreSQL cluster, and the connections that follow from it. */
+/** The watch of the clusters Secret: the PostgreSQL clusters that it lists, and the connections to them. */
 import { parse } from "yaml";
 import { Informer, messageOf, type Part, type PartTools, Secret, type Stored } from "../../kit/mod.ts";
 import { type Clusters, readClusters, unknownClusters } from "../model/postgres/clusters.ts";
@@ -10,7 +10,7 @@ import { secretText } from "./secrets.ts";
 /** Name of the key in the Secret. */
 const KEY = "clusters.yaml";
 
-/** The PostgreSQL clusters as the Secret has them now. */
+/** The PostgreSQL clusters as the Secret lists them now. */
 export class ClustersSecret implements Part {
   readonly name = "clusters Secret";
   readonly #informer: Informer<Secret>;
@@ -18,7 +18,7 @@ export class ClustersSecret implements Part {
   readonly #config: Config;
   #clusters: Clusters;
 
-  /** `onFacts` is told when PostgreSQL became different. */
+  /** `onFacts` is called when the facts about a PostgreSQL cluster changed. */
   constructor(tools: PartTools, postgres: PostgresClusters, config: Config, onFacts: (change: FactsChange) => void) {
     const { operatorNamespace: namespace, clustersSecret } = config;
     this.#postgres = postgres;
@@ -43,7 +43,7 @@ export class ClustersSecret implements Part {
     });
   }
 
-  /** What the Secret says. */
+  /** The content of the Secret. */
   get clusters(): Clusters {
     return this.#clusters;
   }
@@ -80,7 +80,7 @@ export class ClustersSecret implements Part {
     try {
       return readClusters(parse(text), name);
     } catch {
-      // The parser's message quotes the text, and with it passwords.
+      // The message of the parser quotes the text, and with it passwords.
       return unknownClusters("ClustersSecretInvalid", `Secret ${name}: ${KEY} is not YAML: correct it`);
     }
   }

@@ -1,26 +1,26 @@
-/** The program's settings: upstream's flags and environment names. The only reader of either. */
+/** The settings of the program: flags and environment variables, with the names of operator 2.5.0. Only this module reads them. */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Defaults } from "../model/resolve.ts";
 import { PRIVATE_RANGES, readAllowedHosts } from "../model/network/webhook_target.ts";
 import type { AdoptedInstances } from "../model/world.ts";
 
-/** What the operator is told at its start. */
+/** The settings of the operator. */
 export interface Config {
   readonly operatorNamespace: string;
   readonly clustersSecret: string;
   readonly defaults: Defaults;
-  /** Names of the pull secrets that may be copied to instances' namespaces. */
+  /** Names of the pull Secrets that may be copied to the namespaces of instances. */
   readonly allowedPullSecrets: readonly string[];
-  /** Targets of notifications beyond the public internet: addresses, CIDR ranges, names, `*.domain`. */
+  /** Allowed targets of notifications beside public addresses: addresses, CIDR ranges, host names, `*.domain`. */
   readonly allowedWebhookHosts: readonly string[];
   readonly adoptedInstances: AdoptedInstances;
-  /** Job CRs of each kind that are kept after their end, per instance; 0 keeps all. */
+  /** Number of finished job CRs of each kind that are kept per instance; 0 keeps all. */
   readonly jobHistoryLimit: number;
   readonly health: { readonly hostname: string; readonly port: number };
   readonly webhook: WebhookConfig;
   readonly logFormat: "text" | "json";
   readonly logLevel: "debug" | "info" | "warning" | "error";
-  /** Reporting instance of events. */
+  /** `reportingInstance` of events. */
   readonly podName: string;
 }
 
@@ -29,7 +29,7 @@ export interface WebhookConfig {
   readonly port: number;
   readonly certPath: string;
   readonly keyPath: string;
-  /** Whether somebody named the certificate or its key: then they must be there. */
+  /** Whether the certificate or its key is configured: then both files must exist. */
   readonly required: boolean;
 }
 
@@ -38,7 +38,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Every flag with its default; the environment name is the flag's in capitals. */
+/** Every flag with its default. The environment variable of a flag has its name in capitals with underscores. */
 const FLAGS = {
   "default-odoo-image": "odoo:18.0",
   "default-storage-class": "standard",
@@ -72,7 +72,7 @@ const FLAGS = {
 type Flag = keyof typeof FLAGS;
 
 /**
- * Reads the command line and the environment; a flag goes before its variable.
+ * Reads the command line and the environment; a flag overrides its variable.
  *
  * @throws {UsageError} for an unknown flag, a missing namespace, or a value that cannot be read.
  */
@@ -83,7 +83,11 @@ export function readConfig(
   const given = readFlags(args);
   const value = (flag: Flag) => given.get(flag) ?? env(variableOf(flag)) ?? FLAGS[flag];
   const operatorNamespace = value("operator-namespace");
-  if (!operatorNamespace) throw new UsageError("Cannot start: --operator-namespace (or OPERATOR_NAMESPACE) is not set");
+  if (!operatorNamespace) {
+    throw new UsageError(
+      "Cannot start: set --operator-namespace (or OPERATOR_NAMESPACE) to the namespace of the operator",
+    );
+  }
   const logFormat = value("log-format");
   if (logFormat !== "text" && logFormat !== "json") {
     throw new UsageError(`Cannot use --log-format ${logFormat}: it must be text or json`);
@@ -119,7 +123,7 @@ export function readConfig(
   };
 }
 
-/** Levels of upstream's own variable, and ours. */
+/** Log levels of RUST_LOG, the variable of operator 2.5.0, and the levels of this program. */
 const RUST_LEVELS: ReadonlyMap<string, Config["logLevel"]> = new Map([
   ["trace", "debug"],
   ["debug", "debug"],
@@ -129,7 +133,7 @@ const RUST_LEVELS: ReadonlyMap<string, Config["logLevel"]> = new Map([
   ["off", "error"],
 ]);
 
-/** What `RUST_LOG` says of the operator (`debug`, `warn,odoo_operator=debug`); of what it says of others there is nothing here. */
+/** The level that `RUST_LOG` sets for the operator (`debug`, `warn,odoo_operator=debug`); levels of other modules are ignored. */
 function rustLogLevel(text: string): Config["logLevel"] | undefined {
   const directives = text.toLowerCase().split(",").map((directive) => directive.trim());
   const own = directives.findLast((directive) => directive.startsWith("odoo_operator="))?.split("=")[1];
@@ -142,8 +146,10 @@ function readFlags(args: readonly string[]): ReadonlyMap<Flag, string> {
     string: Object.keys(FLAGS),
     unknown: (argument) => (unknown.push(argument), false),
   });
-  const stray = [...unknown, ...parsed._.map(String)];
-  if (stray.length) throw new UsageError(`Cannot understand ${stray.join(" ")}: see docs/flags.md`);
+  const unexpected = [...unknown, ...parsed._.map(String)];
+  if (unexpected.length) {
+    throw new UsageError(`Cannot use ${unexpected.join(" ")}: it is not a flag of this program, see docs/flags.md`);
+  }
   const flags = Object.keys(FLAGS) as Flag[];
   return new Map(flags.flatMap((flag) => parsed[flag] === undefined ? [] : [[flag, String(parsed[flag])] as const]));
 }
@@ -190,7 +196,7 @@ function listOf(text: string): readonly string[] {
   return text.split(",").map((entry) => entry.trim()).filter(Boolean);
 }
 
-/** A flag's JSON; empty, `null`, `{}` and `[]` mean that there is none. */
+/** The JSON value of a flag; `undefined` for an empty text, `null`, `{}` and `[]`. */
 function json(value: (flag: Flag) => string, flag: Flag, accepts: (parsed: unknown) => boolean): unknown {
   const text = value(flag);
   if (!text) return undefined;
@@ -198,10 +204,12 @@ function json(value: (flag: Flag) => string, flag: Flag, accepts: (parsed: unkno
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`Cannot use --${flag}: it is not JSON`, { cause });
+    throw new UsageError(`Cannot use --${flag}: its value is not JSON`, { cause });
   }
   if (parsed === null) return undefined;
-  if (!accepts(parsed)) throw new UsageError(`Cannot use --${flag}: it is not the JSON of such a field`);
+  if (!accepts(parsed)) {
+    throw new UsageError(`Cannot use --${flag}: its value is not the JSON of a field of that kind, see docs/flags.md`);
+  }
   return Object.keys(parsed as object).length ? parsed : undefined;
 }
 

@@ -23,7 +23,7 @@ import {
   VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import { readOnlyVersion } from "../model/postgres/database.ts";
 import { MASTER_PASSWORD_KEY } from "../model/operations/restore_source.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";

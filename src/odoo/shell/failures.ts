@@ -1,14 +1,14 @@
 /**
- * In which conditions a failing reconcile is told. Whatever fails, some child behind it is not as the spec wants it: so
- * all failures are told in ChildrenApplied, and a name that is taken in NameConflict, too. The status of the next
- * reconcile that succeeds takes both back.
+ * The conditions that report a failed reconcile. After any failure, some child may differ from the spec: so each failure
+ * sets ChildrenApplied, and a name that is taken sets NameConflict too. The status of the next successful reconcile resets
+ * both.
  */
 import { type FailureReport, messageOf, NotOursError, reasonOf } from "../../kit/mod.ts";
 import { CHILDREN_APPLIED, NAME_CONFLICT, NAME_TAKEN } from "../machine/child_conditions.ts";
 import { OwnershipError } from "../ports/postgres.ts";
 import { CLEANUP_FAILED } from "../planners/deleting.ts";
 
-/** How an instance's failing reconciles are told. */
+/** Reports failed reconciles in the conditions of the instance. */
 export const CHILD_FAILURES: FailureReport = {
   types: [CHILDREN_APPLIED, NAME_CONFLICT],
   failed(error, { metadata }) {

@@ -1,6 +1,7 @@
 /**
- * The operator's own kinds, as the kit knows them, and how much of other kinds is worth keeping in memory: what is not kept
- * is no news, either. Controllers write many times into a status of which a decision reads a field or two.
+ * The kinds of the group, as the kit's types, and the functions that reduce objects of other kinds before they are cached.
+ * A change of a field that is not cached causes no reconcile: controllers write often into a status of which the plan
+ * reads a field or two.
  */
 import {
   customResource,
@@ -12,16 +13,10 @@ import {
   type Secret,
   type Stored,
 } from "../../kit/mod.ts";
+import { FIELD_MANAGER, namesOf } from "../api.ts";
 import type { JobRequest, OdooInstanceSpec, OdooInstanceStatus, RequestKind } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
 
-const GROUP = { group: "bemade.org", version: "v1alpha1" } as const;
-
-export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceStatus | null>({
-  ...GROUP,
-  kind: "OdooInstance",
-  plural: "odooinstances",
-});
+export const OdooInstanceKind = customResource<OdooInstanceSpec, OdooInstanceStatus | null>(namesOf("OdooInstance"));
 export const OdooInitJobKind = requestType("OdooInitJob");
 export const OdooUpgradeJobKind = requestType("OdooUpgradeJob");
 export const OdooBackupJobKind = requestType("OdooBackupJob");
@@ -37,25 +32,25 @@ export const REQUEST_KINDS: readonly ResourceType<JobRequest>[] = [
   OdooStagingRefreshJobKind,
 ];
 
-/** The kind of a job CR, for requests about it. */
+/** The resource type of a job CR, for requests to the API server. @throws {RangeError} for another kind */
 export function requestTypeOf(cr: JobRequest): ResourceType<JobRequest> {
   const type = REQUEST_KINDS.find(({ kind }) => kind === cr.kind);
-  if (!type) throw new RangeError(`Cannot write a ${cr.kind}: it is no kind of job`);
+  if (!type) throw new RangeError(`Cannot write a ${cr.kind}: it is not a job kind of this operator`);
   return type;
 }
 
 function requestType<K extends RequestKind>(kind: K): ResourceType<Extract<JobRequest, { readonly kind?: K }>> {
-  return { ...GROUP, kind, plural: `${kind.toLowerCase()}s` };
+  return namesOf(kind);
 }
 
-/** An object of which only what we have applied is of interest. */
+/** An object without its status, for kinds of which the plan reads only the applied fields. */
 export function withoutStatus<T extends KubeObject>(object: Stored<T>): Stored<T> {
   if (!("status" in object)) return object;
   const { status: _, ...rest } = object;
   return rest as Stored<T>;
 }
 
-/** A Deployment with how many pods it has, and why it has fewer. */
+/** A Deployment whose status has only the numbers of pods and the condition ReplicaFailure. */
 export function slimDeployment(deployment: Stored<Deployment>): Stored<Deployment> {
   const { status, ...rest } = deployment;
   if (!status) return deployment;
@@ -64,14 +59,14 @@ export function slimDeployment(deployment: Stored<Deployment>): Stored<Deploymen
   return { ...rest, status: { ...counts, ...(failures.length ? { conditions: failures } : {}) } };
 }
 
-/** A Secret's metadata without what others have written in it: whether that is ours is all that is asked. */
+/** The metadata of a Secret, with the managed fields of this operator only. */
 export function slimSecret(secret: Stored<Secret>): Stored<Secret> {
   const { managedFields, ...metadata } = secret.metadata;
   const own = managedFields?.filter(({ manager }) => manager === FIELD_MANAGER);
   return { ...secret, metadata: own ? { ...metadata, managedFields: own } : metadata };
 }
 
-/** A Job without its pods' template, scripts and all (it is made once, and compared with nothing), and with its end. */
+/** A Job with its outcome and without its pod template: the Job is created once, and the template is never compared. */
 export function slimJob(job: Stored<Job>): Stored<Job> {
   const { spec, status, ...rest } = job;
   const { active, ready, conditions = [] } = status ?? {};
@@ -84,7 +79,7 @@ export function slimJob(job: Stored<Job>): Stored<Job> {
   return { ...rest, ...(spec ? { spec: { ...spec, template: {} } } : {}), ...(status ? { status: seen } : {}) };
 }
 
-/** A pod without what nobody asks it: how it ended is what a Job is judged by. */
+/** A pod with its phase and the exit of its containers, from which the outcome of a Job is derived. */
 export function slimPod(pod: Stored<Pod>): Stored<Pod> {
   const { name, namespace, uid, resourceVersion, labels, deletionTimestamp } = pod.metadata;
   const { phase, containerStatuses, initContainerStatuses } = pod.status ?? {};

@@ -1,9 +1,9 @@
 /**
- * Notifications on their way: a queue beside the controller, so that no webhook ever delays a reconcile.
+ * The queue of notifications. It is separate from the controller, so that no webhook delays a reconcile.
  *
- * A notification is taken once by its id. Those of an instance go one after the other, those of a namespace at most two
- * at a time, so a tenant whose receiver is dead holds up nobody else for long. What waits when the program ends is lost
- * here; whoever submits derives it again.
+ * A notification with a known id is ignored. The notifications of an instance are sent one after the other, those of a
+ * namespace at most two at a time, so that a tenant whose receiver does not answer delays other tenants only briefly. The
+ * queue is lost when the program ends; the reconciles after the next start submit its notifications again.
  */
 import {
   backoffMs,
@@ -25,7 +25,7 @@ import type { Notification } from "../model/network/notification.ts";
 import type { Notifier, NotifyRequest, NotifyResult } from "../ports/notify.ts";
 import { secretText } from "./secrets.ts";
 
-/** How a notification ended. */
+/** The result of a notification. */
 export type DeliveryResult = NotifyResult | {
   readonly ok: false;
   readonly reason: "TokenMissing" | "QueueFull" | "InternalError";
@@ -34,9 +34,9 @@ export type DeliveryResult = NotifyResult | {
 
 /** Options of {@linkcode Notifications}. */
 export interface NotificationsOptions {
-  /** The Secret with the administrators' passwords: no token is read from it. */
+  /** The Secret with the passwords of the PostgreSQL administrators: no token is read from it. */
   readonly clustersSecret: { readonly name: string; readonly namespace: string };
-  /** Told of each end but one by the program's own. */
+  /** Called with each result, except when the end of the program aborted the delivery. */
   readonly onResult?: (id: string, result: DeliveryResult, key: ObjectKey) => void;
   /** @default {1_000} */
   readonly mostWaiting?: number;
@@ -54,7 +54,7 @@ const TOKEN_BACKOFF = { baseMs: 1_000, maxMs: 10_000 } as const;
 
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
-/** Types of Secrets that people make for a token; others are credentials of another kind. */
+/** Types of Secrets that may hold a token; Secrets of other types hold other credentials. */
 const TOKEN_TYPES: readonly string[] = ["", "Opaque", "kubernetes.io/basic-auth"];
 
 interface Entry {
@@ -63,7 +63,7 @@ interface Entry {
   readonly namespace: string;
 }
 
-/** No token can be had; the message is for the CR's author. */
+/** The token cannot be read; the message is for the author of the CR. */
 class TokenError extends Error {
   override readonly name = "TokenError";
 }
@@ -77,7 +77,7 @@ export class Notifications implements Part {
   readonly #ends: ReturnType<typeof createCounter<"result">>;
   readonly #waiting: Entry[] = [];
   readonly #inFlight = new Map<Entry, Promise<void>>();
-  /** In the order of their last mention. */
+  /** Known ids, the one submitted longest ago first. */
   readonly #seen = new Set<string>();
   readonly #results = new Map<string, DeliveryResult>();
   #signal: AbortSignal | undefined;
@@ -88,12 +88,12 @@ export class Notifications implements Part {
     this.#options = options;
     this.#ends = createCounter(tools.metrics, {
       name: "odoo_notifications_total",
-      help: "Notifications by result: Delivered, or why not",
+      help: "Notifications by result: Delivered, or the reason of the failure",
       labels: ["result"],
     });
   }
 
-  /** How the last ones ended, by id. */
+  /** The last results, by the id of the notification. */
   get results(): ReadonlyMap<string, DeliveryResult> {
     return this.#results;
   }
@@ -105,7 +105,7 @@ export class Notifications implements Part {
     await Promise.all(this.#inFlight.values());
   }
 
-  /** Takes a notification of the instance `key`, unless its id is known. Returns at once and does not throw. */
+  /** Queues a notification of the instance `key`, unless its id is known. Returns at once and does not throw. */
   submit(notification: Notification, key: ObjectKey): void {
     const isNew = !this.#seen.delete(notification.id);
     this.#seen.add(notification.id);
@@ -140,18 +140,18 @@ export class Notifications implements Part {
     return others.length < MOST_PER_NAMESPACE && others.every((other) => other.key !== key);
   }
 
-  /** The oldest of whoever has most: a flood takes nobody else's place. */
+  /** Drops the oldest of the namespace with the most notifications, so that other namespaces keep their places. */
   #dropOne(): void {
     const numbers = new Map<string, number>();
     for (const { namespace } of this.#waiting) numbers.set(namespace, (numbers.get(namespace) ?? 0) + 1);
     const most = Math.max(...numbers.values());
     const index = this.#waiting.findIndex(({ namespace }) => numbers.get(namespace) === most);
     for (const entry of this.#waiting.splice(index, 1)) {
-      this.#seen.delete(entry.notification.id); // nothing was sent: it may be submitted again
+      this.#seen.delete(entry.notification.id); // it was not sent, so it may be submitted again
       this.#end(entry, {
         ok: false,
         reason: "QueueFull",
-        message: "Cannot notify: too many notifications of this namespace wait",
+        message: "Cannot notify: too many notifications of this namespace are waiting. Check that its webhooks answer",
       });
     }
   }
@@ -175,27 +175,30 @@ export class Notifications implements Part {
     this.#ends.inc({ result: result.ok ? "Delivered" : result.reason });
     if (result.ok) log.debug("Notification delivered", { key, id });
     else log.warn("Notification not delivered", { key, id, reason: result.reason, error: result.message });
-    if (result.ok || result.reason !== "QueueFull") this.#results.set(id, result); // that one may be submitted again
+    if (result.ok || result.reason !== "QueueFull") this.#results.set(id, result); // a dropped one may be submitted again
     for (const [oldest] of this.#results) if (this.#results.size > MOST_RESULTS) this.#results.delete(oldest);
     this.#options.onResult?.(id, result, key);
   }
 
-  /** The plain token, else the one in the Secret; `undefined` if neither is asked for. */
+  /** The plain token, otherwise the one in the Secret; `undefined` if the webhook has neither. @throws {TokenError} */
   async #token({ notification: { target }, namespace }: Entry, signal: AbortSignal): Promise<string | undefined> {
     if (target.token) return target.token;
     const ref = target.secretTokenSecretRef;
     if (!ref) return undefined;
-    const refuse = (why: string) => new TokenError(`Cannot use Secret ${ref.name} for the webhook's token: ${why}`);
-    if (!OBJECT_NAME.test(ref.name)) throw refuse("this is no name of a Secret");
+    const refuse = (why: string) =>
+      new TokenError(`Cannot read the token of the webhook from Secret ${ref.name}: ${why}`);
+    if (!OBJECT_NAME.test(ref.name)) throw refuse("this is not a valid name of a Secret. Correct secretTokenSecretRef");
     const secret = await this.#readSecret({ name: ref.name, namespace }, signal);
-    if (!secret) throw refuse("it does not exist");
-    if (this.#isReserved(secret)) throw refuse("it holds credentials of another kind");
-    const token = secretText(secret, ref.key)?.replace(/\r?\n$/, ""); // as files and echo leave it
-    if (!token) throw refuse(`it has no key ${ref.key}`);
+    if (!secret) throw refuse("the Secret does not exist. Create it");
+    if (this.#isReserved(secret)) {
+      throw refuse("it holds other credentials. Put the token into a Secret of type Opaque of its own");
+    }
+    const token = secretText(secret, ref.key)?.replace(/\r?\n$/, ""); // which a file or echo appends
+    if (!token) throw refuse(`it has no key ${ref.key}. Put the token under that key`);
     return token;
   }
 
-  /** What an API server that is away for a moment does not answer is asked again. */
+  /** Reads a Secret, and tries again while the API server is unavailable. */
   async #readSecret(
     address: { readonly name: string; readonly namespace: string },
     signal: AbortSignal,
@@ -212,7 +215,7 @@ export class Notifications implements Part {
     }
   }
 
-  /** Secrets that whoever writes a webhook need not be able to read, and must not have sent to a place of their choice. */
+  /** Secrets that the author of a webhook may not be allowed to read, and whose content must not be sent to a chosen URL. */
   #isReserved({ type = "", metadata: { name, namespace, labels } }: Stored<Secret>): boolean {
     const { clustersSecret } = this.#options;
     if (name === clustersSecret.name && namespace === clustersSecret.namespace) return true;

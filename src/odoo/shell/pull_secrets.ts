@@ -1,6 +1,6 @@
 /**
- * Secrets for pulling images, watched without their contents: those beside the instances and those of the operator's
- * namespace. A body is read only when it is copied.
+ * Image pull Secrets in all namespaces: a watch of their metadata, and the copies from the namespace of the operator. The
+ * data of a Secret is read only when it is copied.
  */
 import {
   type Client,
@@ -22,13 +22,13 @@ import { versionOf } from "./secrets.ts";
 
 const TYPE = "kubernetes.io/dockerconfigjson";
 
-/** What is known of pull secrets. */
+/** Facts about pull Secrets, and the copies of them. */
 export class PullSecrets implements Part {
   readonly name = "pull secrets";
   readonly #informer: Informer<Secret>;
   readonly #config: Config;
   readonly #client: Client;
-  /** Instances by the name of the Secret that they pull with. */
+  /** Keys of instances by the name of their pull Secret. */
   readonly #users = new Map<string, Set<ObjectKey>>();
 
   constructor(tools: PartTools, config: Config) {
@@ -41,7 +41,7 @@ export class PullSecrets implements Part {
       onFailure: (failure) => tools.log.warn("Watch failed, trying again", { kind: TYPE, error: messageOf(failure) }),
     });
     this.#informer.store.onChange(({ object, initial }) => {
-      if (initial) return; // nobody has asked yet
+      if (initial) return; // no instance has been reconciled yet
       const { name, namespace = "" } = object.metadata;
       for (const key of this.#users.get(name) ?? []) {
         if (namespace === config.operatorNamespace || key.startsWith(`${namespace}/`)) tools.enqueue(key);
@@ -61,7 +61,7 @@ export class PullSecrets implements Part {
     return this.#informer.whenSynced(signal);
   }
 
-  /** How it stands with the Secret that an instance pulls with, if it names one. From now on its changes are told. */
+  /** The facts about the pull Secret of an instance, if it names one. From then on, its changes enqueue the instance. */
   facts(instance: OdooInstance): PullSecretFacts | undefined {
     const name = instance.spec.imagePullSecret;
     if (!name) return undefined;
@@ -80,16 +80,18 @@ export class PullSecrets implements Part {
     };
   }
 
-  /** An instance that is gone needs to be told no more. */
+  /** Ends the enqueueing of an instance that is deleted. */
   forget(key: ObjectKey): void {
     for (const [name, users] of this.#users) if (users.delete(key) && !users.size) this.#users.delete(name);
   }
 
-  /** Copies a Secret into `namespace`, or renews our copy there. One that is not our copy is left as it is. */
+  /** Copies a Secret into `namespace`, or updates the copy there. A Secret that is not a copy by the operator is not changed. */
   async copy(effect: Effect & { type: "copyPullSecret" }, namespace: string, signal: AbortSignal): Promise<void> {
     const { name, labels } = effect;
     const source = await this.#client.get(Secret, { name, namespace: this.#config.operatorNamespace }, { signal });
-    if (source.type !== TYPE) throw new Error(`Cannot copy Secret ${name}: it is not of type ${TYPE}`);
+    if (source.type !== TYPE) {
+      throw new Error(`Cannot copy Secret ${name} from the namespace of the operator: it is not of type ${TYPE}`);
+    }
     const data = source.data ?? {};
     const annotations = { [COPIED_FROM_ANNOTATION]: versionOf(source) };
     const copy = { type: TYPE, metadata: { name, namespace, labels, annotations }, data };

@@ -19,7 +19,7 @@ import {
   VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import { filestoreClaimName, isOlder, objectNames, rivalNames } from "../model/names.ts";
 import { isOfRefresh } from "../model/operations/copy/snapshot_step.ts";
 import { isTerminal } from "../model/operations/request.ts";

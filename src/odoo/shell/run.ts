@@ -22,7 +22,7 @@ import {
   VolumeSnapshot,
 } from "../../kit/mod.ts";
 import type { JobRequest, OdooInstance } from "../crd/mod.ts";
-import { FIELD_MANAGER } from "../machine/decide.ts";
+import { FIELD_MANAGER } from "../api.ts";
 import {
   copyStem,
   databaseName,

@@ -1,4 +1,4 @@
-/** The two Secrets of an instance: made here, because only here may passwords be seen. */
+/** The two Secrets of an instance. Only this module reads and writes passwords. */
 import { pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { type ReconcileContext, Secret, sha256Hex, type Stored } from "../../kit/mod.ts";
@@ -14,7 +14,7 @@ const ROUNDS = 25_000;
 const SALT_BYTES = 16;
 const PASSLIB_SALT = /^[A-Za-z0-9./]{22}$/;
 
-/** The Secrets that one reconcile has in its hands, by name: what was just written need not be read. */
+/** The Secrets that one reconcile has read or written, by name, so that none is read twice. */
 export class SecretBodies {
   readonly #context: ReconcileContext;
   readonly #namespace: string;
@@ -33,7 +33,7 @@ export class SecretBodies {
     return present && this.#keep(present);
   }
 
-  /** Makes the Secret of a role or login, unless it exists. */
+  /** Creates the Secret of a role or login, unless it exists. */
   async ensureUserSecret({ name, username, labels }: Effect & { type: "ensureUserSecret" }): Promise<void> {
     const stringData = { username, password: randomBytes(24).toString("hex") };
     const secret = await this.#context.createOnce<Secret>({
@@ -42,7 +42,7 @@ export class SecretBodies {
       stringData,
     });
     const seen = Object.entries(labels).every(([label, value]) => secret.metadata.labels?.[label] === value);
-    const kept = seen ? secret : await this.#context.patch(Secret, secret, [ // else no cache would ever see it
+    const kept = seen ? secret : await this.#context.patch(Secret, secret, [ // without the labels, no cache would contain it
       { op: "test", path: "/metadata/resourceVersion", value: secret.metadata.resourceVersion },
       { op: "add", path: "/metadata/labels", value: { ...secret.metadata.labels, ...labels } },
     ]);
@@ -50,8 +50,10 @@ export class SecretBodies {
   }
 
   /**
-   * The role's password and the version of the Secret that it comes from. A tenant may have written the Secret: nothing
-   * else is taken from it, and what it says of a user is only compared.
+   * The password of the role and the version of its Secret. A tenant may have written the Secret: nothing else is taken
+   * from it, and its username is only compared.
+   *
+   * @throws {Error} if the Secret does not exist or cannot be used.
    */
   async rolePassword(
     name: string,
@@ -59,19 +61,21 @@ export class SecretBodies {
   ): Promise<{ readonly password: string; readonly secretVersion: string }> {
     const secret = await this.read(name);
     const refuse = (why: string) =>
-      new Error(`Cannot use Secret ${name}: ${why}. Delete it, and it is made anew with a new password`);
+      new Error(
+        `Cannot use Secret ${name}: ${why}. Delete the Secret; the operator creates it again with a new password`,
+      );
     if (!secret) throw refuse("it does not exist");
     const password = secretText(secret, "password");
     if (password === undefined) throw refuse("it has no key password");
     const problem = passwordProblem(password);
-    if (problem) throw refuse(`its password is of no use, ${problem}`);
+    if (problem) throw refuse(`its password cannot be used, because ${problem}`);
     if (role !== undefined && secretText(secret, "username") !== role) {
-      throw refuse(`its username is not ${JSON.stringify(role)}, somebody has edited it`);
+      throw refuse(`its username is not ${JSON.stringify(role)}, so another client has edited it`);
     }
     return { password, secretVersion: versionOf(secret) };
   }
 
-  /** Renders odoo.conf. The hash of an unchanged admin password is kept, so that its salt does not roll the pods. */
+  /** Renders odoo.conf. The hash of an unchanged admin password is kept, because a new salt would roll the pods. */
   async renderConfig(
     { name, text, adminPassword: source, userSecret, labels }: Effect & { type: "renderConfig" },
   ): Promise<void> {
@@ -98,13 +102,17 @@ export class SecretBodies {
     );
   }
 
-  /** The text of the admin password, and what it is known by in the hash of what was rendered. */
+  /** The admin password, and the mark that represents it in the hash of the inputs of odoo.conf. */
   async #adminPassword(source: string | SecretKeyRef): Promise<{ readonly password: string; readonly mark: string }> {
     if (typeof source === "string") return { password: source, mark: source };
     const { name, key } = source;
     const secret = await this.read(name);
     const password = secretText(secret, key);
-    if (!secret || !password) throw new Error(`Cannot render odoo.conf: Secret ${name} has no key ${key} any more`);
+    if (!secret || !password) {
+      throw new Error(
+        `Cannot render odoo.conf: Secret ${name} no longer has the key ${key}. Put the master password under that key`,
+      );
+    }
     return { password, mark: secretMark(versionOf(secret), key) };
   }
 
@@ -117,7 +125,7 @@ export class SecretBodies {
 const SECRET = { apiVersion: "v1", kind: "Secret", type: "Opaque" } as const;
 const derive = promisify(pbkdf2);
 
-/** The hash of a password: the former one if it is still right, so that a new salt rolls no pods; empty for no password. */
+/** The hash of a password: the former one if it still matches, so that a new salt rolls no pods; empty for no password. */
 async function hashOfPassword(password: string, former: string): Promise<string> {
   if (!password) return "";
   return await matches(password, former) ? former : await hashed(password);
@@ -130,7 +138,7 @@ async function hashed(password: string, salt: Uint8Array = randomBytes(SALT_BYTE
 }
 
 async function matches(password: string, hash: string): Promise<boolean> {
-  const [, scheme, rounds, salt = ""] = hash.split("$"); // others can write it: it must not cost more than one of ours
+  const [, scheme, rounds, salt = ""] = hash.split("$"); // other clients can write it: verifying it must not cost more than one hash of ours
   if (scheme !== "pbkdf2-sha512" || rounds !== String(ROUNDS) || !PASSLIB_SALT.test(salt)) return false;
   const again = await hashed(password, fromPasslibBase64(salt));
   return again.length === hash.length &&

@@ -1,4 +1,4 @@
-/** The validating webhook of OdooInstances: whether it is served, with which certificate, and who judges. */
+/** The validating webhook of OdooInstances: whether it is served, its certificate and its validator. */
 import {
   AdmissionServer,
   type Client,
@@ -11,22 +11,24 @@ import {
   type ResourceType,
 } from "../../kit/mod.ts";
 import type { AdmissionRequest } from "../../kit/mod.ts";
+import { GROUP, VERSION } from "../api.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { judgeInstance } from "../model/instance/admission.ts";
 import type { WebhookConfig } from "./config.ts";
 
-/** Upstream's path: its ValidatingWebhookConfiguration works here. */
-export const WEBHOOK_PATH = "/validate-bemade-org-v1alpha1-odooinstance";
+/** The path of operator 2.5.0, whose ValidatingWebhookConfiguration stays valid. */
+export const WEBHOOK_PATH = `/validate-${GROUP.replaceAll(".", "-")}-${VERSION}-odooinstance`;
 
-/** Tells who asks; every authenticated user may. */
+/** Returns the user name of the caller; every authenticated user may create it. */
 const SelfSubjectReview: ResourceType<
   KubeObject & { readonly status?: { readonly userInfo?: { readonly username?: string } } }
 > = { group: "authentication.k8s.io", version: "v1", kind: "SelfSubjectReview", plural: "selfsubjectreviews" };
 
 /**
- * The part that serves the webhook, or `undefined` if nobody asked for it.
+ * The part that serves the webhook, or `undefined` if no certificate is configured and none is at the default path.
  *
- * @throws {TerminalError} in one line, if a certificate was named or is at the usual place, and cannot be used.
+ * @throws {TerminalError} with a message of one line, if a certificate is configured or at the default path, and cannot be
+ * used.
  */
 export async function planWebhook(
   config: WebhookConfig,
@@ -64,12 +66,14 @@ export async function planWebhook(
   };
 }
 
-/** The user that our own writes come from. Without it, they are judged like everybody's. */
+/** The user name of the operator, whose writes are always allowed; `undefined`, if it cannot be read. */
 async function tryReadOwnName(client: Client, log: Logger): Promise<string | undefined> {
   try {
     return (await client.create(SelfSubjectReview, {})).status?.userInfo?.username;
   } catch (error) {
-    log.warn("Cannot find out the operator's own user name", { error: messageOf(error) });
+    log.warn("Cannot read the user name of the operator; its writes are validated like those of other clients", {
+      error: messageOf(error),
+    });
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { backoffMs, pause, systemClock, timestamp } from "../../../src/kit/clock.ts";
+import { backoffMs, pause, systemClock } from "../../../src/kit/clock.ts";
 import { FakeClock, settled } from "../../support/clock.ts";
 import { countListeners } from "../../support/listeners.ts";
 
@@ -9,10 +9,6 @@ Deno.test("backoffMs() doubles per failure up to the maximum, between half and a
     backoffMs(failures, { baseMs: 100, maxMs: 1_000, random: () => 1 }),
   ];
   assertEquals([0, 1, 3, 4, 1_000_000].map(bounds), [[50, 100], [100, 200], [400, 800], [500, 1_000], [500, 1_000]]);
-});
-
-Deno.test("timestamp() writes seconds in UTC as Kubernetes does", () => {
-  assertEquals(timestamp(Date.UTC(2026, 10, 21, 4, 0, 0, 987)), "2026-11-21T04:00:00Z");
 });
 
 Deno.test("pause() resolves when the time is over, and takes its listener off the signal", async () => {

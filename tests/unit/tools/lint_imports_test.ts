@@ -26,6 +26,21 @@ lintCases({
     code: `import { s } from "./shared.ts";`,
     want: [],
   },
+  "crd imports the names of the API": {
+    file: "src/odoo/crd/shared.ts",
+    code: `import { GROUP } from "../api.ts";`,
+    want: [],
+  },
+  "planners import the names of the API": {
+    file: "src/odoo/planners/initializing.ts",
+    code: `import { API_VERSION } from "../api.ts";`,
+    want: [],
+  },
+  "the names of the API import crd": {
+    file: "src/odoo/api.ts",
+    code: `import type { I } from "./crd/mod.ts";`,
+    want: [DIRECTION],
+  },
   "model imports crd types": {
     file: "src/odoo/model/names.ts",
     code: `import type { I } from "../crd/odoo_instance.ts";`,

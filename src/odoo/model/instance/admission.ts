@@ -1,7 +1,7 @@
 /**
- * Which writes of an OdooInstance are refused before they are stored. What the schema cannot say: a rule that needs the
- * status, a quantity, or what reconcile would find wrong. Only what a write changes is judged, so that an instance that
- * breaks a rule since long can still be edited, finalised and deleted.
+ * The validating webhook: which writes of an OdooInstance are refused before they are stored. It checks what the schema
+ * cannot: rules about the status or about quantities, and the problems that reconcile would report. Only changed values
+ * are checked, so that an instance that already breaks a rule can still be edited, finalised and deleted.
  */
 import { type AdmissionRequest, allowed, denied, type Verdict } from "../../../kit/admission_review.ts";
 import { parseQuantity } from "../../../kit/quantity.ts";
@@ -10,16 +10,16 @@ import { wantedDatabaseName } from "../names.ts";
 import { phaseRow } from "../phases.ts";
 import { problemsOf } from "../resolve.ts";
 
-/** Who asks, besides what the request says. */
+/** What the validation needs besides the request. */
 export interface AdmissionContext {
-  /** The operator's own user name, if it is known: what it writes follows from what was admitted. */
+  /** The user name of the operator, if it is known. Its writes are always allowed: they follow from admitted ones. */
   readonly operatorUser?: string | undefined;
 }
 
-/** Values are quoted in messages, but not at any length. */
+/** Phases in which the data is read or copied: its location must not change meanwhile. */
 const LONGEST_QUOTE = 64;
 
-/** Judges a write of an OdooInstance. */
+/** Validates a write of an OdooInstance. */
 export function judgeInstance(request: AdmissionRequest<OdooInstance>, context: AdmissionContext = {}): Verdict {
   const { operation, object, oldObject, subResource, userInfo } = request;
   if (!object || subResource || (operation !== "CREATE" && operation !== "UPDATE")) return allowed();
@@ -45,7 +45,7 @@ function changeProblems(before: OdooInstance, after: OdooInstance): string[] {
 function quantityProblems({ spec }: OdooInstance): string[] {
   const size = spec.filestore?.storageSize;
   if (!isGiven(size) || (parseQuantity(size) ?? 0) > 0) return [];
-  return [`spec.filestore.storageSize: ${quoted(size)} is no size: write a quantity such as 10Gi`];
+  return [`spec.filestore.storageSize: ${quoted(size)} is not a size: set a quantity above 0, such as 10Gi`];
 }
 
 function storageProblems(before: OdooInstance, after: OdooInstance): string[] {
@@ -54,14 +54,16 @@ function storageProblems(before: OdooInstance, after: OdooInstance): string[] {
   if (!isGiven(size) || former === size) return [];
   const problems = quantityProblems(after);
   if (problems.length || !isGiven(former)) return problems;
-  // What cannot be read cannot be compared; that it is there is the fault of no one who corrects it.
+  // A former value that is not a quantity counts as 0, so that any valid size can replace it.
   if ((parseQuantity(size) ?? 0) >= (parseQuantity(former) ?? 0)) return [];
   return [
-    `spec.filestore.storageSize: cannot decrease from ${quoted(former)} to ${quoted(size)}: a volume can only grow`,
+    `spec.filestore.storageSize: cannot decrease from ${quoted(former)} to ${
+      quoted(size)
+    }: a volume can only grow. Set the former size, or restore a backup into a new instance`,
   ];
 }
 
-/** Where data is does not change while it is worked on, except back to where it came from. */
+/** The location of the data must not change during an operation, except back to the former location of a migration. */
 function placeProblems(before: OdooInstance, after: OdooInstance): string[] {
   const { phase, activeCluster, migrationPreviousCluster, migrationPreviousStorageClass } = before.status ?? {};
   const places = [{
@@ -82,19 +84,19 @@ function placeProblems(before: OdooInstance, after: OdooInstance): string[] {
   ) => `${path}: cannot change from ${quoted(from)} to ${quoted(to)} in phase ${phase}: wait until it has passed`);
 }
 
-/** Another name would be another database; the way back to the one that holds the data is always open. */
+/** Another name would be another database. A change back to the name of the database with the data is always allowed. */
 function databaseNameProblems(before: OdooInstance, after: OdooInstance): string[] {
   const { dbInitialized, databaseName: fixed } = before.status ?? {};
   const [from = "", to = ""] = [before, after].map((it) => wantedDatabaseName(it, before.metadata?.uid ?? ""));
   if (!dbInitialized || from === to || to === fixed) return [];
   return [
-    `spec.database.name: cannot change to ${quoted(to)} once the database exists: put ${
+    `spec.database.name: cannot change to ${quoted(to)} once the database exists: set it to ${
       quoted(fixed ?? from)
-    } back, or restore a backup into a new instance of the other name`,
+    }, or restore a backup into a new instance whose database has the other name`,
   ];
 }
 
-/** What reconcile would complain of, in what this write changes. */
+/** The problems that reconcile would report about values that this write changes. */
 function newProblems(before: OdooInstance | undefined, after: OdooInstance): string[] {
   const known = before ? problemsOf(before) : [];
   return problemsOf(after)

@@ -1,6 +1,6 @@
 /**
- * What operator 2.5.0 in Rust leaves behind, recognised by what is there: nothing of it is remembered, so an instance
- * that goes back to that operator and comes again is read right each time.
+ * Objects that operator 2.5.0 created, recognised by their content. Nothing about them is recorded in the status, so an
+ * instance that returns to operator 2.5.0 and is adopted again is recognised each time.
  */
 import type { ConfigMap, Deployment } from "../../../kit/builders/kinds.ts";
 import { databasesOwnedBy } from "../postgres/database.ts";
@@ -16,35 +16,35 @@ import type { Effect } from "../plan.ts";
 import type { Assessed } from "../assessment.ts";
 import type { World } from "../world.ts";
 
-/** The name of the volume with odoo.conf, theirs and ours: theirs is a ConfigMap. */
+/** Name of the volume with odoo.conf: a ConfigMap if operator 2.5.0 created it, otherwise a Secret. */
 const CONFIG_VOLUME = "odoo-conf";
 
-/** Whether a ConfigMap holds all of odoo.conf and the role's password. Ours has neither. */
+/** Whether a ConfigMap contains odoo.conf and the password of the role, as those of operator 2.5.0 do. */
 export function isUpstreamConfig(configMap: ConfigMap | undefined): configMap is ConfigMap {
   return configMap?.data?.["odoo.conf"] !== undefined && configMap.data.db_password !== undefined;
 }
 
-/** Whether the pods of a Deployment read that ConfigMap. */
+/** Whether the pods of a Deployment mount such a ConfigMap. */
 export function readsUpstreamConfig<T extends Deployment>(deployment: T | undefined): deployment is T {
   const volumes = deployment?.spec?.template.spec?.volumes ?? [];
   return volumes.some(({ name, configMap }) => name === CONFIG_VOLUME && configMap !== undefined);
 }
 
-/** Whether an object of the instance still has the form that operator 2.5.0 gave it. */
+/** Whether the configuration or a Deployment of the instance is still that of operator 2.5.0. */
 export function isAdopted({ observed }: World): boolean {
   return isUpstreamConfig(observed.configMap) || readsUpstreamConfig(observed.web) ||
     readsUpstreamConfig(observed.cron);
 }
 
-/** The cluster on which something may have been made, as far as is known; operator 2.5.0 may not have come to record it. */
+/** The PostgreSQL cluster that may hold a role or database of the instance; operator 2.5.0 may not have recorded it. */
 export function clusterInUse({ status, cluster, observed }: World): string | undefined {
   return status.activeCluster ?? (isUpstreamConfig(observed.configMap) ? cluster.address?.name : undefined) ??
     undefined;
 }
 
 /**
- * The roles that operator 2.5.0 made for the instance and that nobody has signed: the one that bears the derived name
- * and owns the database (or nothing, if there is none yet), and with it the one that may only read.
+ * The roles that operator 2.5.0 created for the instance and that have no owner comment: the role with the derived name
+ * that owns the database (or nothing, if there is none yet), and the read-only role.
  */
 function rolesToAdopt(world: Assessed<"facts">): string[] {
   const { cluster, instance, status, observed, facts: { isAdopted } } = world;
@@ -55,17 +55,17 @@ function rolesToAdopt(world: Assessed<"facts">): string[] {
   const role = roleName({ name, namespace });
   const database = databaseName(instance, uid);
   const owned = databasesOwnedBy(facts, role);
-  const theirs = status.dbInitialized
+  const ownsDatabase = status.dbInitialized
     ? owned.includes(database)
     : isUpstreamConfig(observed.configMap) && owned.every((other) => other === database);
-  const unsigned = (called: string) => facts.roles.has(called) && !facts.roles.get(called)?.ownership;
-  const main = unsigned(role) && theirs ? [role] : [];
+  const hasNoOwner = (called: string) => facts.roles.has(called) && !facts.roles.get(called)?.ownership;
+  const main = hasNoOwner(role) && ownsDatabase ? [role] : [];
   const ours = main.length > 0 || facts.roles.get(role)?.ownership?.uid === uid;
   const reader = readOnlyRoleName({ name, namespace });
-  return ours && unsigned(reader) && !databasesOwnedBy(facts, reader).length ? [...main, reader] : main;
+  return ours && hasNoOwner(reader) && !databasesOwnedBy(facts, reader).length ? [...main, reader] : main;
 }
 
-/** Signs them: from then on they are the instance's as if this operator had made them. */
+/** Writes the owner comment of these roles: from then on they are handled like roles that this operator created. */
 export function roleAdoptions(world: Assessed<"facts">): Effect[] {
   const { cluster, instance } = world;
   if (!cluster.address) return [];
@@ -74,8 +74,8 @@ export function roleAdoptions(world: Assessed<"facts">): Effect[] {
 }
 
 /**
- * The database of an adopted instance that exists although nothing says that it was ever initialised, and that this operator
- * has not created: the result of an initialisation or restore of operator 2.5.0 that failed. Nothing may be installed in it.
+ * The name of a database that exists although it was never recorded as initialised, and that this operator did not
+ * create: an initialisation or restore by operator 2.5.0 failed. Nothing may be installed into it.
  */
 export function unfinishedDatabase(world: World): string | undefined {
   const { status, cluster, instance, resolved } = world;
@@ -84,15 +84,15 @@ export function unfinishedDatabase(world: World): string | undefined {
   return held && held.ownership?.uid !== instance.metadata.uid ? resolved.databaseName : undefined;
 }
 
-/** Whether a Job of operator 2.5.0, which reads its ConfigMap and may create a database, is active. */
+/** Whether nothing may be installed now: there is such a database, or it is not known whether there is one. */
 export function isUpstreamJobRunning({ observed: { jobs, jobStates } }: World): boolean {
   return jobs.some(({ metadata }) =>
     jobStates.get(metadata.name)?.state === "active" && !metadata.finalizers?.includes(OUTCOME_FINALIZER)
   );
 }
 
-/** A database that nobody may install anything in, and what to do about it. */
+/** The message about a database of {@linkcode unfinishedDatabase}, and what to do. */
 export function describeUnfinished(database: string): string {
-  return `Database ${database} was left behind by operator 2.5.0, and nothing says that it is complete. To serve it, set ` +
-    "status.dbInitialized to true (kubectl edit --subresource=status); to begin anew, drop it";
+  return `Database ${database} was created by operator 2.5.0 and may be incomplete: its initialisation was never recorded. To ` +
+    "serve it, set status.dbInitialized to true (kubectl edit --subresource=status); to initialise again, drop it";
 }

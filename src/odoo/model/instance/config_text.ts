@@ -1,4 +1,4 @@
-/** odoo.conf without its secrets: the text that decides, beside the passwords, whether pods must be rolled. */
+/** odoo.conf without its passwords. A change of this text, or of a password, rolls the pods. */
 import { hashOf } from "../../../kit/hash.ts";
 import type { ClusterAddress } from "../postgres/database.ts";
 import { ROOT_CERTIFICATE_KEY } from "../names.ts";
@@ -7,15 +7,15 @@ import type { Resolved } from "../resolve.ts";
 /** The options of odoo.conf in their order; `admin_passwd` is added where the Secret is rendered. */
 export interface ConfigText {
   readonly options: readonly (readonly [name: string, value: string])[];
-  /** PEM, beside odoo.conf: whom the pods believe to be PostgreSQL. */
+  /** CA certificate in PEM, beside odoo.conf, with which the pods verify the PostgreSQL server. */
   readonly rootCertificate?: string;
 }
 
 const STANDARD_ADDONS = "/opt/odoo/addons,/opt/odoo/odoo/addons";
 
 /**
- * Options in upstream's order, then the user's further ones sorted by name. The user's win, except those that say where
- * the data is; the password of the database comes from PGPASSWORD.
+ * Options in the order of operator 2.5.0, then further options of the spec sorted by name. Those of the spec override the
+ * others, except the options that locate the data. The password of the database comes from PGPASSWORD.
  */
 export function configText(resolved: Resolved, cluster: ClusterAddress): ConfigText {
   const { configOptions, databaseName, roleName } = resolved;
@@ -54,23 +54,23 @@ export function configText(resolved: Resolved, cluster: ClusterAddress): ConfigT
   };
 }
 
-/** Options whose values are passwords: they never come from spec.configOptions. */
+/** Options whose values are passwords: they are never taken from spec.configOptions. */
 const SECRET_OPTIONS: ReadonlySet<string> = new Set(["admin_passwd", "db_password"]);
 
-/** The file: `[options]`, one option per line. `adminPasswd` is what Odoo compares with, a hash. */
+/** The text of odoo.conf: `[options]`, one option per line. `adminPasswd` is the hash of the master password. */
 export function renderConfig(text: ConfigText, adminPasswd: string | undefined): string {
   const options = adminPasswd ? [...text.options, ["admin_passwd", adminPasswd] as const] : text.options;
   return ["[options]", ...options.map(([name, value]) => `${name} = ${value}`), ""].join("\n");
 }
 
-/** The keys of the configuration Secret: the file, what must stay the same when it is rendered again, and the certificate. */
+/** The keys of the configuration Secret: the file, the hash and the salt that are kept at each rendering, the certificate. */
 export function configKeys({ rootCertificate }: ConfigText): string[] {
   return ["odoo.conf", "admin_passwd", "salt", ...(rootCertificate ? [ROOT_CERTIFICATE_KEY] : [])];
 }
 
 /**
- * What the configuration Secret must have been rendered from. Kept as an annotation of that Secret only: it covers the
- * admin password, so nobody who may not read the Secret may read it.
+ * The hash of the inputs of the configuration Secret. It is stored as an annotation of that Secret only: it covers the
+ * admin password, so only users who may read the Secret may read the hash.
  */
 export function configInputsHash(text: ConfigText, adminPassword: string, userSecretVersion: string): string {
   const { options, rootCertificate } = text;

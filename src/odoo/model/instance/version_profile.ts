@@ -1,6 +1,6 @@
 /**
- * What is known of the majors of Odoo. Which one an instance has is what the code in its image said of itself when a Job ran
- * it, never the image's tag: tags need not name a version. Why so little differs is told in docs/decisions/0011.
+ * Profiles of the major versions of Odoo. The version of an instance is the one that the code in its image reported to a
+ * Job, never the tag of the image: a tag need not name a version. See docs/decisions/0011.
  */
 import type { Problem } from "../resolve.ts";
 import { textOf } from "../operations/reports/report.ts";
@@ -8,17 +8,17 @@ import { rowOf } from "../operations/request_kinds.ts";
 import type { Assessed } from "../assessment.ts";
 import type { World } from "../world.ts";
 
-/** The oldest major of PostgreSQL that each major of Odoo works on. scripts/job_database.py has the same table. */
+/** The lowest major version of PostgreSQL that each major version of Odoo supports. scripts/job_database.py has the same table. */
 export const MIN_POSTGRES: Readonly<Record<number, number>> = { 16: 12, 17: 12, 18: 12, 19: 13, 20: 16 };
 
 const KNOWN = Object.keys(MIN_POSTGRES).map(Number);
 
-/** What is known of a version. */
+/** The profile of a version of Odoo. */
 export interface VersionProfile {
   readonly major: number;
-  /** Of a major that is newer than all that are known: that of the newest. */
+  /** Lowest supported major version of PostgreSQL. For a version newer than the table: that of the newest known one. */
   readonly minPostgres: number;
-  /** Whether it is one of those that the operator is made for. */
+  /** Whether the table has the version. */
   readonly known: boolean;
 }
 
@@ -28,14 +28,14 @@ export function majorOf(version: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The profile of a version; `undefined` if it cannot be read, or is older than all that are known. */
+/** The profile of a version; `undefined` if it cannot be parsed, or is older than the table. */
 export function profileOf(version: string): VersionProfile | undefined {
   const major = majorOf(version) ?? 0;
   const minPostgres = MIN_POSTGRES[Math.min(major, Math.max(...KNOWN))];
   return minPostgres === undefined ? undefined : { major, minPostgres, known: KNOWN.includes(major) };
 }
 
-/** The version that the latest of those requests found in the image; those may be gone, then what was known before. */
+/** Kinds of jobs whose summary reports the version of Odoo. */
 export function odooVersion({ observed, status }: World): string | undefined {
   const reported = observed.requests.flatMap((cr) => {
     const { phase, completionTime, summary } = cr.status ?? {};
@@ -46,7 +46,7 @@ export function odooVersion({ observed, status }: World): string | undefined {
   return reported.toSorted((a, b) => a.at < b.at ? -1 : 1).at(-1)?.version ?? status.odooVersion ?? undefined;
 }
 
-/** Why the PostgreSQL server is not what the instance's Odoo needs, as far as both are known. */
+/** Why the PostgreSQL server is too old for the Odoo of the instance; `undefined` if it is not, or a version is not known. */
 export function postgresProblem({ cluster: { address, facts }, ...world }: Assessed<"facts">): Problem | undefined {
   const version = world.facts.odooVersion ?? "";
   const profile = profileOf(version);

@@ -3,7 +3,7 @@
  * of, so whoever is told twice can see it. Fields that upstream sends keep their names and formats.
  */
 import type { Stored } from "../../../kit/types.ts";
-import type { JobRequest, OdooInstance, UntoldPhase } from "../../crd/mod.ts";
+import type { JobRequest, OdooInstance, PendingNotification } from "../../crd/mod.ts";
 import { publicUrl } from "../names.ts";
 import { jobTime } from "../times.ts";
 
@@ -71,7 +71,7 @@ export function jobNotification(
 /** What the webhook of an instance is told of a change of its phase; `undefined` if it has none. */
 export function phaseNotification(
   instance: Stored<OdooInstance>,
-  { phase, previousPhase, time }: UntoldPhase,
+  { phase, previousPhase, time }: PendingNotification,
 ): Notification | undefined {
   const { webhook } = instance.spec;
   if (!webhook?.url) return undefined;

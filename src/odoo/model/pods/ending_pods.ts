@@ -1,6 +1,6 @@
 /**
- * Before a Job touches a database or files, the pods that its phase evicts must have ended, not only be scaled to zero. They
- * are counted by listing them: the count of a Deployment leaves out pods that are terminating.
+ * Before a Job writes to a database or files, the pods that must not run beside it have terminated; scaled to zero is not
+ * enough. They are listed from the API server at that time, because the counts of a Deployment leave out terminating pods.
  */
 import type { Deployment } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
@@ -24,13 +24,13 @@ export function unwantedApps(world: CachedWorld): string[] {
   return apps;
 }
 
-/** Whether the pods must be listed: before that their Deployments already report some. */
+/** Whether the pods must be listed: before that, the counts of their Deployments already show that some exist. */
 export function mayBeGone(world: CachedWorld): boolean {
   const { web, cron } = world.observed;
   return [...(unwanted(world) === "all" ? [web] : []), cron].every((deployment) => !deployment || isEmpty(deployment));
 }
 
-/** Whether pods that must be gone exist, or may exist. */
+/** Whether pods that must terminate exist, or may exist. */
 export function arePodsEnding(world: World): boolean {
   return unwantedApps(world).length > 0 && world.observed.endingPods?.length !== 0;
 }

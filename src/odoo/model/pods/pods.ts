@@ -1,6 +1,6 @@
 /**
- * What keeps pods from working, in words for people. A pod is looked at only while somebody waits for it, and of what was
- * read the words are kept, nothing else: see shell/pod_watch.ts.
+ * Messages about pods that do not run. Pods are read only while the operator waits for them, and only the messages are
+ * kept: see shell/lookups/pod_watch.ts.
  */
 import type { Deployment, Pod } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
@@ -10,7 +10,7 @@ import { type CachedWorld, jobStateOf, type PodPurpose, type PodTroubles, type W
 
 const PURPOSES: readonly PodPurpose[] = ["job", "web", "cron"];
 
-/** The pods that somebody waits for: those that a Deployment lacks, and that of a Job which has not begun. */
+/** The pods that the operator waits for: those that a Deployment lacks, and that of a Job which has not started. */
 export function awaitedPods(world: CachedWorld): PodPurpose[] {
   const { web, cron } = world.observed;
   const isAwaited: Readonly<Record<PodPurpose, boolean>> = {
@@ -21,7 +21,7 @@ export function awaitedPods(world: CachedWorld): PodPurpose[] {
   return PURPOSES.filter((purpose) => isAwaited[purpose]);
 }
 
-/** The Job of the operation in progress, as long as no container of it runs. */
+/** The Job of the operation in progress, while none of its pods is ready. */
 export function awaitedJob(world: CachedWorld) {
   const { operation } = world.status;
   const state = jobStateOf(world, operation?.jobName);
@@ -29,13 +29,13 @@ export function awaitedJob(world: CachedWorld) {
   return job && state.state === "active" && !job.status?.ready ? job : undefined;
 }
 
-/** A Deployment that has all its pods, and none of a former template beside them, lacks nothing. */
+/** Whether a Deployment lacks ready pods, or still has pods of a former template. */
 function lacksPods(deployment: Stored<Deployment> | undefined): boolean {
   const { readyReplicas = 0, unavailableReplicas = 0 } = deployment?.status ?? {};
   return deployment !== undefined && (unavailableReplicas > 0 || readyReplicas < (deployment.spec?.replicas ?? 0));
 }
 
-/** Changes when something has moved, so that it is worth while to look again. */
+/** A text that changes when the counts of pods change, so that the pods must be read again. */
 export function podSituation(world: CachedWorld): string {
   const { web, cron } = world.observed;
   const countsOf = (deployment: Stored<Deployment> | undefined) => {
@@ -47,14 +47,14 @@ export function podSituation(world: CachedWorld): string {
   return JSON.stringify([generation, countsOf(web), countsOf(cron), job && [job.metadata.name, job.status?.active]]);
 }
 
-/** What is wrong with the pods for `purpose`: what its Deployment says goes first, because it is never old. */
+/** The problem of the pods for `purpose`. That of its Deployment comes first, because it is never stale. */
 function podProblem(world: World, purpose: PodPurpose): Problem | undefined {
   const { web, cron, podTroubles } = world.observed;
   const deployment = { web, cron, job: undefined }[purpose];
   return (deployment && notCreated(deployment)) ?? podTroubles?.[purpose];
 }
 
-/** The problem of each purpose. */
+/** The first problem of any pod. */
 export function podProblems(world: World): PodTroubles {
   const problems = PURPOSES.map((purpose) => [purpose, podProblem(world, purpose)] as const);
   return Object.fromEntries(problems.filter(([, problem]) => problem !== undefined));
@@ -65,10 +65,10 @@ export function anyPodProblem(problems: PodTroubles): Problem | undefined {
   return PURPOSES.map((purpose) => problems[purpose]).find((problem) => problem !== undefined);
 }
 
-/** What else is wrong with pods, beside what they say themselves. */
+/** Problems of pods that their status does not show. */
 type FurtherTroubles = ReadonlyMap<Stored<Pod>, Problem>;
 
-/** The first trouble of each purpose among the pods of the instance `name`. */
+/** The first problem for each purpose among the pods of the instance `name`. */
 export function troublesOf(
   pods: readonly Stored<Pod>[],
   name: string,
@@ -83,17 +83,17 @@ export function troublesOf(
   return troubles;
 }
 
-/** Why nobody makes the pods of a Deployment. */
+/** Why the ReplicaSet of a Deployment cannot create its pods. */
 function notCreated({ metadata, status }: Stored<Deployment>): Problem | undefined {
   const failure = status?.conditions?.find(({ type, status }) => type === "ReplicaFailure" && status === "True");
   return failure && podsRefused(`Deployment ${metadata.name}`, failure.message ?? failure.reason ?? "no reason given");
 }
 
-/** `refusal` is in the words of the API server, which names a pod that never was, and another one each time. */
+/** `refusal` is the message of the API server. The name of the refused pod is removed, because it differs at each attempt. */
 export function podsRefused(owner: string, refusal: string): Problem {
-  const words = refusal.replace(/^Error creating: /, "").replace(/\bpods? "[^"]*"/, "a pod");
-  const advice = words.includes("exceeded quota") ? ". Raise that ResourceQuota, or free what it counts" : "";
-  return { reason: "PodsNotCreated", message: `${owner} gets no pod: ${words}${advice}` };
+  const text = refusal.replace(/^Error creating: /, "").replace(/\bpods? "[^"]*"/, "a pod");
+  const advice = text.includes("exceeded quota") ? ". Raise that ResourceQuota, or delete objects that it counts" : "";
+  return { reason: "PodsNotCreated", message: `The API server refuses the pods of ${owner}: ${text}${advice}` };
 }
 
 function purposeOf({ metadata: { labels = {} } }: Stored<Pod>, name: string): PodPurpose | undefined {
@@ -104,14 +104,16 @@ function purposeOf({ metadata: { labels = {} } }: Stored<Pod>, name: string): Po
 
 type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];
 
-/** Why a pod does not work, if it says so. */
+/** Why a pod does not run, according to its status; `undefined`, if the status shows no problem. */
 export function podTrouble(pod: Stored<Pod>): Problem | undefined {
   if (isOnSilentNode(pod)) return onSilentNode(pod);
   if (pod.metadata.deletionTimestamp) return undefined;
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
   const placing = conditions.find(({ type }) => type === "PodScheduled");
   if (placing?.status === "False") {
-    return { reason: "PodUnschedulable", message: `Pod ${pod.metadata.name} finds no node: ${placing.message}` };
+    const why = (placing.message ?? "").replace(/\.$/, "");
+    const advice = "Add a node that fits, or change resources, nodeSelector, affinity or tolerations";
+    return { reason: "PodUnschedulable", message: `Pod ${pod.metadata.name} cannot be scheduled: ${why}. ${advice}` };
   }
   for (const container of [...initContainerStatuses, ...containerStatuses]) {
     const trouble = containerTrouble(pod, container);
@@ -120,7 +122,7 @@ export function podTrouble(pod: Stored<Pod>): Problem | undefined {
   return undefined;
 }
 
-/** A kubelet always says why a pod is not ready; the controller that does it for a node that is silent never does. */
+/** A kubelet always sets the reason of a pod that is not ready; the controller that does it for a silent node never does. */
 function isOnSilentNode({ spec, status }: Stored<Pod>): boolean {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return spec?.nodeName !== undefined && (status?.reason === "NodeLost" || ready?.status === "False" && !ready.reason);
@@ -128,8 +130,8 @@ function isOnSilentNode({ spec, status }: Stored<Pod>): boolean {
 
 function onSilentNode({ metadata, spec }: Stored<Pod>): Problem {
   const next = metadata.deletionTimestamp
-    ? "It is to end and cannot: start the node again, or remove it (kubectl delete node)"
-    : "Kubernetes replaces the pod when the node stays silent for five minutes, or is removed (kubectl delete node)";
+    ? "The pod cannot terminate: start the node again, or delete it (kubectl delete node)"
+    : "Kubernetes replaces the pod after five minutes, or once the node is deleted (kubectl delete node)";
   return {
     reason: "NodeNotReady",
     message: `Pod ${metadata.name} is on node ${spec?.nodeName}, which does not answer. ${next}`,
@@ -145,31 +147,34 @@ const IMAGE_REASONS: ReadonlySet<string> = new Set([
   "RegistryUnavailable",
 ]);
 
-/** On the way to a container; all other reasons to wait are trouble. */
+/** Reasons of containers that are about to start; all other reasons to wait are problems. */
 const HARMLESS_REASONS: ReadonlySet<string> = new Set(["ContainerCreating", "PodInitializing"]);
 
 function containerTrouble({ metadata, spec }: Stored<Pod>, { name, image, state, lastState }: ContainerStatus) {
   const { reason, message } = state?.waiting ?? {};
   if (!reason || HARMLESS_REASONS.has(reason)) return undefined;
-  const words = message ? `${reason}: ${message}` : reason;
+  const text = message ? `${reason}: ${message}` : reason;
   if (IMAGE_REASONS.has(reason)) {
     const wanted = spec?.containers.find((container) => container.name === name)?.image ?? image;
     const advice = metadata.labels?.[JOB_LABEL]
-      ? "Correct spec.image or spec.imagePullSecret, then delete the OdooInitJob: a Job keeps the image that it began with"
+      ? "Correct spec.image or spec.imagePullSecret, then delete the job resource: its Job keeps the image with which it was created"
       : "Correct spec.image or spec.imagePullSecret";
     return {
       reason: "ImagePullFailed",
-      message: `Pod ${metadata.name} cannot get image ${wanted}: ${words}. ${advice}`,
+      message: `Pod ${metadata.name} cannot pull image ${wanted}: ${text}. ${advice}`,
     };
   }
   const container = `Container ${name} of pod ${metadata.name}`;
   if (reason !== "CrashLoopBackOff") {
-    return { reason: "ContainerNotStarted", message: `${container} cannot start: ${words}` };
+    return {
+      reason: "ContainerNotStarted",
+      message: `${container} cannot start: ${text}. Correct the spec of the instance, or create the missing object`,
+    };
   }
   const end = lastState?.terminated;
   const how = end ? ` (${end.reason ?? "Error"}, exit code ${end.exitCode})` : "";
   return {
     reason: "PodCrashing",
-    message: `${container} ends again and again${how}: kubectl logs ${metadata.name} --previous says why`,
+    message: `${container} restarts repeatedly${how}: find the cause with kubectl logs ${metadata.name} --previous`,
   };
 }

@@ -15,7 +15,7 @@ import {
   type Stored,
 } from "../../../kit/mod.ts";
 import { INSTANCE_LABEL } from "../../model/names.ts";
-import { awaitsContainers, isRecreated, type MountEvent, mountProblem } from "../../model/pods/mounts.ts";
+import { awaitsContainers, isRecreated, mountProblem, type PodEvent } from "../../model/pods/mounts.ts";
 import { awaitedJob, awaitedPods, podSituation, podsRefused, troublesOf } from "../../model/pods/pods.ts";
 import type { CachedWorld, PodTroubles, StuckPod } from "../../model/world.ts";
 import { type Answer, type Lookup, NOTHING_TO_ASK } from "./lookup.ts";
@@ -140,7 +140,7 @@ function identityOf({ metadata: { name, namespace, uid, resourceVersion } }: Sto
   return { name, ...(namespace ? { namespace } : {}), uid, resourceVersion };
 }
 
-function mountEventOf({ reason = "", note = "", series, deprecatedCount }: Event): MountEvent {
+function mountEventOf({ reason = "", note = "", series, deprecatedCount }: Event): PodEvent {
   return { reason, note, times: series?.count ?? deprecatedCount ?? 1 };
 }
 

@@ -230,7 +230,7 @@ const INSTANCE_ADDITIONS: Facts = {
     refused: "string",
   }),
   "status.migrationTargetCluster": "string?",
-  ...object("status.untoldPhases", "[object]", { phase: "string!", previousPhase: "string!", time: "string!" }),
+  ...object("status.pendingNotifications", "[object]", { phase: "string!", previousPhase: "string!", time: "string!" }),
   ...object("status.operation", "object", {
     kind: "string!",
     name: "string!",

@@ -149,7 +149,7 @@ Deno.test("decide() makes and deletes nothing for an instance that must give way
   }
 });
 
-const IMAGE = { reason: "ImagePullFailed", message: "Pod shop-1 cannot get image odoo:0" };
+const IMAGE = { reason: "ImagePullFailed", message: "Pod shop-1 cannot pull image odoo:0" };
 
 Deno.test("decide() gives Ready the trouble of the pods that its phase waits for", () => {
   const web = aDeployment("shop", { replicas: 2, ready: 0 });

@@ -43,7 +43,7 @@ for (const [phase, overrides] of Object.entries(OPERATIONS)) {
       assertEquals([status?.phase, ready?.status, ready?.reason], [phase as Phase, "False", "PodsEnding"]);
       assertStringIncludes(
         ready?.message ?? "",
-        "Waiting for pod shop-7d9f-x2 on node node-3 to end. It is never force-deleted",
+        "Waiting for pod shop-7d9f-x2 on node node-3 to terminate. The operator never force-deletes it",
       );
       assertEquals(status?.message, ready?.message);
       const progress = status?.conditions?.filter(({ type, reason }) =>

@@ -1,21 +1,24 @@
 import { assertEquals } from "@std/assert";
 import { conditionOf } from "../../../../src/kit/conditions.ts";
-import type { UntoldPhase } from "../../../../src/odoo/crd/mod.ts";
+import type { PendingNotification } from "../../../../src/odoo/crd/mod.ts";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import { phaseNotification } from "../../../../src/odoo/model/network/notification.ts";
-import { rfc3339 } from "../../../../src/odoo/model/times.ts";
+import { timestamp } from "../../../../src/kit/timestamp.ts";
 import type { Delivery, World } from "../../../../src/odoo/model/world.ts";
 import { aWorld, NOW } from "../../../support/builders.ts";
 
 const WEBHOOK = { url: "https://hooks.example.com/a" };
 
 /** All its pods are ready, and the phase does not say so yet. */
-function becomingReady(untoldPhases: readonly UntoldPhase[], webhook: typeof WEBHOOK | null = WEBHOOK): World {
-  return aWorld({ instance: { spec: { webhook } }, phase: "Starting", status: { untoldPhases } });
+function becomingReady(
+  pendingNotifications: readonly PendingNotification[],
+  webhook: typeof WEBHOOK | null = WEBHOOK,
+): World {
+  return aWorld({ instance: { spec: { webhook } }, phase: "Starting", status: { pendingNotifications } });
 }
 
-function change(phase: string, minutesAgo: number): UntoldPhase {
-  return { phase, previousPhase: "Provisioning", time: rfc3339(NOW - minutesAgo * 60_000) };
+function change(phase: string, minutesAgo: number): PendingNotification {
+  return { phase, previousPhase: "Provisioning", time: timestamp(NOW - minutesAgo * 60_000) };
 }
 
 /** What is to be told afterwards, what is sent now, and what is said of the last telling. */
@@ -24,13 +27,13 @@ function told(world: World) {
   const [status] = effects.flatMap((effect) => effect.type === "status" ? [effect.status] : []);
   const sent = effects.flatMap((effect) => effect.type === "notify" ? [effect.notification.id.split("/")[1]] : []);
   return {
-    left: status?.untoldPhases?.map(({ phase }) => phase),
+    left: status?.pendingNotifications?.map(({ phase }) => phase),
     sent,
     reason: conditionOf(status?.conditions, "Notified")?.reason,
   };
 }
 
-function delivered(world: World, changes: readonly UntoldPhase[], delivery: Delivery): World {
+function delivered(world: World, changes: readonly PendingNotification[], delivery: Delivery): World {
   const ids = changes.flatMap((change) => phaseNotification(world.instance, change)?.id ?? []);
   return { ...world, observed: { ...world.observed, deliveries: new Map(ids.map((id) => [id, delivery])) } };
 }

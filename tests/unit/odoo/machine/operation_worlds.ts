@@ -3,7 +3,7 @@ import type { Stored, VolumeSnapshot } from "../../../../src/kit/mod.ts";
 import type { JobState, Observed } from "../../../../src/odoo/model/world.ts";
 import type { FilestorePlace, OperationStatus } from "../../../../src/odoo/crd/mod.ts";
 import { operationJobName, snapshotName, stepJobName } from "../../../../src/odoo/model/names.ts";
-import { rfc3339 } from "../../../../src/odoo/model/times.ts";
+import { timestamp } from "../../../../src/kit/timestamp.ts";
 import {
   aBackupJob,
   aBatchJob,
@@ -222,7 +222,7 @@ function refreshing(stage: string, state?: JobState): Init {
 function snapshotting(status: VolumeSnapshot["status"]): Init {
   const { name, uid } = REFRESH.metadata;
   const operation = { kind: "OdooStagingRefreshJob", name, uid, stage: "snapshot", attempt: 1 };
-  const progress = { step: "snapshot", updatedAt: rfc3339(NOW - 120_000) };
+  const progress = { step: "snapshot", updatedAt: timestamp(NOW - 120_000) };
   const cr = { ...REFRESH, status: { phase: "Running", progress } } as const;
   const snapshot: Stored<VolumeSnapshot> = {
     kind: "VolumeSnapshot",
@@ -231,7 +231,7 @@ function snapshotting(status: VolumeSnapshot["status"]): Init {
       namespace: "blue",
       uid: "uid-of-snapshot",
       resourceVersion: "50",
-      creationTimestamp: rfc3339(NOW - 60_000),
+      creationTimestamp: timestamp(NOW - 60_000),
       ownerReferences: [{ apiVersion: "", kind: "OdooStagingRefreshJob", name, uid, controller: true }],
     },
     spec: { source: { persistentVolumeClaimName: "live-filestore-pvc" } },

@@ -8,7 +8,7 @@ import type { Effect } from "../../../../src/odoo/model/plan.ts";
 import { readerOf } from "../../../../src/odoo/model/operations/copy/refresh_source.ts";
 import type { StorageFacts } from "../../../../src/odoo/model/world.ts";
 import { storageToAsk } from "../../../../src/odoo/model/operations/copy/storage_question.ts";
-import { rfc3339 } from "../../../../src/odoo/model/times.ts";
+import { timestamp } from "../../../../src/kit/timestamp.ts";
 import type { JobState, World } from "../../../../src/odoo/model/world.ts";
 import {
   aBatchJob,
@@ -30,7 +30,7 @@ const OWNED = {
   namespace: "blue",
   uid: "uid-of-image",
   resourceVersion: "1",
-  creationTimestamp: rfc3339(NOW - MINUTE_MS),
+  creationTimestamp: timestamp(NOW - MINUTE_MS),
   ownerReferences: [
     { apiVersion: "v1", kind: "OdooStagingRefreshJob", name: "weekly", uid: REFRESH_JOB_UID, controller: true },
   ],
@@ -86,7 +86,7 @@ function scene({ method = "auto", stage = "snapshot", sinceMs = 2 * MINUTE_MS, s
       phase: "Running",
       jobName,
       sourceSnapshot: NAME,
-      progress: { step: stage, updatedAt: rfc3339(NOW - sinceMs) },
+      progress: { step: stage, updatedAt: timestamp(NOW - sinceMs) },
       ...status,
     },
   });
@@ -182,7 +182,7 @@ const CASES: Readonly<Record<string, { readonly given: Scene; readonly want: Ret
     want: { stage: "snapshot", does: [`create PersistentVolumeClaim ${NAME}`] },
   },
   "the snapshot is ready, and being deleted by somebody: waits": {
-    given: { observed: { snapshots: [aSnapshot(READY.status, { deletionTimestamp: rfc3339(NOW) })] } },
+    given: { observed: { snapshots: [aSnapshot(READY.status, { deletionTimestamp: timestamp(NOW) })] } },
     want: { stage: "snapshot", does: [] },
   },
   "the claim is there: copies from it": {
@@ -193,7 +193,7 @@ const CASES: Readonly<Record<string, { readonly given: Scene; readonly want: Ret
     given: {
       observed: {
         snapshots: [READY],
-        temporaryClaims: [{ ...CLAIM, metadata: { ...OWNED, deletionTimestamp: rfc3339(NOW) } }],
+        temporaryClaims: [{ ...CLAIM, metadata: { ...OWNED, deletionTimestamp: timestamp(NOW) } }],
       },
     },
     want: { stage: "snapshot", does: [] },
@@ -219,7 +219,7 @@ const CASES: Readonly<Record<string, { readonly given: Scene; readonly want: Ret
   },
   "the first error is young: waits": {
     given: {
-      observed: { snapshots: [aSnapshot(BROKEN.status, { creationTimestamp: rfc3339(NOW - 29_000) })] },
+      observed: { snapshots: [aSnapshot(BROKEN.status, { creationTimestamp: timestamp(NOW - 29_000) })] },
     },
     want: { stage: "snapshot", does: [] },
   },
@@ -299,7 +299,7 @@ Deno.test("decide() looks again at the end of the time in which nothing is done"
 
 Deno.test("decide() deletes what snapshots left, both at once, when the instance is deleted", () => {
   const deleted = aWorld({
-    instance: { metadata: { deletionTimestamp: rfc3339(NOW) } },
+    instance: { metadata: { deletionTimestamp: timestamp(NOW) } },
     observed: {
       requests: [aRefreshJob()],
       snapshots: [READY],

@@ -243,20 +243,23 @@ const WITHHELD: Readonly<
   "the Secret is in another namespace": { given: aSecret({}, { namespace: "red" }), want: "does not exist" },
   "the Secret lacks the key": { given: aSecret(), ref: { name: "hook", key: "other" }, want: "no key other" },
   "the key is empty": { given: aSecret(), ref: { name: "hook", key: "empty" }, want: "no key empty" },
-  "the reference has no name": { given: aSecret(), ref: { name: "", key: "token" }, want: "no name" },
-  "the reference is a path": { given: aSecret(), ref: { name: "..", key: "token" }, want: "no name" },
-  "it is a service account's": { given: aSecret({ type: "kubernetes.io/service-account-token" }), want: "kind" },
-  "it is a pull secret": { given: aSecret({ type: "kubernetes.io/dockerconfigjson" }), want: "kind" },
+  "the reference has no name": { given: aSecret(), ref: { name: "", key: "token" }, want: "not a valid name" },
+  "the reference is a path": { given: aSecret(), ref: { name: "..", key: "token" }, want: "not a valid name" },
+  "it is a service account's": {
+    given: aSecret({ type: "kubernetes.io/service-account-token" }),
+    want: "other credentials",
+  },
+  "it is a pull secret": { given: aSecret({ type: "kubernetes.io/dockerconfigjson" }), want: "other credentials" },
   "it is a role's password": {
     given: aSecret({}, { name: "shop-odoo-user", labels: { "bemade.org/instance": "shop" } }),
     ref: { name: "shop-odoo-user", key: "token" },
-    want: "kind",
+    want: "other credentials",
   },
   "it is the clusters Secret": {
     given: aSecret({}, CLUSTERS_SECRET),
     ref: { name: CLUSTERS_SECRET.name, key: "token" },
     key: "operators/shop",
-    want: "kind",
+    want: "other credentials",
   },
 };
 

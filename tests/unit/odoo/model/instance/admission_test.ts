@@ -38,7 +38,7 @@ const cluster = (cluster: string) => ({ database: { cluster } });
 const storageClass = (storageClass: string) => ({ filestore: { storageClass } });
 const database = (name: string) => ({ database: { name } });
 const SHRINKS = /^spec\.filestore\.storageSize: cannot decrease from "/;
-const NO_SIZE = /^spec\.filestore\.storageSize: ".*" is no size/;
+const NO_SIZE = /^spec\.filestore\.storageSize: ".*" is not a size/;
 
 const CASES: Readonly<Record<string, Case>> = {
   "the size grows": { before: size("10Gi"), after: size("20Gi") },
@@ -154,19 +154,19 @@ const CASES: Readonly<Record<string, Case>> = {
     before: database("one"),
     after: database("two"),
     status: { dbInitialized: true },
-    want: /^spec\.database\.name: cannot change to "two" once the database exists: put "one" back/,
+    want: /^spec\.database\.name: cannot change to "two" once the database exists: set it to "one"/,
   },
   "an existing database loses its name": {
     before: database("one"),
     after: {},
     status: { dbInitialized: true, databaseName: "one" },
-    want: /^spec\.database\.name: cannot change to "odoo_.*" once .* put "one" back/,
+    want: /^spec\.database\.name: cannot change to "odoo_.*" once .* set it to "one"/,
   },
   "an existing database gets a third name": {
     before: database("two"),
     after: database("three"),
     status: { dbInitialized: true, databaseName: "one" },
-    want: /put "one" back/,
+    want: /set it to "one"/,
   },
   "an existing database gets its own name back": {
     before: database("two"),

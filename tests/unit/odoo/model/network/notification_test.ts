@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { OdooRestoreJob } from "../../../../../src/odoo/crd/mod.ts";
 import type { Stored } from "../../../../../src/kit/types.ts";
 import { jobNotification, phaseNotification } from "../../../../../src/odoo/model/network/notification.ts";
-import { rfc3339 } from "../../../../../src/odoo/model/times.ts";
+import { timestamp } from "../../../../../src/kit/timestamp.ts";
 import { anInitJob, anInstance, INIT_JOB_UID, INSTANCE_UID, NOW } from "../../../../support/builders.ts";
 
 const TARGET = { url: "https://hooks.example.com/T/secret-path", token: "s3cret" };
@@ -73,7 +73,7 @@ Deno.test("jobNotification() cuts the message when it is longer than anybody rea
 
 Deno.test("phaseNotification() tells the fields of upstream, and whose they are, when the phase has changed", () => {
   const instance = anInstance({ spec: { webhook: { url: TARGET.url }, ingress: { hosts: ["shop.example.com"] } } });
-  const change = { phase: "Running", previousPhase: "Starting", time: rfc3339(NOW) };
+  const change = { phase: "Running", previousPhase: "Starting", time: timestamp(NOW) };
   const notification = phaseNotification(instance, change);
   assertEquals(notification?.target, { url: TARGET.url });
   assertEquals(JSON.parse(notification?.body ?? ""), {
@@ -92,7 +92,7 @@ Deno.test("phaseNotification() tells the fields of upstream, and whose they are,
 
 Deno.test("phaseNotification() has upstream's empty value without a host, and tells nobody when nobody is named", () => {
   const ingress = { hosts: [] };
-  const change = { phase: "Running", previousPhase: "Starting", time: rfc3339(NOW) };
+  const change = { phase: "Running", previousPhase: "Starting", time: timestamp(NOW) };
   const notification = phaseNotification(anInstance({ spec: { webhook: { url: TARGET.url }, ingress } }), change);
   assertEquals(JSON.parse(notification?.body ?? "").url, null);
   assertEquals(phaseNotification(anInstance(), change), undefined);

@@ -4,8 +4,8 @@ import type { Stored } from "../../../../../src/kit/types.ts";
 import {
   awaitsContainers,
   isRecreated,
-  type MountEvent,
   mountProblem,
+  type PodEvent,
 } from "../../../../../src/odoo/model/pods/mounts.ts";
 import { merged, type Overrides } from "../../../../support/builders.ts";
 
@@ -23,10 +23,10 @@ function aPod(overrides: Overrides<Stored<Pod>> = {}): Stored<Pod> {
   return merged(base, overrides);
 }
 
-const NEWS: MountEvent = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
+const NEWS: PodEvent = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
 
 /** What is told of a pod, oldest first, and which of it explains that it waits. */
-const TOLD: Readonly<Record<string, { readonly given: readonly MountEvent[]; readonly want: string | undefined }>> = {
+const TOLD: Readonly<Record<string, { readonly given: readonly PodEvent[]; readonly want: string | undefined }>> = {
   "nothing when nothing is told": { given: [], want: undefined },
   "nothing when it has failed once": { given: [{ ...NEWS, times: 1 }], want: undefined },
   "nothing when other things are told": { given: [{ ...NEWS, reason: "Pulling" }], want: undefined },

@@ -45,49 +45,50 @@ const TROUBLES: Readonly<Record<string, { readonly pod: Stored<Pod>; readonly wa
     }),
     want: undefined,
   },
-  "the scheduler's words of a pod without a node": {
+  "the message of the scheduler about a pod without a node": {
     pod: aPod({
       conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/2 nodes" }],
     }, {
       spec: { nodeName: undefined },
     }),
-    want: "PodUnschedulable: Pod shop-1 finds no node: 0/2 nodes",
+    want:
+      "PodUnschedulable: Pod shop-1 cannot be scheduled: 0/2 nodes. Add a node that fits, or change resources, nodeSelector, affinity or tolerations",
   },
-  "the image that cannot be had": {
+  "the image that cannot be pulled": {
     pod: aPod(waiting({ waiting: { reason: "ErrImagePull", message: "not found" } })),
     want:
-      "ImagePullFailed: Pod shop-1 cannot get image odoo:18: ErrImagePull: not found. Correct spec.image or spec.imagePullSecret",
+      "ImagePullFailed: Pod shop-1 cannot pull image odoo:18: ErrImagePull: not found. Correct spec.image or spec.imagePullSecret",
   },
   "that a Job keeps its image": {
     pod: aPod(waiting({ waiting: { reason: "InvalidImageName" } }), {
       metadata: { labels: { "batch.kubernetes.io/job-name": "first" } },
     }),
     want:
-      "ImagePullFailed: Pod shop-1 cannot get image odoo:18: InvalidImageName. Correct spec.image or spec.imagePullSecret, then delete the OdooInitJob: a Job keeps the image that it began with",
+      "ImagePullFailed: Pod shop-1 cannot pull image odoo:18: InvalidImageName. Correct spec.image or spec.imagePullSecret, then delete the job resource: its Job keeps the image with which it was created",
   },
-  "the last end of a container that ends again and again": {
+  "the last end of a container that restarts repeatedly": {
     pod: aPod(
       waiting({ waiting: { reason: "CrashLoopBackOff" } }, {
         terminated: { exitCode: 137, reason: "OOMKilled", message: "a word that might be a secret" },
       }),
     ),
     want:
-      "PodCrashing: Container odoo-shop of pod shop-1 ends again and again (OOMKilled, exit code 137): kubectl logs shop-1 --previous says why",
+      "PodCrashing: Container odoo-shop of pod shop-1 restarts repeatedly (OOMKilled, exit code 137): find the cause with kubectl logs shop-1 --previous",
   },
   "why a container cannot start": {
     pod: aPod(waiting({ waiting: { reason: "CreateContainerConfigError", message: 'secret "keys" not found' } })),
     want:
-      'ContainerNotStarted: Container odoo-shop of pod shop-1 cannot start: CreateContainerConfigError: secret "keys" not found',
+      'ContainerNotStarted: Container odoo-shop of pod shop-1 cannot start: CreateContainerConfigError: secret "keys" not found. Correct the spec of the instance, or create the missing object',
   },
   "the node that is silent": {
     pod: aPod(SILENT),
     want:
-      "NodeNotReady: Pod shop-1 is on node node-7, which does not answer. Kubernetes replaces the pod when the node stays silent for five minutes, or is removed (kubectl delete node)",
+      "NodeNotReady: Pod shop-1 is on node node-7, which does not answer. Kubernetes replaces the pod after five minutes, or once the node is deleted (kubectl delete node)",
   },
   "what keeps a pod on a silent node from ending": {
     pod: aPod({ reason: "NodeLost" }, { metadata: { deletionTimestamp: "2026-11-21T04:00:00Z" } }),
     want:
-      "NodeNotReady: Pod shop-1 is on node node-7, which does not answer. It is to end and cannot: start the node again, or remove it (kubectl delete node)",
+      "NodeNotReady: Pod shop-1 is on node node-7, which does not answer. The pod cannot terminate: start the node again, or delete it (kubectl delete node)",
   },
 };
 
@@ -120,11 +121,11 @@ Deno.test("podsRefused() leaves out the name of a pod that never was, and says w
   assertEquals(podsRefused("Job first", refusal("first-x7k2p")), podsRefused("Job first", refusal("first-9zz")));
   assertEquals(
     podsRefused("Job first", refusal("first-x7k2p")).message,
-    "Job first gets no pod: a pod is forbidden: exceeded quota: none, limited: pods=0. Raise that ResourceQuota, or free what it counts",
+    "The API server refuses the pods of Job first: a pod is forbidden: exceeded quota: none, limited: pods=0. Raise that ResourceQuota, or delete objects that it counts",
   );
   assertEquals(
     podsRefused("Deployment shop", 'pods "shop-1" is forbidden: violates PodSecurity').message,
-    "Deployment shop gets no pod: a pod is forbidden: violates PodSecurity",
+    "The API server refuses the pods of Deployment shop: a pod is forbidden: violates PodSecurity",
   );
 });
 

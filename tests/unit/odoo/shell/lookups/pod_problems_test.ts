@@ -131,13 +131,15 @@ Deno.test("ask() returns the latest message of the Job controller for a Job with
   } as const;
   await ask(waitingAt(0, world));
   const { facts } = await ask(waitingAt(8, world));
-  assertEquals(facts?.troubles, { job: { reason: "PodsNotCreated", message: `Job ${JOB_NAME} gets no pod: late` } });
+  assertEquals(facts?.troubles, {
+    job: { reason: "PodsNotCreated", message: `The API server refuses the pods of Job ${JOB_NAME}: late` },
+  });
 });
 
 const METADATA = { name: "e", namespace: "blue", uid: "uid-of-event", resourceVersion: "1" };
 const WAITS =
-  "Pod shop-1 waits on node node-7 for a volume: FailedMount, 2 times: no such export. The volume may still " +
-  "be attached to another node: kubectl get volumeattachments";
+  "Pod shop-1 on node node-7 waits for a volume: FailedMount, 2 times: no such export. The volume may still " +
+  "be attached to another node: check kubectl get volumeattachments";
 
 Deno.test("ask() finds a pod that waits for a volume when its events report it twice, with the message of the last", async () => {
   const { ask, pods } = aNamespace();
