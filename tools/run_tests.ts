@@ -3,14 +3,15 @@
  *
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
- * permissions. All others have all permissions, because they start servers: each file is a process of its own, three at once,
- * which keep two cores busy, and those that measure time alone at the end; what a file says is shown when it has ended. The
+ * permissions. All others have all permissions, because they start servers: each file is a process of its own, and those that
+ * measure time run alone at the end. So many lanes run at once; the files of a lane run one after another and share one local
+ * cluster (tools/test_clusters.ts), which is replaced when a file failed. What a file prints is shown when it has ended. The
  * numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not compile counts as a failure.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
-import { inParallel } from "../dev/bench/parallel.ts";
 import { ensureSystemPackages } from "./system_packages.ts";
+import type { TestClusters } from "./test_clusters.ts";
 
 /** Debian packages whose programs the tests call. */
 const SYSTEM_PACKAGES: readonly string[] = ["shellcheck", "openssl"];
@@ -34,6 +35,9 @@ const UNIT_FLAGS: readonly string[] = [
 /** Files that hold somebody to a second or two: nothing runs beside them. */
 const TIMED = /\/(?:api_faults|api_outage|fault_proxy|kill|postgres_outage|watch_faults)_test\.ts$/;
 
+/** Files that take longest, so that none of them is begun last. */
+const LONGEST: readonly string[] = [];
+
 /** How many tests ended in which way. */
 export interface Totals {
   readonly passed: number;
@@ -44,8 +48,10 @@ export interface Totals {
 export interface RunTestsOptions {
   /** Only tests whose name contains this text, or matches this pattern between slashes. */
   readonly filter?: string;
-  /** So many files at once, of those that are no unit tests. @default {3} */
+  /** So many lanes of files that are no unit tests. @default {3} */
   readonly atOnce?: number;
+  /** What the files of a lane share. @default {nothing: each file starts what it needs} */
+  readonly clusters?: Pick<TestClusters, "environmentOf" | "discard" | "keepOnly">;
   /**
    * Where the output of deno goes.
    * @default {Deno.stdout.writable}
@@ -77,38 +83,58 @@ async function runOtherTests(paths: readonly string[], options: RunTestsOptions)
   const check = await runDeno(["--no-run", ...files], options);
   if (check.failed > 0) return check;
   const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
-  const totals = [
-    ...await runFiles(others, options.atOnce ?? 3, options),
-    ...await runFiles(timed, 1, options),
-  ];
+  const totals = await runFiles(longestFirst(others), options.atOnce ?? 3, options);
+  await options.clusters?.keepOnly(1);
+  totals.push(...await runFiles(timed, 1, options));
   const red = totals.filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
-  await show(options.output ?? Deno.stdout.writable, red.map((line) => new TextEncoder().encode(line)));
+  await show(options.output ?? Deno.stdout.writable, red.map(bytesOf));
   return sumOf(totals.map(([, each]) => each));
 }
 
-/** Each file in a process of its own, so many at once. */
-async function runFiles(
-  files: readonly string[],
-  atOnce: number,
-  options: RunTestsOptions,
-): Promise<readonly (readonly [file: string, totals: Totals])[]> {
-  const totals: (readonly [string, Totals])[] = [];
-  const showWhen = atOnce > 1 && files.length > 1 ? "ended" : "written";
-  await inParallel(files, atOnce, async (file) => {
-    totals.push([file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen })]);
-  });
+function longestFirst(files: readonly string[]): readonly string[] {
+  const place = (file: string) => {
+    const index = LONGEST.findIndex((name) => file.endsWith(`/${name}_test.ts`));
+    return index < 0 ? LONGEST.length : index;
+  };
+  return files.toSorted((a, b) => place(a) - place(b));
+}
+
+type FileTotals = readonly [file: string, totals: Totals];
+
+/** Each file in a process of its own, so many lanes at once; a lane that is free takes the next file. */
+async function runFiles(files: readonly string[], lanes: number, options: RunTestsOptions): Promise<FileTotals[]> {
+  const { clusters } = options;
+  const totals: FileTotals[] = [];
+  const showWhen = lanes > 1 && files.length > 1 ? "ended" : "written";
+  const waiting = files.values();
+  const runLane = async (lane: number) => {
+    for (const file of waiting) {
+      const own = { ...options, showWhen, env: clusters?.environmentOf(lane) ?? {} } as const;
+      const counted = await runDeno(["--allow-all", "--no-check", file], own);
+      totals.push([file, counted]);
+      if (counted.failed === 0) continue;
+      const logs = await clusters?.discard(lane); // what the file has left there must not fail the next one
+      if (logs) {
+        await show(options.output ?? Deno.stdout.writable, [bytesOf(`Logs of the cluster of ${file}: ${logs}\n`)]);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, files.length) }, (_, lane) => runLane(lane)));
   return totals;
 }
 
 interface RunDenoOptions extends RunTestsOptions {
   /** When output is shown. @default {"written"} */
   readonly showWhen?: "written" | "ended";
+  /** Added to our own environment. @default {{}} */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function runDeno(args: readonly string[], options: RunDenoOptions): Promise<Totals> {
-  const { filter, output = Deno.stdout.writable, stderr = "inherit", showWhen = "written" } = options;
+  const { filter, output = Deno.stdout.writable, stderr = "inherit", showWhen = "written", env = {} } = options;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--no-prompt", ...(filter === undefined ? [] : ["--filter", filter]), ...args],
+    env,
     stdin: "null",
     stdout: "piped",
     stderr,
@@ -129,6 +155,10 @@ async function show(output: WritableStream<Uint8Array>, pieces: readonly Uint8Ar
   const writes = pieces.map((bytes) => writer.write(bytes));
   writer.releaseLock(); // at once: another file may end while these are written
   await Promise.all(writes);
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function sumOf(totals: readonly Totals[]): Totals {
@@ -185,7 +215,9 @@ async function main(): Promise<Totals> {
   const atOnce = Number(count);
   if (!Number.isInteger(atOnce) || atOnce < 1) throw new RangeError(`Cannot run ${count} files at once`);
   await ensureSystemPackages(SYSTEM_PACKAGES);
-  const options = { atOnce, ...(typeof filter === "string" ? { filter } : {}) };
+  const { TestClusters } = await import("./test_clusters.ts"); // unit tests need none of what it imports
+  await using clusters = new TestClusters();
+  const options = { atOnce, clusters, ...(typeof filter === "string" ? { filter } : {}) };
   return await runTests(paths.length > 0 ? paths.map(String) : await defaultFolders(), options);
 }
 
