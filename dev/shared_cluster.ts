@@ -32,8 +32,8 @@ export interface JoinClusterOptions {
   readonly ownPostgres?: boolean;
 }
 
-/** Describes a running cluster for {@linkcode joinCluster}. */
-export function describeCluster({ apiServer, auditLog, postgres }: LocalCluster): ClusterDescription {
+/** Describes a running cluster for {@linkcode joinCluster}: of all that it is, what can be sent. */
+export function describeCluster({ apiServer, auditLog, postgres }: ClusterDescription): ClusterDescription {
   const { port, authority: { certPem, keyPem } } = apiServer;
   return {
     apiServer: { port, authority: { certPem, keyPem } },

@@ -4,7 +4,12 @@
  */
 import { type LocalCluster, startLocalCluster } from "../dev/control_plane.ts";
 import { prepareCrds } from "../dev/operator.ts";
-import { type ClusterAnswer, describeCluster, SHARED_CLUSTER_URL } from "../dev/shared_cluster.ts";
+import {
+  type ClusterAnswer,
+  type ClusterDescription,
+  describeCluster,
+  SHARED_CLUSTER_URL,
+} from "../dev/shared_cluster.ts";
 import { messageOf } from "../src/kit/errors.ts";
 
 /** Starts a cluster with the CRDs of the operator. Files with other needs start their own. */
@@ -13,16 +18,19 @@ function startSharedCluster(): Promise<LocalCluster> {
   return startLocalCluster({ prepare: prepareCrds, controllers });
 }
 
+/** What is needed of a {@linkcode LocalCluster}. */
+export type SharedCluster = ClusterDescription & Pick<LocalCluster, "keepLogs" | "stop">;
+
 /** The clusters of one run of the tests. */
 export class TestClusters implements AsyncDisposable {
-  readonly #start: () => Promise<LocalCluster>;
+  readonly #start: () => Promise<SharedCluster>;
   readonly #token = crypto.randomUUID();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #clusters = new Map<string, Promise<LocalCluster>>();
+  readonly #clusters = new Map<string, Promise<SharedCluster>>();
   #files = 0;
 
   /** `start` replaces what starts a cluster, for tests. */
-  constructor(start: () => Promise<LocalCluster> = startSharedCluster) {
+  constructor(start: () => Promise<SharedCluster> = startSharedCluster) {
     this.#start = start;
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     this.#server = Deno.serve(options, (request) => this.#answer(new URL(request.url).pathname));
@@ -53,7 +61,7 @@ export class TestClusters implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  async #forget(lane: string): Promise<LocalCluster | undefined> {
+  async #forget(lane: string): Promise<SharedCluster | undefined> {
     const starting = this.#clusters.get(lane);
     this.#clusters.delete(lane);
     return await starting?.catch(() => undefined); // the file that asked for it has the message
