@@ -5,6 +5,7 @@ import {
   type CertificateAuthority,
   createCertificateAuthority,
   createServiceAccountKeys,
+  type KeyAndCertificate,
   type Subject,
 } from "./certificates.ts";
 import { openClusterApi } from "./cluster_api.ts";
@@ -35,7 +36,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     spawnEtcd({ group, command: paths.etcd }),
   ]);
   for (let attempt = 1;; attempt++) {
-    const server = new ApiServer({ group, authority, etcd, command: paths["kube-apiserver"], port: freePort() });
+    const processes = { group, etcd, command: paths["kube-apiserver"] };
+    const server = new ApiServer({ authority, port: freePort(), processes });
     try {
       await server.start({ signal });
       return server;
@@ -45,16 +47,23 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
 }
 
-interface ApiServerSettings {
+interface ApiServerProcesses {
   readonly group: ProcessGroup;
-  readonly authority: CertificateAuthority;
   readonly etcd: ManagedProcess;
   readonly command: string;
-  readonly port: number;
 }
 
-/** An API server that {@linkcode startApiServer} started. */
+/** What {@linkcode ApiServer} is made from. */
+export interface ApiServerSettings {
+  readonly authority: CertificateAuthority;
+  readonly port: number;
+  /** Absent: another process started the server and others use it, so it can be neither started nor stopped here. */
+  readonly processes?: ApiServerProcesses;
+}
+
+/** An API server that {@linkcode startApiServer} started, here or in another process. */
 export class ApiServer {
+  readonly port: number;
   readonly baseUrl: string;
   readonly caPem: string;
   readonly #settings: ApiServerSettings;
@@ -62,15 +71,22 @@ export class ApiServer {
 
   constructor(settings: ApiServerSettings) {
     this.#settings = settings;
+    this.port = settings.port;
     this.baseUrl = `https://127.0.0.1:${settings.port}`;
     this.caPem = settings.authority.certPem;
+  }
+
+  /** The key and certificate that signed all others of this cluster. */
+  get authority(): KeyAndCertificate {
+    return this.#settings.authority;
   }
 
   /** Starts it unless it runs, on the same port and with the same data. */
   async start(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     if (this.#process && !this.#process.exit) return;
+    const { group, command } = this.#own("start");
     using api = await openClusterApi(await this.accessFor(ADMIN));
-    this.#process = await spawnApiServer(this.#settings);
+    this.#process = await spawnApiServer({ group, command, port: this.port });
     const ready = async () => {
       const { status, body } = await api.request("/readyz");
       if (status !== 200) {
@@ -85,13 +101,14 @@ export class ApiServer {
 
   /** Sends a signal. After one that ends it, this waits for the end; after SIGSTOP it hangs until SIGCONT. */
   async kill(signal: Deno.Signal): Promise<void> {
+    this.#own("signal");
     this.#process?.kill(signal);
     if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.#process?.ended();
   }
 
   /** Stops etcd (SIGSTOP) or lets it go on (SIGCONT). */
   signalEtcd(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#settings.etcd.kill(signal);
+    this.#own("signal").etcd.kill(signal);
   }
 
   /** The way in for anyone: a fresh client certificate. */
@@ -118,6 +135,14 @@ export class ApiServer {
     };
     await Deno.writeTextFile(path, stringify(config), { mode: 0o600 });
     return path;
+  }
+
+  #own(verb: string): ApiServerProcesses {
+    const { processes } = this.#settings;
+    if (!processes) {
+      throw new Error(`Cannot ${verb} an API server that other test files use: start a cluster for this file`);
+    }
+    return processes;
   }
 }
 

@@ -22,9 +22,8 @@ export interface Subject {
   readonly groups?: readonly string[];
 }
 
-/** Signs certificates. */
-export interface CertificateAuthority {
-  readonly certPem: string;
+/** Signs certificates. Its own key and certificate are enough for {@linkcode openCertificateAuthority}. */
+export interface CertificateAuthority extends KeyAndCertificate {
   /** A certificate of a server that is reached by these names and addresses. */
   issueServer(
     options: { readonly dnsNames: readonly string[]; readonly ips: readonly string[] },
@@ -48,6 +47,19 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
     ],
   });
 
+  return signingWith(ca, caKeys.privateKey);
+}
+
+/** The authority that has this key and certificate: another process may sign what {@linkcode createCertificateAuthority} began. */
+export async function openCertificateAuthority({ certPem, keyPem }: KeyAndCertificate): Promise<CertificateAuthority> {
+  const key = x509.PemConverter.decodeFirst(keyPem);
+  return await signingWith(
+    new x509.X509Certificate(certPem),
+    await crypto.subtle.importKey("pkcs8", key, KEY_ALGORITHM, true, ["sign"]),
+  );
+}
+
+async function signingWith(ca: x509.X509Certificate, signingKey: CryptoKey): Promise<CertificateAuthority> {
   async function issue(
     subject: { readonly [type: string]: string[] }[],
     extensions: x509.Extension[],
@@ -58,7 +70,7 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
       subject,
       issuer: ca.subject,
       publicKey: keys.publicKey,
-      signingKey: caKeys.privateKey,
+      signingKey,
       signingAlgorithm: SIGNING_ALGORITHM,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
@@ -72,6 +84,7 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
 
   return {
     certPem: ca.toString("pem"),
+    keyPem: await privateKeyPem(signingKey),
     issueServer: ({ dnsNames, ips }) =>
       issue([{ CN: [dnsNames[0] ?? ips[0] ?? "server"] }], [
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),

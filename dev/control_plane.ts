@@ -8,6 +8,7 @@ import type { ClusterAccess } from "../src/kit/credentials.ts";
 import { messageOf } from "../src/kit/errors.ts";
 import { ADMIN, type ApiServer, startApiServer } from "./api_server.ts";
 import { findBinaries, programsDirectory } from "./binaries.ts";
+import type { KeyAndCertificate } from "./certificates.ts";
 import { openClusterApi } from "./cluster_api.ts";
 import { awaitFakeNodes, createFakeNodes, kwokConfig } from "./fake_nodes.ts";
 import { stageDirectory } from "./go_build.ts";
@@ -69,6 +70,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
       postgres: database,
       kubeconfig,
       access: await apiServer.accessFor(ADMIN),
+      auditLog: `${group.directory}/${FILES.auditLog}`,
     });
   };
   try {
@@ -109,12 +111,15 @@ async function startControllers(apiServer: ApiServer, options: ControllerOptions
   await awaitFakeNodes(api, { processes: started, signal });
 }
 
-interface LocalClusterParts {
+/** What {@linkcode LocalCluster} is made from. */
+export interface LocalClusterParts {
+  /** All that runs in it is ended by {@linkcode LocalCluster.stop}. */
   readonly group: ProcessGroup;
   readonly apiServer: ApiServer;
   readonly postgres: PostgresServer;
   readonly kubeconfig: string;
   readonly access: ClusterAccess;
+  readonly auditLog: string;
 }
 
 /** A running cluster. */
@@ -142,10 +147,15 @@ export class LocalCluster implements AsyncDisposable {
     this.caPem = parts.apiServer.caPem;
     this.access = parts.access;
     this.kubeconfig = parts.kubeconfig;
-    this.auditLog = `${parts.group.directory}/${FILES.auditLog}`;
+    this.auditLog = parts.auditLog;
     this.directory = parts.group.directory;
     this.logsDirectory = parts.group.logsDirectory;
     this.postgres = parts.postgres;
+  }
+
+  /** The key and certificate that signed all others of this cluster, and the port of its API server. */
+  get apiServer(): { readonly port: number; readonly authority: KeyAndCertificate } {
+    return this.#parts.apiServer;
   }
 
   /** Someone else's way in, for the kit's client. What they may do is up to RBAC. */

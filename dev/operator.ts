@@ -5,6 +5,7 @@
 import { parse } from "yaml";
 import {
   type Client,
+  type ClusterAccess,
   createClient,
   isNotFound,
   isUnavailable,
@@ -65,6 +66,16 @@ export async function installCrds(client: Client): Promise<void> {
     await client.apply(Crd, parse(await Deno.readTextFile(new URL(`crds/${file}.yaml`, ROOT))));
   }
   await waitUntilServed(client);
+}
+
+/** The controllers are to know our kinds from the beginning, as those of a cluster that has been there for a while do. */
+export async function prepareCrds(access: ClusterAccess): Promise<void> {
+  const client = createClient(access, { fieldManager: "dev" });
+  try {
+    await installCrds(client);
+  } finally {
+    client.close();
+  }
 }
 
 async function waitUntilServed(client: Client): Promise<void> {

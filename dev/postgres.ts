@@ -49,13 +49,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     for (let attempt = 1;; attempt++) {
       const port = freePort();
       const server = new PostgresServer({
-        ...options,
-        group,
-        ownsGroup: !options.group,
-        programs,
         adminPassword,
-        dataDirectory,
         port,
+        logPath: `${group.logsDirectory}/postgres.log`,
+        processes: { ...options, group, ownsGroup: !options.group, programs, dataDirectory },
       });
       try {
         await server.start({ signal: options.signal });
@@ -70,17 +67,24 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-interface ServerSettings extends PostgresOptions {
+interface ServerProcesses extends PostgresOptions {
   readonly group: ProcessGroup;
   readonly programs: string;
   readonly dataDirectory: string;
-  readonly adminPassword: string;
-  readonly port: number;
   /** Whether the group ends with the server. */
   readonly ownsGroup: boolean;
 }
 
-/** A server that {@linkcode startPostgres} made; its data stay until it is disposed of. */
+/** What {@linkcode PostgresServer} is made from. */
+export interface ServerSettings {
+  readonly adminPassword: string;
+  readonly port: number;
+  readonly logPath: string;
+  /** Absent: another process started the server and others use it, so it can be neither started nor stopped here. */
+  readonly processes?: ServerProcesses;
+}
+
+/** A server that {@linkcode startPostgres} started, here or in another process; its data stay until it is disposed of. */
 export class PostgresServer implements AsyncDisposable {
   readonly host = HOST;
   readonly adminUser = ADMIN_USER;
@@ -94,7 +98,7 @@ export class PostgresServer implements AsyncDisposable {
     this.#settings = settings;
     this.port = settings.port;
     this.adminPassword = settings.adminPassword;
-    this.logPath = `${settings.group.logsDirectory}/postgres.log`;
+    this.logPath = settings.logPath;
   }
 
   /** `postgres://` with the administrator's password. */
@@ -105,7 +109,7 @@ export class PostgresServer implements AsyncDisposable {
   /** Starts it again after {@linkcode stop}, on the same port. */
   async start(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     if (this.#process && !this.#process.exit) return;
-    const { group, programs, dataDirectory, maxConnections = 200, settings = {} } = this.#settings;
+    const { group, programs, dataDirectory, maxConnections = 200, settings = {} } = this.#own("start");
     const all = {
       listen_addresses: this.host,
       port: String(this.port),
@@ -130,6 +134,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Stops it. The data stay. */
   async stop(mode: StopMode = "fast"): Promise<void> {
+    this.#own("stop");
     await this.#process?.stop({ signal: mode === "fast" ? "SIGINT" : "SIGQUIT", graceMs: 10_000 });
   }
 
@@ -141,8 +146,17 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Ends it and, if its process group is its own, removes its data. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { group, ownsGroup } = this.#own("stop");
     await this.stop("immediate");
-    if (this.#settings.ownsGroup) await this.#settings.group.stop();
+    if (ownsGroup) await group.stop();
+  }
+
+  #own(verb: string): ServerProcesses {
+    const { processes } = this.#settings;
+    if (!processes) {
+      throw new Error(`Cannot ${verb} a PostgreSQL server that other test files use: start one for this file`);
+    }
+    return processes;
   }
 
   async #answers(): Promise<boolean> {

@@ -3,14 +3,16 @@
  *
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
- * permissions. All others have all permissions, because they start servers: each file is a process of its own, three at once,
- * which keep two cores busy, and those that measure time alone at the end; what a file says is shown when it has ended. The
- * numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not compile counts as a failure.
+ * permissions. All others have all permissions, because they start servers, and run beside the unit tests: each file is a
+ * process of its own, and those that measure time run alone at the end. N lanes run at once; the files of a lane run one after
+ * another and share one local cluster (tools/test_clusters.ts), which is replaced when a file failed. What a file prints is
+ * shown when it has ended. The numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not
+ * compile counts as a failure. SIGINT and SIGTERM end all processes that were started.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
-import { inParallel } from "../dev/bench/parallel.ts";
 import { ensureSystemPackages } from "./system_packages.ts";
+import type { TestClusters } from "./test_clusters.ts";
 
 /** Debian packages whose programs the tests call. */
 const SYSTEM_PACKAGES: readonly string[] = ["shellcheck", "openssl"];
@@ -34,6 +36,22 @@ const UNIT_FLAGS: readonly string[] = [
 /** Files that hold somebody to a second or two: nothing runs beside them. */
 const TIMED = /\/(?:api_faults|api_outage|fault_proxy|kill|postgres_outage|watch_faults)_test\.ts$/;
 
+/** Files that take longest, so that none of them is begun last. */
+const LONGEST: readonly string[] = [
+  "every_row",
+  "refresh_snapshot",
+  "hostile_spec",
+  "filestore_migration",
+  "restore",
+  "refresh",
+  "adoption",
+  "demo",
+  "local_cluster",
+  "database_migration",
+  "failing_reads",
+  "operation_canaries",
+];
+
 /** How many tests ended in which way. */
 export interface Totals {
   readonly passed: number;
@@ -44,8 +62,12 @@ export interface Totals {
 export interface RunTestsOptions {
   /** Only tests whose name contains this text, or matches this pattern between slashes. */
   readonly filter?: string;
-  /** So many files at once, of those that are no unit tests. @default {3} */
+  /** So many lanes of files that are no unit tests. @default {3} */
   readonly atOnce?: number;
+  /** Ends what runs, and begins nothing more. */
+  readonly signal?: AbortSignal;
+  /** What the files of a lane share. @default {nothing: each file starts what it needs} */
+  readonly clusters?: Pick<TestClusters, "environmentOf" | "discard" | "keepOnly">;
   /**
    * Where the output of deno goes.
    * @default {Deno.stdout.writable}
@@ -59,10 +81,15 @@ export interface RunTestsOptions {
 export async function runTests(paths: readonly string[], options: RunTestsOptions = {}): Promise<Totals> {
   const isUnit = (path: string): boolean => `${path.replace(/^\.\//, "")}/`.startsWith(`${UNIT}/`);
   const [units, others] = [paths.filter(isUnit), paths.filter((path) => !isUnit(path))];
-  const totals: Totals[] = [];
-  if (units.length > 0) totals.push(await runDeno([...unitFlags(), ...units], options));
-  if (others.length > 0) totals.push(await runOtherTests(others, options));
-  return sumOf(totals);
+  if (others.length === 0) return await runDeno([...unitFlags(), ...units], options);
+  const files = (await Promise.all(others.map(testFiles))).flat();
+  if (files.length === 0 && units.length === 0) return { passed: 0, failed: 1 };
+  // Types are checked once for all: each process would check much of the program again.
+  const check = await runDeno(["--no-run", ...units, ...files], options);
+  if (check.failed > 0) return check;
+  const runUnits = () => runDeno([...unitFlags(), "--no-check", ...units], { ...options, showWhen: "ended" });
+  const running = units.length > 0 ? runUnits() : { passed: 0, failed: 0 }; // they need the cores, the others mostly wait
+  return sumOf(await Promise.all([running, runOtherTests(files, { ...options, alongside: running })]));
 }
 
 /** The flags of deno for unit tests. */
@@ -70,48 +97,71 @@ export function unitFlags(): string[] {
   return [...UNIT_FLAGS, `--allow-run=${[Deno.execPath(), ...SYSTEM_PACKAGES].join(",")}`];
 }
 
-/** Types are checked once for all files: each process would check much of the program again. */
-async function runOtherTests(paths: readonly string[], options: RunTestsOptions): Promise<Totals> {
-  const files = (await Promise.all(paths.map(testFiles))).flat();
-  if (files.length === 0) return { passed: 0, failed: 1 };
-  const check = await runDeno(["--no-run", ...files], options);
-  if (check.failed > 0) return check;
+interface OtherTestsOptions extends RunTestsOptions {
+  /** What runs meanwhile; those that measure time wait for its end. */
+  readonly alongside: Promise<unknown> | unknown;
+}
+
+async function runOtherTests(files: readonly string[], options: OtherTestsOptions): Promise<Totals> {
   const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
-  const totals = [
-    ...await runFiles(others, options.atOnce ?? 3, options),
-    ...await runFiles(timed, 1, options),
-  ];
+  const totals = await runFiles(longestFirst(others), options.atOnce ?? 3, options);
+  await options.alongside;
+  await options.clusters?.keepOnly(1);
+  totals.push(...await runFiles(timed, 1, options));
   const red = totals.filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
-  await show(options.output ?? Deno.stdout.writable, red.map((line) => new TextEncoder().encode(line)));
+  await show(options.output ?? Deno.stdout.writable, red.map(bytesOf));
   return sumOf(totals.map(([, each]) => each));
 }
 
-/** Each file in a process of its own, so many at once. */
-async function runFiles(
-  files: readonly string[],
-  atOnce: number,
-  options: RunTestsOptions,
-): Promise<readonly (readonly [file: string, totals: Totals])[]> {
-  const totals: (readonly [string, Totals])[] = [];
-  const showWhen = atOnce > 1 && files.length > 1 ? "ended" : "written";
-  await inParallel(files, atOnce, async (file) => {
-    totals.push([file, await runDeno(["--allow-all", "--no-check", file], { ...options, showWhen })]);
-  });
+function longestFirst(files: readonly string[]): readonly string[] {
+  const place = (file: string) => {
+    const index = LONGEST.findIndex((name) => file.endsWith(`/${name}_test.ts`));
+    return index < 0 ? LONGEST.length : index;
+  };
+  return files.toSorted((a, b) => place(a) - place(b));
+}
+
+type FileTotals = readonly [file: string, totals: Totals];
+
+/** Each file in a process of its own, so many lanes at once; a lane that is free takes the next file. */
+async function runFiles(files: readonly string[], lanes: number, options: RunTestsOptions): Promise<FileTotals[]> {
+  const { clusters } = options;
+  const totals: FileTotals[] = [];
+  const showWhen = lanes > 1 && files.length > 1 ? "ended" : "written";
+  const waiting = files.values();
+  const runLane = async (lane: number) => {
+    for (const file of waiting) {
+      if (options.signal?.aborted) return;
+      const own = { ...options, showWhen, env: clusters?.environmentOf(lane) ?? {} } as const;
+      const counted = await runDeno(["--allow-all", "--no-check", file], own);
+      totals.push([file, counted]);
+      if (counted.failed === 0) continue;
+      const logs = await clusters?.discard(lane); // what the file has left there must not fail the next one
+      if (logs) {
+        await show(options.output ?? Deno.stdout.writable, [bytesOf(`Logs of the cluster of ${file}: ${logs}\n`)]);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, files.length) }, (_, lane) => runLane(lane)));
   return totals;
 }
 
 interface RunDenoOptions extends RunTestsOptions {
   /** When output is shown. @default {"written"} */
   readonly showWhen?: "written" | "ended";
+  /** Added to our own environment. @default {{}} */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function runDeno(args: readonly string[], options: RunDenoOptions): Promise<Totals> {
-  const { filter, output = Deno.stdout.writable, stderr = "inherit", showWhen = "written" } = options;
+  const { filter, output = Deno.stdout.writable, stderr = "inherit", showWhen = "written", env = {}, signal } = options;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--no-prompt", ...(filter === undefined ? [] : ["--filter", filter]), ...args],
+    env,
     stdin: "null",
     stdout: "piped",
     stderr,
+    ...(signal ? { signal } : {}),
   }).spawn();
   const written: Uint8Array[] = [];
   for await (const bytes of child.stdout) {
@@ -129,6 +179,10 @@ async function show(output: WritableStream<Uint8Array>, pieces: readonly Uint8Ar
   const writes = pieces.map((bytes) => writer.write(bytes));
   writer.releaseLock(); // at once: another file may end while these are written
   await Promise.all(writes);
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function sumOf(totals: readonly Totals[]): Totals {
@@ -176,16 +230,28 @@ async function defaultFolders(): Promise<string[]> {
   return folders.flat();
 }
 
+/** A control plane and the processes of a file: so many lanes fit into the memory that is free, and more do not pay. */
+const LANE_BYTES = 3 * 2 ** 30;
+const MOST_LANES = 4;
+
+function lanesThatFit(): number {
+  return Math.max(1, Math.min(MOST_LANES, Math.floor(Deno.systemMemoryInfo().available / LANE_BYTES)));
+}
+
 async function main(): Promise<Totals> {
   const refuse = (argument: string): never => {
     throw new RangeError(`Cannot run the tests: unknown option ${argument}`);
   };
   const given = parseArgs(Deno.args, { string: ["filter", "at-once"], unknown: refuse });
-  const { _: paths, filter, "at-once": count = "2" } = given;
-  const atOnce = Number(count);
+  const { _: paths, filter, "at-once": count } = given;
+  const atOnce = count === undefined ? lanesThatFit() : Number(count);
   if (!Number.isInteger(atOnce) || atOnce < 1) throw new RangeError(`Cannot run ${count} files at once`);
   await ensureSystemPackages(SYSTEM_PACKAGES);
-  const options = { atOnce, ...(typeof filter === "string" ? { filter } : {}) };
+  const ending = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, () => ending.abort());
+  const { TestClusters } = await import("./test_clusters.ts"); // unit tests need none of what it imports
+  await using clusters = new TestClusters();
+  const options = { atOnce, clusters, signal: ending.signal, ...(typeof filter === "string" ? { filter } : {}) };
   return await runTests(paths.length > 0 ? paths.map(String) : await defaultFolders(), options);
 }
 
@@ -197,5 +263,5 @@ if (import.meta.main) {
     console.error(error instanceof Error ? error.message : error); // the closing line is owed even then
   }
   console.log(closingLine(totals));
-  if (totals.failed > 0) Deno.exit(1);
+  Deno.exit(totals.failed > 0 ? 1 : 0);
 }

@@ -12,7 +12,7 @@ const BACK_MS = 2_000;
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ cluster: {} });
 });
 Deno.test.afterAll(() => rig?.stop());
 

@@ -28,7 +28,7 @@ const NEXT_DISCOVERY = { timeoutMs: 60_000 };
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig({ cluster: { controllers: ["horizontal-pod-autoscaler-controller"] } });
+  rig = await startRig();
 });
 Deno.test.afterAll(() => rig?.stop());
 

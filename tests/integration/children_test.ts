@@ -25,9 +25,8 @@ import { type Rig, startRig } from "../support/rig.ts";
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
-  await rig.operator?.[Symbol.asyncDispose]();
-  await rig.start({ args: ["--allowed-pull-secrets=registry,opaque"] });
+  // A cluster of its own: it changes the CRD of HTTPRoutes.
+  rig = await startRig({ cluster: {}, operator: { args: ["--allowed-pull-secrets=registry,opaque"] } });
 });
 Deno.test.afterAll(() => rig?.stop());
 

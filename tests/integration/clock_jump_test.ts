@@ -17,8 +17,7 @@ let offsetFile: string;
 
 Deno.test.beforeAll(async () => {
   await ensureSystemPackages(["faketime"]);
-  rig = await startRig();
-  await rig.operator?.[Symbol.asyncDispose]();
+  rig = await startRig({ operator: "later", ownPostgres: true });
   offsetFile = `${rig.cluster.directory}/clock-offset`;
   await setClock("+0");
   const settings = {

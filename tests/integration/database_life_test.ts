@@ -20,7 +20,7 @@ import { query, type SqlServer } from "../support/sql.ts";
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ ownPostgres: true });
 });
 Deno.test.afterAll(() => rig?.stop());
 

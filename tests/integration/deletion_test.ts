@@ -39,6 +39,7 @@ let rig: Rig;
 Deno.test.beforeAll(async () => {
   const neverEnds = { delayMs: 600_000 };
   rig = await startRig({
+    cluster: {}, // one of its own: it takes rights from the namespace controller
     jobs: { outcomeOf: ({ metadata }) => metadata.labels?.[INSTANCE_LABEL] === "slow" ? neverEnds : undefined },
   });
 });

@@ -9,9 +9,8 @@ import { type Rig, startRig } from "../support/rig.ts";
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig({ jobs: { delayMs: 50 } });
-  await rig.kill();
-  await rig.start({ args: ["--job-history-limit=2", "--allowed-webhook-hosts=127.0.0.0/8"] });
+  const args = ["--job-history-limit=2", "--allowed-webhook-hosts=127.0.0.0/8"];
+  rig = await startRig({ jobs: { delayMs: 50 }, operator: { args } });
 });
 Deno.test.afterAll(() => rig?.stop());
 

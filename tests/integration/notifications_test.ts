@@ -24,9 +24,7 @@ let outcome: Outcome | undefined;
 
 Deno.test.beforeAll(async () => {
   const outcomeOf = () => outcome;
-  rig = await startRig({ jobs: { delayMs: 50, outcomeOf } });
-  await rig.kill();
-  await rig.start({ args: ARGS });
+  rig = await startRig({ jobs: { delayMs: 50, outcomeOf }, operator: { args: ARGS } });
   stage = new OperationStage(rig, await rig.namespace());
   await stage.build();
   await rig.client.create<Secret>(Secret, {

@@ -18,7 +18,7 @@ let other: PostgresServer;
 let proxy: TcpProxy;
 
 Deno.test.beforeAll(async () => {
-  [rig, other] = await Promise.all([startRig(), startPostgres()]);
+  [rig, other] = await Promise.all([startRig({ ownPostgres: true }), startPostgres()]);
   proxy = startTcpProxy(rig.cluster.postgres);
   await writeEntries();
 });

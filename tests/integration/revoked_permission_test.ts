@@ -19,8 +19,7 @@ const BACK_MS = 60_000;
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
-  await rig.operator?.[Symbol.asyncDispose]();
+  rig = await startRig({ operator: "later" });
   await allow(["*"]);
   await rig.client.apply(ClusterRoleBinding, {
     metadata: { name: USER },

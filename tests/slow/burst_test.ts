@@ -19,7 +19,7 @@ const REQUESTS_PER_INSTANCE = 40;
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ cluster: {} });
 });
 Deno.test.afterAll(() => rig?.stop());
 

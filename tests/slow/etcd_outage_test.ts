@@ -13,7 +13,7 @@ const USUAL_MS = 5_000;
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ cluster: {} });
 });
 Deno.test.afterAll(() => rig?.stop());
 

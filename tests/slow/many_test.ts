@@ -12,7 +12,7 @@ const AT_ONCE = 50;
 let rig: Rig;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ cluster: {} });
 });
 Deno.test.afterAll(() => rig?.stop());
 

@@ -23,7 +23,7 @@ let proxy: TcpProxy;
 let namespace: string;
 
 Deno.test.beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({ cluster: {} });
   const { adminUser, adminPassword } = rig.cluster.postgres;
   proxy = startTcpProxy(rig.cluster.postgres);
   await writeClustersSecret(rig.client, rig.cluster, {

@@ -5,9 +5,12 @@ import { isNotFound } from "../../src/kit/errors.ts";
 export interface EventuallyOptions {
   /** @default {10_000} */
   readonly timeoutMs?: number;
-  /** @default {20} */
+  /** Between the first probes. A long wait probes less often, up to {@linkcode LONGEST_INTERVAL_MS}. @default {20} */
   readonly intervalMs?: number;
 }
+
+/** Probes are requests: those of a test that waits for seconds must not keep the API server from what it waits for. */
+const LONGEST_INTERVAL_MS = 100;
 
 /**
  * Asks `probe` until it answers with something other than undefined and false, and returns that. A probe that throws
@@ -30,7 +33,7 @@ export async function eventually<T>(
   options: EventuallyOptions = {},
 ): Promise<Exclude<T, undefined | false>> {
   const { timeoutMs = 10_000, intervalMs = 20 } = options;
-  const deadline = performance.now() + timeoutMs;
+  const startedMs = performance.now();
   for (;;) {
     let last: unknown;
     try {
@@ -40,11 +43,13 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (performance.now() > deadline) {
+    const elapsedMs = performance.now() - startedMs;
+    if (elapsedMs > timeoutMs) {
       const seen = last instanceof Error ? last.message : String(last);
       throw new Error(`Not seen in ${timeoutMs} ms: ${what}; last: ${seen}`, { cause: last });
     }
-    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+    const nextMs = Math.max(intervalMs, Math.min(elapsedMs / 10, LONGEST_INTERVAL_MS));
+    await new Promise((resolve) => setTimeout(resolve, nextMs));
   }
 }
 

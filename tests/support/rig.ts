@@ -1,22 +1,20 @@
 /** A local cluster with the operator on it, for tests of the whole path. One per test file; each test has a namespace. */
 import {
   type Client,
-  type ClusterAccess,
   conditionOf,
-  createClient,
   isNotFound,
   type KubeObject,
   type ResourceType,
   type Stored,
 } from "../../src/kit/mod.ts";
-import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from "../../dev/control_plane.ts";
+import type { LocalCluster, LocalClusterOptions } from "../../dev/control_plane.ts";
 import { type OdooJobs, type OdooJobsOptions, startOdooJobs } from "../../dev/odoo_jobs.ts";
 import {
   adminClient,
   ensureNamespace,
-  installCrds,
   type OperatorOptions,
   type OperatorProcess,
+  prepareCrds,
   prepareForOperator,
   startOperator,
 } from "../../dev/operator.ts";
@@ -25,13 +23,22 @@ import { INSTANCE_LABEL } from "../../src/odoo/model/names.ts";
 import { OdooInstanceKind } from "../../src/odoo/shell/kinds.ts";
 import pg from "pg";
 import { eventually } from "./eventually.ts";
+import { findTestCluster, startTestCluster, type TestCluster } from "./shared_cluster.ts";
 
 /** Options of {@linkcode startRig}. */
 export interface RigOptions {
   readonly jobs?: OdooJobsOptions;
-  /** Start without CRDs, clusters Secret and operator. @default {false} */
-  readonly bare?: boolean;
+  /** How the operator starts; `"later"`: the test starts it. @default {{}} */
+  readonly operator?: OperatorOptions | "later";
+  /**
+   * A cluster for this file alone, for tests that stop its API server, change what all namespaces share (CRDs, webhooks, the
+   * rights of others), or need other options. @default {the cluster that files share}
+   */
   readonly cluster?: LocalClusterOptions;
+  /** Nothing is installed: a cluster for this file alone without CRDs, clusters Secret and operator. @default {false} */
+  readonly bare?: boolean;
+  /** A PostgreSQL server for this file alone, for tests that stop it. @default {false} */
+  readonly ownPostgres?: boolean;
 }
 
 /** Cluster, client, double and operator. */
@@ -40,12 +47,14 @@ export class Rig {
   readonly client: Client & { close(): void };
   readonly jobs: OdooJobs;
   operator: OperatorProcess | undefined;
+  readonly #shared: TestCluster;
   #namespaces = 0;
 
-  constructor(cluster: LocalCluster, jobs: OdooJobs) {
-    this.cluster = cluster;
+  constructor(shared: TestCluster, jobs: OdooJobs) {
+    this.#shared = shared;
+    this.cluster = shared.cluster;
     this.jobs = jobs;
-    this.client = adminClient(cluster);
+    this.client = adminClient(shared.cluster);
   }
 
   /** Starts (or starts again) the operator. */
@@ -61,7 +70,7 @@ export class Rig {
 
   /** A fresh namespace. */
   async namespace(): Promise<string> {
-    const name = `test-${++this.#namespaces}`;
+    const name = `${this.#shared.prefix}${++this.#namespaces}`;
     await ensureNamespace(this.client, name);
     return name;
   }
@@ -113,33 +122,28 @@ export class Rig {
     }
   }
 
+  /** Ends what this file has started, and removes what it has created. */
   async stop(): Promise<void> {
     await this.operator?.[Symbol.asyncDispose]();
     await this.jobs.stop();
-    this.client.close();
-    await this.cluster.stop();
+    try {
+      await this.#shared.end(this.client);
+    } finally {
+      this.client.close();
+    }
   }
 }
 
 /** Starts everything. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const cluster = await startLocalCluster({ ...(options.bare ? {} : { prepare: withCrds }), ...options.cluster });
-  const rig = new Rig(cluster, await startOdooJobs(cluster, options.jobs));
-  if (!options.bare) {
-    await prepareForOperator(rig.client, cluster);
-    await rig.start();
-  }
+  const { jobs, operator = {}, cluster, bare = false, ownPostgres = false } = options;
+  const own = bare ? cluster ?? {} : cluster && { prepare: prepareCrds, ...cluster };
+  const found = own ? await startTestCluster(own) : await findTestCluster({ ownPostgres });
+  const rig = new Rig(found, await startOdooJobs(found.cluster, jobs));
+  if (bare) return rig;
+  await prepareForOperator(rig.client, rig.cluster);
+  if (operator !== "later") await rig.start(operator);
   return rig;
-}
-
-/** The controllers are to know our kinds from the beginning, as those of a cluster that has been there for a while do. */
-async function withCrds(access: ClusterAccess): Promise<void> {
-  const client = createClient(access, { fieldManager: "dev" });
-  try {
-    await installCrds(client);
-  } finally {
-    client.close();
-  }
 }
 
 /** Jobs of the instances that are in `failing` at that moment end with exit code 1 and `message`. */

@@ -139,7 +139,7 @@ export class Life {
       const ready = conditionOf(status?.conditions, "Ready");
       const seen = rows.map((row) => `\n  ${row}`).join("");
       throw new Error(`it is in ${status?.phase} (${ready?.reason}: ${ready?.message}), and there were${seen}`);
-    }, PATIENCE);
+    }, { ...PATIENCE, intervalMs: 250 }); // what the log has, it keeps
   }
 
   async change(...operations: readonly JsonPatchOperation[]): Promise<void> {

@@ -8,7 +8,8 @@ import { PHASES } from "../../../../src/odoo/model/phases.ts";
 import { SETTLED, type Transition, TRANSITIONS } from "../../../../src/odoo/machine/transitions.ts";
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
-import { LAWS, nameOf } from "./plan_laws.ts";
+import { nameOf } from "./plan_facts.ts";
+import { LAWS } from "./plan_laws.ts";
 import { ALL_PHASES, forEachWorld, frozen } from "./worlds.ts";
 
 /** What the walk has seen. */
