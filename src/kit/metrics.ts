@@ -2,7 +2,7 @@
  * What the kit counts, in one prom-client registry, and the small HTTP server that shows it: `/metrics`, `/healthz`
  * (the process runs) and `/readyz` (it can do its work: every cache is synced; the body names what is missing).
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
