@@ -2,8 +2,9 @@
  * A work queue of keys, after client-go's: `dirty` says what is wanted, `processing` what is being worked on, `queue`
  * in which order. Adding a key twice is once; adding a key that is being worked on brings it back when it is done.
  *
- * Guarantees: a key is never handed out twice at a time; every `add` is followed by a `get` of that key. Fresh work goes
+ * Guarantees: a key is never handed out twice at a time; every `add` is followed by a `take` of that key. Fresh work goes
  * before background work (initial lists, resyncs), which is not starved: it goes first once it has waited long enough.
+ * Work that can wait is done together with the next fresh work on its key, or after `lazyMs`.
  */
 import { backoffMs, type Clock, systemClock } from "./clock.ts";
 import type { ObjectKey } from "./types.ts";
@@ -18,6 +19,8 @@ export interface WorkQueueOptions {
   readonly maxBackoffMs?: number;
   /** A background key that has waited so long goes before fresh ones. @default {1_000} */
   readonly backgroundPatienceMs?: number;
+  /** How long a lazy key waits for others of its key. @default {1_000} */
+  readonly lazyMs?: number;
   /** In [0, 1). @default {Math.random} */
   readonly random?: () => number;
 }
@@ -30,8 +33,10 @@ export interface RateLimitOptions {
   readonly atMostMs?: number;
 }
 
-/** `fresh`: somebody did something. `background`: nobody waits for it. */
-export type Urgency = "fresh" | "background";
+/** `fresh`: as soon as a worker is free. `lazy`: within a second. `background`: when there is no fresh work. */
+export type Urgency = "fresh" | "lazy" | "background";
+
+const BY_URGENCY: readonly Urgency[] = ["background", "lazy", "fresh"];
 
 /** A key handed out, and how long it had waited. */
 export interface WorkItem {
@@ -48,6 +53,8 @@ export class WorkQueue {
   readonly #processing = new Set<ObjectKey>();
   readonly #dirtyWhileProcessing = new Map<ObjectKey, Urgency>();
   readonly #delayed = new Map<ObjectKey, { readonly dueMs: number; readonly cancel: () => void }>();
+  /** Keys that can wait, with what ends the wait. */
+  readonly #lazy = new Map<ObjectKey, () => void>();
   readonly #failures = new Map<ObjectKey, number>();
   /** Keys that must wait, and until when. */
   readonly #heldUntilMs = new Map<ObjectKey, number>();
@@ -61,10 +68,11 @@ export class WorkQueue {
       baseBackoffMs = 5,
       maxBackoffMs = 300_000,
       backgroundPatienceMs = 1_000,
+      lazyMs = 1_000,
       random = Math.random,
     } = options;
     this.#clock = clock;
-    this.#options = { baseBackoffMs, maxBackoffMs, backgroundPatienceMs, random };
+    this.#options = { baseBackoffMs, maxBackoffMs, backgroundPatienceMs, lazyMs, random };
   }
 
   /** Keys that wait for a worker; delayed ones do not count. */
@@ -76,10 +84,11 @@ export class WorkQueue {
   add(key: ObjectKey, urgency: Urgency = "fresh"): void {
     if (this.#closed) return;
     if (this.#processing.has(key)) {
-      if (this.#dirtyWhileProcessing.get(key) !== "fresh") this.#dirtyWhileProcessing.set(key, urgency);
+      this.#dirtyWhileProcessing.set(key, moreUrgent(urgency, this.#dirtyWhileProcessing.get(key)));
       return;
     }
     if (this.#fresh.has(key) || urgency === "background" && this.#background.has(key)) return;
+    if (urgency === "lazy") return this.#addLazy(key);
     const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.monotonicMs();
     if (heldMs > 0) return this.addAfter(key, heldMs);
     this.#heldUntilMs.delete(key);
@@ -89,7 +98,16 @@ export class WorkQueue {
     this.#handOut();
   }
 
-  /** Wants `key` after `ms` milliseconds; the earliest of several wishes counts. */
+  #addLazy(key: ObjectKey): void {
+    if (this.#lazy.has(key)) return;
+    const cancel = this.#clock.setTimeout(() => {
+      this.#lazy.delete(key);
+      this.add(key);
+    }, this.#options.lazyMs);
+    this.#lazy.set(key, cancel);
+  }
+
+  /** Adds `key` after `ms` milliseconds; of several such calls the earliest time counts. */
   addAfter(key: ObjectKey, ms: number): void {
     if (this.#closed) return;
     if (ms <= 0) return this.add(key);
@@ -117,9 +135,11 @@ export class WorkQueue {
     return waitMs;
   }
 
-  /** Ends the backoff of `key`: it succeeded. */
+  /** Ends the backoff of `key` and what {@linkcode addAfter} was called with before: a reconcile of it succeeded. */
   forget(key: ObjectKey): void {
     this.#failures.delete(key);
+    this.#delayed.get(key)?.cancel();
+    this.#delayed.delete(key);
   }
 
   /** How often in a row `key` was rate limited. */
@@ -150,6 +170,8 @@ export class WorkQueue {
     this.#closed = true;
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
+    for (const cancel of this.#lazy.values()) cancel();
+    this.#lazy.clear();
     for (const resolve of this.#takers.splice(0)) resolve(undefined);
     if (this.#processing.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
@@ -175,6 +197,12 @@ export class WorkQueue {
     const [key, since] = entry;
     this.#fresh.delete(key);
     this.#background.delete(key);
+    this.#lazy.get(key)?.();
+    this.#lazy.delete(key);
     return { key, waitedMs: now - since };
   }
+}
+
+function moreUrgent(a: Urgency, b: Urgency | undefined): Urgency {
+  return b !== undefined && BY_URGENCY.indexOf(b) > BY_URGENCY.indexOf(a) ? b : a;
 }

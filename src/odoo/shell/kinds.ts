@@ -84,18 +84,19 @@ export function slimJob(job: Stored<Job>): Stored<Job> {
   return { ...rest, ...(spec ? { spec: { ...spec, template: {} } } : {}), ...(status ? { status: seen } : {}) };
 }
 
-/** A pod without what nobody asks it: how it ended is what a Job is judged by. */
+/**
+ * A pod with nothing but how it ended, which is what a Job is judged by: `status.phase` and the statuses of its containers
+ * are there only if they have ended.
+ */
 export function slimPod(pod: Stored<Pod>): Stored<Pod> {
   const { name, namespace, uid, resourceVersion, labels, deletionTimestamp } = pod.metadata;
   const { phase, containerStatuses, initContainerStatuses } = pod.status ?? {};
-  const statuses = [...initContainerStatuses ?? [], ...containerStatuses ?? []].map(({ name, state }) => ({
-    name,
-    image: "",
-    imageID: "",
-    ready: false,
-    restartCount: 0,
-    ...(state?.terminated ? { state: { terminated: state.terminated } } : {}),
-  }));
+  const hasEnded = phase === "Succeeded" || phase === "Failed";
+  const statuses = [...initContainerStatuses ?? [], ...containerStatuses ?? []].flatMap(({ name, state }) => {
+    if (!state?.terminated) return [];
+    const { terminated } = state;
+    return [{ name, image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }];
+  });
   return {
     metadata: {
       name,
@@ -105,6 +106,6 @@ export function slimPod(pod: Stored<Pod>): Stored<Pod> {
       ...(labels ? { labels } : {}),
       ...(deletionTimestamp ? { deletionTimestamp } : {}),
     },
-    status: { ...(phase ? { phase } : {}), containerStatuses: statuses },
+    status: { ...(hasEnded ? { phase } : {}), containerStatuses: statuses },
   };
 }

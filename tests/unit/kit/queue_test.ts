@@ -98,6 +98,51 @@ Deno.test("WorkQueue.add() brings a key back as fresh when any of the adds durin
   assertEquals(await drain(), ["a", "other"]);
 });
 
+Deno.test("WorkQueue.add() adds a lazy key after its wait, once", async () => {
+  const { queue, clock, drain } = aQueue({ lazyMs: 1_000 });
+  queue.add("a", "lazy");
+  await clock.advance(600);
+  queue.add("a", "lazy");
+  await clock.advance(399);
+  assertEquals(await drain(), []);
+  await clock.advance(1);
+  assertEquals(await drain(), ["a"]);
+  await clock.advance(1_000);
+  assertEquals(queue.length, 0);
+});
+
+Deno.test("WorkQueue.add() does lazy work together with fresh or background work on the key", async () => {
+  for (const urgency of ["fresh", "background"] as const) {
+    const { queue, clock, drain } = aQueue();
+    queue.add("a", "lazy");
+    queue.add("a", urgency);
+    assertEquals(await drain(), ["a"], urgency);
+    await clock.advance(60_000);
+    assertEquals(queue.length, 0, urgency);
+  }
+});
+
+Deno.test("WorkQueue.done() brings a key back after the wait when it was only added as lazy meanwhile", async () => {
+  const { queue, clock, drain } = aQueue({ lazyMs: 1_000 });
+  queue.add("a");
+  await queue.take();
+  queue.add("a", "lazy");
+  queue.add("a", "background");
+  queue.done("a");
+  assertEquals(await drain(), []);
+  await clock.advance(1_000);
+  assertEquals(await drain(), ["a"]);
+});
+
+Deno.test("WorkQueue.forget() takes back an addAfter() from before", async () => {
+  const { queue, clock, drain } = aQueue();
+  queue.addAfter("a", 100);
+  queue.addAfter("b", 100);
+  queue.forget("a");
+  await clock.advance(100);
+  assertEquals(await drain(), ["b"]);
+});
+
 Deno.test("WorkQueue.take() says how long the key had waited", async () => {
   const { queue, clock } = aQueue();
   queue.add("a");
@@ -198,6 +243,14 @@ Deno.test("WorkQueue.addRateLimited() waits no longer than it is told when the b
   for (let i = 0; i < 5; i++) queue.addRateLimited("a");
   assertEquals(Math.round(queue.addRateLimited("a", { atMostMs: 30 })), 30);
   await queue.shutDown();
+});
+
+Deno.test("WorkQueue.shutDown() cancels the waits of lazy keys", async () => {
+  const { queue, clock } = aQueue();
+  queue.add("a", "lazy");
+  await queue.shutDown();
+  await clock.advance(60_000);
+  assertEquals(queue.length, 0);
 });
 
 Deno.test("WorkQueue.shutDown() ends waiting workers and cancels timers when nothing is being worked on", async () => {
