@@ -3,6 +3,7 @@ import { calibrationMs, memoryOf, resetPeak } from "../measure.ts";
 import { editEach } from "./edits.ts";
 import { type Figure, type Figures, round1, summaryOf } from "./figures.ts";
 import { growTo, members, runningNow } from "./population.ts";
+import { measureRestart } from "./restart.ts";
 import { histogramIn, percentileBetween } from "./prometheus.ts";
 import type { BenchRig } from "./rig.ts";
 
@@ -31,6 +32,7 @@ export async function measureThousand(rig: BenchRig): Promise<Figures> {
     idleRssMiB,
     idle,
     editMs: summaryOf(await editEach(rig, edited)),
+    restart: await measureRestart(rig),
   };
 }
 

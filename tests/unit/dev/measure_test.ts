@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { AuditLog, matchingLines } from "../../../dev/measure.ts";
+import { assert, assertEquals } from "@std/assert";
+import { AuditLog, cpuSecondsOf, matchingLines, threadSecondsOf } from "../../../dev/measure.ts";
 
 interface Line {
   readonly verb: string;
@@ -51,4 +51,10 @@ Deno.test("matchingLines() counts lines", async () => {
     assertEquals(await matchingLines(path, /a/), 3);
     assertEquals(await matchingLines(path, /a(?! b)/), 2);
   });
+});
+
+Deno.test("threadSecondsOf() is a part of what the process has used, when the process has used some", async () => {
+  const thread = await threadSecondsOf(Deno.pid);
+  const all = await cpuSecondsOf(Deno.pid);
+  assert(thread > 0 && thread <= all, `${thread} of ${all}`);
 });
