@@ -118,7 +118,7 @@ export async function threadSecondsOf(pid: number): Promise<number> {
 }
 
 /** utime, stime, cutime and cstime of a line of /proc/PID/stat, or the first `times` of them; a tick is 10 ms. */
-function secondsIn(stat: string, times = 4): number {
+export function secondsIn(stat: string, times = 4): number {
   const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 11 + times);
   return ticks.reduce((sum, value) => sum + Number(value) / 100, 0);
 }

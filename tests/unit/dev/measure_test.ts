@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { AuditLog, cpuSecondsOf, matchingLines, threadSecondsOf } from "../../../dev/measure.ts";
+import { assertEquals } from "@std/assert";
+import { AuditLog, matchingLines, secondsIn } from "../../../dev/measure.ts";
 
 interface Line {
   readonly verb: string;
@@ -53,8 +53,8 @@ Deno.test("matchingLines() counts lines", async () => {
   });
 });
 
-Deno.test("threadSecondsOf() is a part of what the process has used, when the process has used some", async () => {
-  const thread = await threadSecondsOf(Deno.pid);
-  const all = await cpuSecondsOf(Deno.pid);
-  assert(thread > 0 && thread <= all, `${thread} of ${all}`);
+Deno.test("secondsIn() reads the times of a process whose name has spaces and brackets, with and without its children", () => {
+  const stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 1000 2000 20 0 1 0";
+  assertEquals(secondsIn(stat), 31.75);
+  assertEquals(secondsIn(stat, 2), 1.75);
 });
