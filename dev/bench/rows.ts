@@ -36,6 +36,7 @@ export const ROWS: readonly Row[] = [
   row(7, "1,000 at once: time until all run", "thousand.secondsFromNothing", atMost(150), "s", ""),
   row(7, "up to 1,000: instances that do not arrive", "thousand.notArrived", exactly(0), "", ""),
   row(7, "up to 1,000: wait in the queue, p99", "thousand.queueMs.p99", atMost(1000), "ms", ""),
+  row(7, "the same, of fresh changes alone", "thousand.queueMs.fresh.p99", atMost(1000), "ms", ""),
   row(8, "Job complete → Starting in status, p50", "rounds.jobCompleteToStartingMs.p50", atMost(100), "ms", "0–10 s"),
   row(8, "Job complete → Starting in status, p99", "rounds.jobCompleteToStartingMs.p99", atMost(500), "ms", "0–10 s"),
   row(8, "the same, Jobs end one by one, p50", "staggered.jobCompleteToStartingMs.p50", atMost(100), "ms", "0–10 s"),

@@ -12,7 +12,7 @@ export interface Metrics {
   readonly apiRequests: Counter<"method" | "code">;
   readonly reconciles: Counter<"controller" | "result">;
   readonly reconcileSeconds: Histogram<"controller">;
-  readonly queueSeconds: Histogram<"controller">;
+  readonly queueSeconds: Histogram<"controller" | "urgency">;
   readonly queueDepth: Gauge<"controller">;
   readonly relists: Counter<"kind">;
   readonly watchEvents: Counter<"kind" | "type">;
@@ -50,8 +50,8 @@ export function createMetrics(): Metrics {
     }),
     queueSeconds: new Histogram({
       name: "workqueue_queue_duration_seconds",
-      help: "Time a key waits before it is worked on",
-      labelNames: ["controller"],
+      help: "Time a key waits before it is worked on: fresh changes, first reconciles of new objects, background work",
+      labelNames: ["controller", "urgency"],
       buckets: SECONDS,
       registers,
     }),

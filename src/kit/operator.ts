@@ -207,7 +207,8 @@ export class Operator<Spec, Status> {
       const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
-        if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, change.initial ? "background" : "fresh");
+        const urgency = change.initial ? "background" : change.previous ? "fresh" : "first";
+        if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, urgency);
       });
       for (const { wire } of others) wire(queue);
       const events = new EventRecorder(client, { controller: name, instance: options.instance ?? name, log, clock });

@@ -3,7 +3,8 @@
  * in which order. Adding a key twice is once; adding a key that is being worked on brings it back when it is done.
  *
  * Guarantees: a key is never handed out twice at a time; every `add` is followed by a `take` of that key. Fresh work goes
- * before background work (initial lists, resyncs), which is not starved: it goes first once it has waited long enough.
+ * before first work (of objects that are new) and that before background work (initial lists, resyncs). Neither is
+ * starved: once it has waited long enough, one in sixteen keys is of it.
  * Work that can wait is done together with the next fresh work on its key, or after `lazyMs`.
  */
 import { backoffMs, type Clock, systemClock } from "./clock.ts";
@@ -17,7 +18,7 @@ export interface WorkQueueOptions {
   readonly baseBackoffMs?: number;
   /** Longest backoff of a failing key. @default {300_000} */
   readonly maxBackoffMs?: number;
-  /** A background key that has waited so long goes before fresh ones. @default {1_000} */
+  /** A first or background key that has waited so long goes before fresh ones, one in sixteen. @default {1_000} */
   readonly backgroundPatienceMs?: number;
   /** How long a lazy key waits for others of its key. @default {1_000} */
   readonly lazyMs?: number;
@@ -33,14 +34,25 @@ export interface RateLimitOptions {
   readonly atMostMs?: number;
 }
 
-/** `fresh`: as soon as a worker is free. `lazy`: within a second. `background`: when there is no fresh work. */
-export type Urgency = "fresh" | "lazy" | "background";
+/**
+ * `fresh`: as soon as a worker is free. `lazy`: within a second. `first`: when there is no fresh work, so that what has begun
+ * and what is edited does not wait for all that is created at once. `background`: when there is neither.
+ */
+export type Urgency = "fresh" | "lazy" | "first" | "background";
 
-const BY_URGENCY: readonly Urgency[] = ["background", "lazy", "fresh"];
+const BY_URGENCY: readonly Urgency[] = ["background", "first", "lazy", "fresh"];
+
+/** Between two impatient keys that go before fresh ones. */
+const FRESH_BETWEEN = 15;
+
+/** The urgencies of keys that wait for a worker, most urgent first. */
+const QUEUED = ["fresh", "first", "background"] as const;
+type QueuedUrgency = typeof QUEUED[number];
 
 /** A key handed out, and how long it had waited. */
 export interface WorkItem {
   readonly key: ObjectKey;
+  readonly urgency: QueuedUrgency;
   readonly waitedMs: number;
 }
 
@@ -48,8 +60,13 @@ export interface WorkItem {
 export class WorkQueue {
   readonly #clock: Clock;
   readonly #options: Required<Omit<WorkQueueOptions, "clock">>;
-  readonly #fresh = new Map<ObjectKey, number>();
-  readonly #background = new Map<ObjectKey, number>();
+  /** Keys that wait for a worker, and since when. A key waits once. */
+  readonly #waiting: Readonly<Record<QueuedUrgency, Map<ObjectKey, number>>> = {
+    fresh: new Map(),
+    first: new Map(),
+    background: new Map(),
+  };
+  #freshInARow = FRESH_BETWEEN;
   readonly #processing = new Set<ObjectKey>();
   readonly #dirtyWhileProcessing = new Map<ObjectKey, Urgency>();
   readonly #delayed = new Map<ObjectKey, { readonly dueMs: number; readonly cancel: () => void }>();
@@ -77,7 +94,7 @@ export class WorkQueue {
 
   /** Keys that wait for a worker; delayed ones do not count. */
   get length(): number {
-    return this.#fresh.size + this.#background.size;
+    return QUEUED.reduce((sum, urgency) => sum + this.#waiting[urgency].size, 0);
   }
 
   /** Wants `key` to be worked on as soon as a worker is free. */
@@ -87,14 +104,15 @@ export class WorkQueue {
       this.#dirtyWhileProcessing.set(key, moreUrgent(urgency, this.#dirtyWhileProcessing.get(key)));
       return;
     }
-    if (this.#fresh.has(key) || urgency === "background" && this.#background.has(key)) return;
+    const present = QUEUED.find((queued) => this.#waiting[queued].has(key));
+    if (present && moreUrgent(present, urgency) === present) return;
     if (urgency === "lazy") return this.#addLazy(key);
     const heldMs = (this.#heldUntilMs.get(key) ?? 0) - this.#clock.monotonicMs();
     if (heldMs > 0) return this.addAfter(key, heldMs);
     this.#heldUntilMs.delete(key);
-    const since = this.#background.get(key) ?? this.#clock.monotonicMs();
-    this.#background.delete(key);
-    (urgency === "fresh" ? this.#fresh : this.#background).set(key, since);
+    const since = present && this.#waiting[present].get(key);
+    if (present) this.#waiting[present].delete(key);
+    this.#waiting[urgency].set(key, since ?? this.#clock.monotonicMs());
     this.#handOut();
   }
 
@@ -188,18 +206,20 @@ export class WorkQueue {
 
   #next(): WorkItem | undefined {
     const now = this.#clock.monotonicMs();
-    const [fresh] = this.#fresh;
-    const [background] = this.#background;
-    const impatient = background && now - background[1] >= this.#options.backgroundPatienceMs &&
-      (!fresh || background[1] <= fresh[1]);
-    const entry = impatient ? background : fresh ?? background;
-    if (!entry) return undefined;
-    const [key, since] = entry;
-    this.#fresh.delete(key);
-    this.#background.delete(key);
+    const heads = QUEUED.flatMap((urgency) => {
+      const [head] = this.#waiting[urgency];
+      return head ? { urgency, key: head[0], since: head[1] } : [];
+    });
+    const oldest = heads.reduce<typeof heads[number] | undefined>((a, b) => a && a.since <= b.since ? a : b, undefined);
+    const isImpatient = oldest && now - oldest.since >= this.#options.backgroundPatienceMs;
+    const head = isImpatient && this.#freshInARow >= FRESH_BETWEEN ? oldest : heads[0];
+    if (!head) return undefined;
+    const { urgency, key, since } = head;
+    this.#freshInARow = urgency === "fresh" ? this.#freshInARow + 1 : 0;
+    this.#waiting[urgency].delete(key);
     this.#lazy.get(key)?.();
     this.#lazy.delete(key);
-    return { key, waitedMs: now - since };
+    return { key, urgency, waitedMs: now - since };
   }
 }
 

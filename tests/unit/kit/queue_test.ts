@@ -72,6 +72,31 @@ Deno.test("WorkQueue.take() prefers a background key when it has waited for its 
   assertEquals(await drain(), ["old", "new", "newer"]);
 });
 
+Deno.test("WorkQueue.take() prefers fresh keys to first ones, and these to background ones", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("background", "background");
+  queue.add("first", "first");
+  queue.add("fresh");
+  assertEquals(await drain(), ["fresh", "first", "background"]);
+});
+
+Deno.test("WorkQueue.take() lets fifteen fresh keys pass before each further key that has waited for its patience", async () => {
+  const { queue, clock, drain } = aQueue({ backgroundPatienceMs: 1_000 });
+  for (const key of ["old-1", "old-2"]) queue.add(key, "first");
+  queue.add("old-3", "background");
+  await clock.advance(1_000);
+  const fresh = Array.from({ length: 40 }, (_, index) => `fresh-${index}`);
+  for (const key of fresh) queue.add(key);
+  assertEquals(await drain(), [
+    "old-1",
+    ...fresh.slice(0, 15),
+    "old-2",
+    ...fresh.slice(15, 30),
+    "old-3",
+    ...fresh.slice(30),
+  ]);
+});
+
 Deno.test("WorkQueue.add() makes a background key fresh when it is added as fresh, and never the other way", async () => {
   const { queue, drain } = aQueue();
   queue.add("a", "background");
@@ -147,7 +172,7 @@ Deno.test("WorkQueue.take() says how long the key had waited", async () => {
   const { queue, clock } = aQueue();
   queue.add("a");
   await clock.advance(250);
-  assertEquals(await queue.take(), { key: "a", waitedMs: 250 });
+  assertEquals(await queue.take(), { key: "a", urgency: "fresh", waitedMs: 250 });
 });
 
 Deno.test("WorkQueue.addAfter() adds the key when the time has come, and not before", async () => {
@@ -232,7 +257,7 @@ for (const hours of [1, -1]) {
     queue.done("c");
     await clock.advance(1_000);
     assertEquals(queue.length, 2);
-    assertEquals(await queue.take(), { key: "b", waitedMs: 1_000 });
+    assertEquals(await queue.take(), { key: "b", urgency: "background", waitedMs: 1_000 });
     queue.done("b");
     await queue.shutDown();
   });
