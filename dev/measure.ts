@@ -112,9 +112,14 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   return secondsIn(await Deno.readTextFile(`/proc/${pid}/stat`));
 }
 
-/** utime, stime, cutime and cstime of a line of /proc/PID/stat; a tick is 10 ms. */
-function secondsIn(stat: string): number {
-  const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 15);
+/** CPU seconds (user and system) of the first thread of a process, which is the one that runs JavaScript. Linux only. */
+export async function threadSecondsOf(pid: number): Promise<number> {
+  return secondsIn(await Deno.readTextFile(`/proc/${pid}/task/${pid}/stat`), 2);
+}
+
+/** utime, stime, cutime and cstime of a line of /proc/PID/stat, or the first `times` of them; a tick is 10 ms. */
+export function secondsIn(stat: string, times = 4): number {
+  const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 11 + times);
   return ticks.reduce((sum, value) => sum + Number(value) / 100, 0);
 }
 

@@ -14,11 +14,11 @@ export function histogramNames(text: string): readonly string[] {
   return [...text.matchAll(/^# TYPE (\S+) histogram$/gm)].flatMap(([, name]) => name ?? []);
 }
 
-/** The histogram `name`; empty if there is none. */
-export function histogramIn(text: string, name: string): Histogram {
+/** The histogram `name`, of those lines that have `label` (as `name="value"`) if one is given; empty if there is none. */
+export function histogramIn(text: string, name: string, label = ""): Histogram {
   const bounds = new Map<number, number>();
   for (const line of text.split("\n")) {
-    if (!line.startsWith(`${name}_bucket{`)) continue;
+    if (!line.startsWith(`${name}_bucket{`) || !line.includes(label)) continue;
     const bound = /[{,]le="([^"]+)"/.exec(line)?.[1];
     const count = Number(line.slice(line.lastIndexOf(" ")));
     if (bound === undefined) continue;

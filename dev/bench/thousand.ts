@@ -3,6 +3,7 @@ import { calibrationMs, memoryOf, resetPeak } from "../measure.ts";
 import { editEach } from "./edits.ts";
 import { type Figure, type Figures, round1, summaryOf } from "./figures.ts";
 import { growTo, members, runningNow } from "./population.ts";
+import { measureRestart } from "./restart.ts";
 import { histogramIn, percentileBetween } from "./prometheus.ts";
 import type { BenchRig } from "./rig.ts";
 
@@ -31,18 +32,19 @@ export async function measureThousand(rig: BenchRig): Promise<Figures> {
     idleRssMiB,
     idle,
     editMs: summaryOf(await editEach(rig, edited)),
+    restart: await measureRestart(rig),
   };
 }
 
-/** How long keys waited before they were worked on; the operator tells that of itself. */
+/** How long keys waited before they were worked on, as the operator reports it: all keys, and fresh changes alone. */
 function queueBetween(before: string | undefined, after: string | undefined): Figure {
   if (before === undefined || after === undefined) return null;
-  const [first, last] = [histogramIn(before, QUEUE), histogramIn(after, QUEUE)];
-  const waited = (p: number) => {
-    const seconds = percentileBetween(first, last, p);
+  const waited = (p: number, label?: string) => {
+    const seconds = percentileBetween(histogramIn(before, QUEUE, label), histogramIn(after, QUEUE, label), p);
     return seconds === null ? null : round1(seconds * 1000);
   };
-  return { p50: waited(50), p99: waited(99) };
+  const fresh = 'urgency="fresh"';
+  return { p50: waited(50), p99: waited(99), fresh: { p50: waited(50, fresh), p99: waited(99, fresh) } };
 }
 
 /** Requests of an operator that nobody gives anything to do, renewals of its lease apart. */

@@ -7,7 +7,7 @@
  * validator that throws denies, because a policy for outages must not let pass what nobody could judge.
  */
 import type { Server } from "node:https";
-import { Counter, Gauge } from "prom-client";
+import { Counter, Gauge } from "./prometheus.ts";
 import {
   type AdmissionRequest,
   formatAdmissionReview,

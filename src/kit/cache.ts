@@ -4,7 +4,7 @@
  * Guarantees: reads are synchronous and never see half a relist. Our own writes are put in with `observe()` as soon as
  * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
  * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read. What
- * has not changed for a while can be packed; nothing else differs then.
+ * has been neither changed nor read for a while can be packed; nothing else differs then.
  * Nobody is told of a change that leaves what is held as it was, such as that of a field that `transform` drops.
  * Caveat: nothing may be concluded from absence before `synced`.
  */
@@ -12,7 +12,7 @@ import type { Client, Selection } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { isNotFound, messageOf } from "./errors.ts";
 import type { Metrics } from "./metrics.ts";
-import { pack, unpack } from "./packing.ts";
+import { pack, type Packed, unpack } from "./packing.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 import { watchObjects } from "./watch.ts";
 
@@ -43,10 +43,11 @@ export interface StoreOptions<T extends KubeObject> {
   readonly keepOwnershipOf?: readonly string[];
 }
 
+/** An object as it is held: its text, its packed text, or, while it is being read, both. */
 interface Held {
-  /** JSON without the resourceVersion, so that texts are equal where there is no news. */
-  readonly text: string;
-  readonly isPacked?: true;
+  /** JSON without the resourceVersion, so that texts are equal if only the version differs. */
+  text: string | undefined;
+  packed: Packed | undefined;
   readonly resourceVersion: string;
 }
 
@@ -61,7 +62,7 @@ export class Store<T extends KubeObject> {
   readonly reduce: (object: Stored<T>) => Stored<T>;
   readonly #listeners: ((change: Change<T>) => void)[] = [];
   readonly #versionIsNews: boolean;
-  /** What is not packed: what may be, and what was put in after that was said. */
+  /** The objects whose text is held: those that may be packed, and those put in or read since the last `settle()`. */
   readonly #settled = new Set<ObjectKey>();
   readonly #young = new Set<ObjectKey>();
   #seenVersion = "0";
@@ -80,11 +81,11 @@ export class Store<T extends KubeObject> {
 
   get(key: ObjectKey): Stored<T> | undefined {
     const held = this.#objects.get(key);
-    return held && copyOf<T>(held);
+    return held && parsed<T>(this.#textOf(key, held), held.resourceVersion);
   }
 
   list(): Stored<T>[] {
-    return [...this.#objects.values()].map((held) => copyOf<T>(held));
+    return [...this.#objects.values()].map((held) => parsed<T>(heldText(held), held.resourceVersion));
   }
 
   /** The keys of all objects, for those who need no more than that. */
@@ -151,21 +152,31 @@ export class Store<T extends KubeObject> {
     this.#saw(resourceVersion);
   }
 
-  /** What has been put in since the last call may be packed from now on, unless it changes. */
+  /** What has been put in or read since the last call may be packed from now on, until it is changed or read again. */
   settle(): void {
     for (const key of this.#young) this.#settled.add(key);
     this.#young.clear();
   }
 
-  /** Packs up to `limit` of the objects that may be, and says of how many. */
+  /** Packs up to `limit` of the objects that may be, and returns how many. One that was only read is not packed again. */
   pack(limit: number): number {
     const keys = [...this.#settled.keys().take(limit)];
     for (const key of keys) {
       this.#settled.delete(key);
       const held = this.#objects.get(key);
-      if (held) this.#objects.set(key, { ...held, text: pack(held.text), isPacked: true });
+      if (!held) continue;
+      held.packed ??= pack(heldText(held));
+      held.text = undefined;
     }
     return keys.length;
+  }
+
+  /** The text of an object that is read or replaced: what is read once is often read again, and unpacking is slow. */
+  #textOf(key: ObjectKey, held: Held): string {
+    held.text ??= heldText(held);
+    this.#settled.delete(key);
+    this.#young.add(key);
+    return held.text;
   }
 
   #saw(resourceVersion: string): void {
@@ -182,13 +193,13 @@ export class Store<T extends KubeObject> {
     const { resourceVersion } = raw.metadata;
     const object = this.reduce(raw);
     const held = this.#objects.get(key);
-    const former = held && unpacked(held);
+    const former = held && heldText(held);
     const text = textOf(object);
-    this.#objects.set(key, { text, resourceVersion });
+    this.#objects.set(key, { text, packed: undefined, resourceVersion });
     this.#settled.delete(key);
     this.#young.add(key);
-    if (former?.text === text && !this.#versionIsNews) return;
-    const previous = former && copyOf<T>(former);
+    if (former === text && !this.#versionIsNews) return;
+    const previous = held && former !== undefined ? parsed<T>(former, held.resourceVersion) : undefined;
     if (previous) this.#unindex(key, previous);
     for (const { valuesOf, keys } of this.#indexes.values()) {
       for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
@@ -234,12 +245,11 @@ function textOf({ metadata: { resourceVersion: _, ...metadata }, ...rest }: Stor
   return JSON.stringify({ ...rest, metadata });
 }
 
-function unpacked(held: Held): Held {
-  return held.isPacked ? { text: unpack(held.text), resourceVersion: held.resourceVersion } : held;
+function heldText({ text, packed = "" }: Held): string {
+  return text ?? unpack(packed);
 }
 
-function copyOf<T extends KubeObject>(held: Held): Stored<T> {
-  const { text, resourceVersion } = unpacked(held);
+function parsed<T extends KubeObject>(text: string, resourceVersion: string): Stored<T> {
   const copy = JSON.parse(text);
   copy.metadata.resourceVersion = resourceVersion;
   return copy;

@@ -265,8 +265,7 @@ class FetchClient implements Client {
   /** Resolves with a 2xx answer whose body is unread; everything else is thrown. */
   async #send(request: Request, signal: AbortSignal): Promise<Response> {
     const { method, path, query = {}, body, contentType = "application/json", accept = "application/json" } = request;
-    const url = new URL(this.#access.baseUrl + path);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    const url = `${this.#access.baseUrl}${path}${searchOf(query)}`;
     const credentials = await this.#access.credentials();
     let response: Response;
     try {
@@ -327,6 +326,12 @@ function pathOf(type: ResourceType, { namespace, name, subresource }: Path): str
     ...(subresource ? [subresource] : []),
   ];
   return `${root}/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+/** As text, since fetch reads every URL anyway: one made by URLSearchParams is read again for each of its parameters. */
+function searchOf(query: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.map(([name, value = ""], at) => `${at ? "&" : "?"}${name}=${encodeURIComponent(value)}`).join("");
 }
 
 function selectionQuery({ labelSelector, fieldSelector }: Selection): Record<string, string | undefined> {

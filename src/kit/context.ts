@@ -10,8 +10,8 @@ import type { Client } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { isConflict, isNotFound, NotOursError } from "./errors.ts";
 import type { EventNote, EventRecorder } from "./events.ts";
-import { hashOf } from "./hash.ts";
 import type { Logger } from "./log.ts";
+import { isSameJson } from "./same_json.ts";
 import {
   apiVersionOf,
   type Condition,
@@ -185,7 +185,7 @@ export class ReconcileContext {
     object: Stored<T>,
     status: unknown,
   ): Promise<void> {
-    if (hashOf(object.status ?? {}) === hashOf(status)) return;
+    if (isSameJson(object.status ?? {}, status)) return;
     const { name, namespace, resourceVersion } = object.metadata;
     const metadata = { name, resourceVersion, ...(namespace ? { namespace } : {}) };
     const desired: KubeObject & { status: unknown } = { metadata, status };

@@ -81,13 +81,13 @@ export class Controller {
     }
   }
 
-  async #reconcile({ key, waitedMs }: WorkItem, signal: AbortSignal): Promise<void> {
+  async #reconcile({ key, urgency, waitedMs }: WorkItem, signal: AbortSignal): Promise<void> {
     const { name: controller, queue, reconcile, metrics, clock } = this.#options;
     const log = this.#options.log.with({ key, reconcileId: ++this.#reconciles });
     const takenMs = clock.monotonicMs();
     await this.#turn();
     const started = clock.monotonicMs();
-    metrics.queueSeconds.observe({ controller }, (waitedMs + started - takenMs) / 1000);
+    metrics.queueSeconds.observe({ controller, urgency }, (waitedMs + started - takenMs) / 1000);
     metrics.queueDepth.set({ controller }, queue.length);
     const outcome = await this.#outcomeOf(() => reconcile(key, { log, signal }));
     metrics.reconcileSeconds.observe({ controller }, (clock.monotonicMs() - started) / 1000);

@@ -2,7 +2,7 @@
 import type { Change } from "./cache.ts";
 import { conditionOf, type ConditionState } from "./conditions.ts";
 import { ApiError, isInvalid, isOverQuota, messageOf, NotOursError } from "./errors.ts";
-import { hashOf } from "./hash.ts";
+import { isSameJson } from "./same_json.ts";
 import type { Condition, KubeObject, Stored } from "./types.ts";
 
 /** A condition to be told; whoever tells it knows the generation. */
@@ -58,7 +58,7 @@ export function reasonOf(error: unknown): string {
 export function isOnlyReport({ object, previous, deleted }: Change<KubeObject>, types: readonly string[]): boolean {
   if (deleted || !previous) return false;
   if (reportOf(object, types) === reportOf(previous, types)) return false; // the hashes below are for few
-  return hashOf(withoutReport(object, types)) === hashOf(withoutReport(previous, types));
+  return isSameJson(withoutReport(object, types), withoutReport(previous, types));
 }
 
 function reportOf(object: KubeObject, types: readonly string[]): string {

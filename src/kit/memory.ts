@@ -47,7 +47,8 @@ export function garbageCollection(options: GarbageCollectionOptions = {}): Runna
   };
 }
 
-function processorTimeMs(): number {
+/** Time of a processor that this program has used so far, in milliseconds. */
+export function processorTimeMs(): number {
   const { user, system } = cpuUsage();
   return (user + system) / 1_000;
 }

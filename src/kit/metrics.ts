@@ -2,7 +2,7 @@
  * What the kit counts, in one prom-client registry, and the small HTTP server that shows it: `/metrics`, `/healthz`
  * (the process runs) and `/readyz` (it can do its work: every cache is synced; the body names what is missing).
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -12,7 +12,7 @@ export interface Metrics {
   readonly apiRequests: Counter<"method" | "code">;
   readonly reconciles: Counter<"controller" | "result">;
   readonly reconcileSeconds: Histogram<"controller">;
-  readonly queueSeconds: Histogram<"controller">;
+  readonly queueSeconds: Histogram<"controller" | "urgency">;
   readonly queueDepth: Gauge<"controller">;
   readonly relists: Counter<"kind">;
   readonly watchEvents: Counter<"kind" | "type">;
@@ -50,8 +50,8 @@ export function createMetrics(): Metrics {
     }),
     queueSeconds: new Histogram({
       name: "workqueue_queue_duration_seconds",
-      help: "Time a key waits before it is worked on",
-      labelNames: ["controller"],
+      help: "Time a key waits before it is worked on: fresh changes, first reconciles of new objects, background work",
+      labelNames: ["controller", "urgency"],
       buckets: SECONDS,
       registers,
     }),

@@ -16,7 +16,7 @@
  */
 import { loadAccess } from "./access.ts";
 import type { ClusterAccess } from "./credentials.ts";
-import { Informer, type InformerOptions, type Store } from "./cache.ts";
+import { type Change, Informer, type InformerOptions, type Store } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
@@ -58,6 +58,8 @@ export interface WatchKindOptions<T extends KubeObject> extends
   > {
   /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
   readonly map?: (object: Stored<T>) => readonly ObjectKey[];
+  /** Whether a change may wait for a second: a change that follows is reconciled together with it. @default {none may} */
+  readonly mayWait?: (change: Change<T>) => boolean;
 }
 
 /** What a further part of the program gets from the operator that it belongs to. */
@@ -137,13 +139,15 @@ export class Operator<Spec, Status> {
 
   /** A further kind to cache and to react to. */
   watches<T extends KubeObject>(type: ResourceType<T>, options: WatchKindOptions<T> = {}): this {
-    const { map = (object) => this.#ownerKey(object), ...selection } = options;
+    const { map = (object) => this.#ownerKey(object), mayWait = () => false, ...selection } = options;
     this.#watched.push((client, common) => {
       const informer = newInformer(client, type, { ...selection, ...common });
       const wire = (queue: WorkQueue) =>
-        informer.store.onChange(({ object, previous, initial }) => {
+        informer.store.onChange((change) => {
+          const { object, previous, initial } = change;
           const keys = new Set([...map(object), ...(previous ? map(previous) : [])]);
-          for (const key of keys) queue.add(key, initial ? "background" : "fresh");
+          const urgency = initial ? "background" : mayWait(change) ? "lazy" : "fresh";
+          for (const key of keys) queue.add(key, urgency);
         });
       return { informer, wire };
     });
@@ -203,7 +207,8 @@ export class Operator<Spec, Status> {
       const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
-        if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, change.initial ? "background" : "fresh");
+        const urgency = change.initial ? "background" : change.previous ? "fresh" : "first";
+        if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, urgency);
       });
       for (const { wire } of others) wire(queue);
       const events = new EventRecorder(client, { controller: name, instance: options.instance ?? name, log, clock });

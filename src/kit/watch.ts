@@ -274,6 +274,11 @@ function sourceOf<T extends KubeObject>(
       const abort = () => connection.abort();
       if (signal.aborted) abort();
       signal.addEventListener("abort", abort);
+      const silence = watchSilence(
+        { clock, idleTimeoutMs },
+        () =>
+          connection.abort(new ApiError(0, "Silent", `Cannot hear the watch: nothing came for ${idleTimeoutMs} ms`)),
+      );
       const events = client.watch(type, {
         ...options,
         signal: connection.signal,
@@ -282,13 +287,7 @@ function sourceOf<T extends KubeObject>(
       })[Symbol.asyncIterator]();
       return {
         async next() {
-          const cancel = clock.setTimeout(
-            () =>
-              connection.abort(
-                new ApiError(0, "Silent", `Cannot hear the watch: nothing came for ${idleTimeoutMs} ms`),
-              ),
-            idleTimeoutMs,
-          );
+          silence.begins();
           try {
             const { value, done } = await events.next();
             if (done) return undefined;
@@ -296,15 +295,38 @@ function sourceOf<T extends KubeObject>(
               ? { ...value, object: reduce(value.object) }
               : value;
           } finally {
-            cancel();
+            silence.ends();
           }
         },
         async close() {
           signal.removeEventListener("abort", abort);
+          silence.stop();
           connection.abort();
           await events.return?.(undefined)?.catch(() => {}); // the connection is gone either way
         },
       };
     },
+  };
+}
+
+/**
+ * Calls `onTooLong` when a silence has lasted for `idleTimeoutMs`. One timer for all silences of a connection: a first list
+ * has thousands of them, none longer than a millisecond.
+ */
+function watchSilence(
+  { clock, idleTimeoutMs }: { readonly clock: Clock; readonly idleTimeoutMs: number },
+  onTooLong: () => void,
+) {
+  let sinceMs: number | undefined;
+  const check = () => {
+    const leftMs = sinceMs === undefined ? idleTimeoutMs : sinceMs + idleTimeoutMs - clock.monotonicMs();
+    if (leftMs <= 0) onTooLong();
+    else cancel = clock.setTimeout(check, leftMs);
+  };
+  let cancel = clock.setTimeout(check, idleTimeoutMs);
+  return {
+    begins: () => void (sinceMs = clock.monotonicMs()),
+    ends: () => void (sinceMs = undefined),
+    stop: () => cancel(),
   };
 }

@@ -79,18 +79,18 @@ export function slimJob(job: Stored<Job>): Stored<Job> {
   return { ...rest, ...(spec ? { spec: { ...spec, template: {} } } : {}), ...(status ? { status: seen } : {}) };
 }
 
-/** A pod with its phase and the exit of its containers, from which the outcome of a Job is derived. */
+/**
+ * A pod with what the outcome of a Job is derived from: the phase and the statuses of the containers, if they have ended.
+ */
 export function slimPod(pod: Stored<Pod>): Stored<Pod> {
   const { name, namespace, uid, resourceVersion, labels, deletionTimestamp } = pod.metadata;
   const { phase, containerStatuses, initContainerStatuses } = pod.status ?? {};
-  const statuses = [...initContainerStatuses ?? [], ...containerStatuses ?? []].map(({ name, state }) => ({
-    name,
-    image: "",
-    imageID: "",
-    ready: false,
-    restartCount: 0,
-    ...(state?.terminated ? { state: { terminated: state.terminated } } : {}),
-  }));
+  const hasEnded = phase === "Succeeded" || phase === "Failed";
+  const statuses = [...initContainerStatuses ?? [], ...containerStatuses ?? []].flatMap(({ name, state }) => {
+    if (!state?.terminated) return [];
+    const { terminated } = state;
+    return [{ name, image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }];
+  });
   return {
     metadata: {
       name,
@@ -100,6 +100,6 @@ export function slimPod(pod: Stored<Pod>): Stored<Pod> {
       ...(labels ? { labels } : {}),
       ...(deletionTimestamp ? { deletionTimestamp } : {}),
     },
-    status: { ...(phase ? { phase } : {}), containerStatuses: statuses },
+    status: { ...(hasEnded ? { phase } : {}), containerStatuses: statuses },
   };
 }

@@ -54,6 +54,7 @@ import {
 import { BY_INSTANCE, BY_JOB, BY_SOURCE } from "./indexes.ts";
 import { Observer } from "./observe.ts";
 import { Notifications } from "./notifications.ts";
+import { isJobProgress, isPodProgress, isRolloutProgress } from "./progress.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
 import { planWebhook } from "./webhook.ts";
@@ -90,7 +91,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
   }));
 
   const program = operator(OdooInstanceKind)
-    .watches(Deployment, { ...OURS, keepManagers: true, transform: slimDeployment })
+    .watches(Deployment, { ...OURS, keepManagers: true, transform: slimDeployment, mayWait: isRolloutProgress })
     .watches(Service, { ...OURS, transform: withoutStatus })
     .watches(Ingress, { ...OURS, transform: withoutStatus })
     .watches(HttpRoute, { ...OURS, optional: true, transform: withoutStatus })
@@ -114,12 +115,19 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       keepOwnershipOf: ["data"],
       transform: slimSecret,
     })
-    .watches(Job, { ...OURS, map: instanceKeys, indexes: { [BY_INSTANCE]: instanceKeys }, transform: slimJob })
+    .watches(Job, {
+      ...OURS,
+      map: instanceKeys,
+      indexes: { [BY_INSTANCE]: instanceKeys },
+      transform: slimJob,
+      mayWait: isJobProgress,
+    })
     .watches(Pod, {
       labelSelector: `${INSTANCE_LABEL},${JOB_LABEL}`,
       map: instanceKeys,
       indexes: { [BY_INSTANCE]: instanceKeys, [BY_JOB]: jobKeys },
       transform: slimPod,
+      mayWait: isPodProgress,
     })
     .uses((tools) =>
       secret = new ClustersSecret(tools, postgres, config, (change) => {

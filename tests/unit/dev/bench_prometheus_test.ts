@@ -20,6 +20,12 @@ Deno.test("histogramIn() counts over all labels", async () => {
   assertEquals(histogramIn(text, "no_such_thing").size, 0);
 });
 
+Deno.test("histogramIn() counts only what has the label when there is one", async () => {
+  const text = await textAfter({ a: [0.003, 0.2], b: [0.2] });
+  assertEquals(histogramIn(text, NAME, 'controller="a"').get(Infinity), 2);
+  assertEquals(histogramIn(text, NAME, 'controller="c"').size, 0);
+});
+
 Deno.test("counterIn() adds up all labels, and is 0 of what is not there", async () => {
   const { registry, reconciles } = createMetrics();
   reconciles.inc({ controller: "a", result: "done" }, 3);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { AuditLog, matchingLines } from "../../../dev/measure.ts";
+import { AuditLog, matchingLines, secondsIn } from "../../../dev/measure.ts";
 
 interface Line {
   readonly verb: string;
@@ -51,4 +51,10 @@ Deno.test("matchingLines() counts lines", async () => {
     assertEquals(await matchingLines(path, /a/), 3);
     assertEquals(await matchingLines(path, /a(?! b)/), 2);
   });
+});
+
+Deno.test("secondsIn() reads the times of a process whose name has spaces and brackets, with and without its children", () => {
+  const stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 1000 2000 20 0 1 0";
+  assertEquals(secondsIn(stat), 31.75);
+  assertEquals(secondsIn(stat, 2), 1.75);
 });

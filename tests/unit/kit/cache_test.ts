@@ -249,6 +249,25 @@ Deno.test("Store.pack() leaves what readers see, and what is news, as it was", (
   assertEquals(colored("red"), []);
 });
 
+Deno.test("Store.pack() packs what was read only after the store has settled again", () => {
+  const { store } = aPackedStore();
+  store.get("ns/a");
+  store.settle();
+  store.byIndex("color", "red");
+  assertEquals(store.pack(10), 0);
+  store.settle();
+  store.get("ns/a");
+  assertEquals(store.pack(10), 1);
+  assertEquals(store.get("ns/b"), aThing("b", { version: "1", spec: { color: "red" } }));
+});
+
+Deno.test("Store.list() leaves packed what is packed", () => {
+  const { store } = aPackedStore();
+  assertEquals(store.list().length, 2);
+  store.settle();
+  assertEquals(store.pack(10), 0);
+});
+
 Deno.test("Store.pack() packs no more than it may, nothing twice, and nothing that has come since the store settled", () => {
   const { store } = aPackedStore();
   for (const name of ["a", "b", "c", "d"]) store.put(aThing(name, { version: "2" }));

@@ -72,6 +72,31 @@ Deno.test("WorkQueue.take() prefers a background key when it has waited for its 
   assertEquals(await drain(), ["old", "new", "newer"]);
 });
 
+Deno.test("WorkQueue.take() prefers fresh keys to first ones, and these to background ones", async () => {
+  const { queue, drain } = aQueue();
+  queue.add("background", "background");
+  queue.add("first", "first");
+  queue.add("fresh");
+  assertEquals(await drain(), ["fresh", "first", "background"]);
+});
+
+Deno.test("WorkQueue.take() lets fifteen fresh keys pass before each further key that has waited for its patience", async () => {
+  const { queue, clock, drain } = aQueue({ backgroundPatienceMs: 1_000 });
+  for (const key of ["old-1", "old-2"]) queue.add(key, "first");
+  queue.add("old-3", "background");
+  await clock.advance(1_000);
+  const fresh = Array.from({ length: 40 }, (_, index) => `fresh-${index}`);
+  for (const key of fresh) queue.add(key);
+  assertEquals(await drain(), [
+    "old-1",
+    ...fresh.slice(0, 15),
+    "old-2",
+    ...fresh.slice(15, 30),
+    "old-3",
+    ...fresh.slice(30),
+  ]);
+});
+
 Deno.test("WorkQueue.add() makes a background key fresh when it is added as fresh, and never the other way", async () => {
   const { queue, drain } = aQueue();
   queue.add("a", "background");
@@ -98,11 +123,56 @@ Deno.test("WorkQueue.add() brings a key back as fresh when any of the adds durin
   assertEquals(await drain(), ["a", "other"]);
 });
 
+Deno.test("WorkQueue.add() adds a lazy key after its wait, once", async () => {
+  const { queue, clock, drain } = aQueue({ lazyMs: 1_000 });
+  queue.add("a", "lazy");
+  await clock.advance(600);
+  queue.add("a", "lazy");
+  await clock.advance(399);
+  assertEquals(await drain(), []);
+  await clock.advance(1);
+  assertEquals(await drain(), ["a"]);
+  await clock.advance(1_000);
+  assertEquals(queue.length, 0);
+});
+
+Deno.test("WorkQueue.add() does lazy work together with fresh or background work on the key", async () => {
+  for (const urgency of ["fresh", "background"] as const) {
+    const { queue, clock, drain } = aQueue();
+    queue.add("a", "lazy");
+    queue.add("a", urgency);
+    assertEquals(await drain(), ["a"], urgency);
+    await clock.advance(60_000);
+    assertEquals(queue.length, 0, urgency);
+  }
+});
+
+Deno.test("WorkQueue.done() brings a key back after the wait when it was only added as lazy meanwhile", async () => {
+  const { queue, clock, drain } = aQueue({ lazyMs: 1_000 });
+  queue.add("a");
+  await queue.take();
+  queue.add("a", "lazy");
+  queue.add("a", "background");
+  queue.done("a");
+  assertEquals(await drain(), []);
+  await clock.advance(1_000);
+  assertEquals(await drain(), ["a"]);
+});
+
+Deno.test("WorkQueue.forget() takes back an addAfter() from before", async () => {
+  const { queue, clock, drain } = aQueue();
+  queue.addAfter("a", 100);
+  queue.addAfter("b", 100);
+  queue.forget("a");
+  await clock.advance(100);
+  assertEquals(await drain(), ["b"]);
+});
+
 Deno.test("WorkQueue.take() says how long the key had waited", async () => {
   const { queue, clock } = aQueue();
   queue.add("a");
   await clock.advance(250);
-  assertEquals(await queue.take(), { key: "a", waitedMs: 250 });
+  assertEquals(await queue.take(), { key: "a", urgency: "fresh", waitedMs: 250 });
 });
 
 Deno.test("WorkQueue.addAfter() adds the key when the time has come, and not before", async () => {
@@ -187,7 +257,7 @@ for (const hours of [1, -1]) {
     queue.done("c");
     await clock.advance(1_000);
     assertEquals(queue.length, 2);
-    assertEquals(await queue.take(), { key: "b", waitedMs: 1_000 });
+    assertEquals(await queue.take(), { key: "b", urgency: "background", waitedMs: 1_000 });
     queue.done("b");
     await queue.shutDown();
   });
@@ -198,6 +268,14 @@ Deno.test("WorkQueue.addRateLimited() waits no longer than it is told when the b
   for (let i = 0; i < 5; i++) queue.addRateLimited("a");
   assertEquals(Math.round(queue.addRateLimited("a", { atMostMs: 30 })), 30);
   await queue.shutDown();
+});
+
+Deno.test("WorkQueue.shutDown() cancels the waits of lazy keys", async () => {
+  const { queue, clock } = aQueue();
+  queue.add("a", "lazy");
+  await queue.shutDown();
+  await clock.advance(60_000);
+  assertEquals(queue.length, 0);
 });
 
 Deno.test("WorkQueue.shutDown() ends waiting workers and cancels timers when nothing is being worked on", async () => {

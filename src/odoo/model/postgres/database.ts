@@ -201,9 +201,14 @@ export function factsChange(before: ClusterFacts, after: ClusterFacts): FactsCha
   return names.size > 0 ? names : undefined;
 }
 
+/** A write of ours changes one entry and keeps the others: most entries are the same objects, and need no fingerprint. */
 function changedNames(before: ReadonlyMap<string, FactsEntry>, after: ReadonlyMap<string, FactsEntry>): string[] {
+  if (before === after) return [];
   const all = new Set([...before.keys(), ...after.keys()]);
-  return [...all].filter((name) => fingerprint(before.get(name)) !== fingerprint(after.get(name)));
+  return [...all].filter((name) => {
+    const [former, present] = [before.get(name), after.get(name)];
+    return former !== present && fingerprint(former) !== fingerprint(present);
+  });
 }
 
 type FactsEntry = RoleFacts & { readonly owner?: string };

@@ -62,6 +62,14 @@ Deno.test("slimPod() keeps how a pod has ended, and doing it twice makes no diff
   assertEquals(slimPod(slim), slim);
 });
 
+Deno.test("slimPod() keeps nothing of a pod that starts and runs but its metadata", () => {
+  const waits: Stored<Pod> = { metadata, status: { phase: "Pending" } };
+  const status = { name: "init", image: "odoo:19.0", imageID: "x", ready: true, restartCount: 0 };
+  const runs: Stored<Pod> = { metadata, status: { phase: "Running", containerStatuses: [status] } };
+  assertEquals(slimPod(waits), { metadata, status: { containerStatuses: [] } });
+  assertEquals(slimPod(runs), slimPod(waits));
+});
+
 Deno.test("slimSecret() keeps what this operator has written, and doing it twice makes no difference", () => {
   const own = { manager: "odoo-operator", operation: "Apply", fieldsV1: { "f:data": { "f:salt": {} } } } as const;
   const other = { manager: "kubectl-edit", operation: "Update" } as const;
