@@ -193,12 +193,14 @@ export function kubernetes(hints: KubernetesHints): Record<string, unknown> {
 
 /** An entry of `status.conditions`, typed as the kit's own Condition. */
 export const conditionSchema = embeddedType<Condition>(z.object({
-  lastTransitionTime: z.string().meta(kubernetes({ format: "date-time" })).describe("When status last changed."),
-  message: z.string().describe("What is the case and what to do about it, for people."),
-  observedGeneration: z.int().optional().describe("metadata.generation that this condition was judged by."),
-  reason: z.string().describe("Why, as one word for programs."),
-  status: z.string().describe("True, False or Unknown."),
-  type: z.string().describe("What is judged, such as Ready."),
+  lastTransitionTime: z.string().meta(kubernetes({ format: "date-time" })).describe(
+    "When the status of the condition last changed, in RFC 3339.",
+  ),
+  message: z.string().describe("Explanation for users, with the next step when something is wrong."),
+  observedGeneration: z.int().optional().describe("Value of metadata.generation that the condition refers to."),
+  reason: z.string().describe("Reason of the status in CamelCase, for programs."),
+  status: z.string().describe("Status of the condition: True, False or Unknown."),
+  type: z.string().describe("Type of the condition, such as Ready."),
 }));
 
 /** An integer or a string, such as a port or a quantity: `x-kubernetes-int-or-string`. */

@@ -1,4 +1,4 @@
-/** The Helm chart: what helm makes of its values, what it refuses, and what an installation leaves on a real cluster. */
+/** The Helm chart: the objects that helm renders, the values that it refuses, and an installation on a real cluster. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type ClusterApi, openClusterApi } from "../../dev/cluster_api.ts";
 import { startLocalCluster } from "../../dev/control_plane.ts";
@@ -12,7 +12,7 @@ import { startHelm, type Values } from "../support/helm.ts";
 const helm = await startHelm();
 Deno.test.afterAll(() => helm[Symbol.asyncDispose]());
 
-/** As much of any object as these tests look at. */
+/** The fields of objects that these tests read. */
 interface SomeObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: { readonly replicas?: number; readonly strategy?: unknown };
@@ -203,7 +203,7 @@ Deno.test("chart passes helm's own checks, and holds fresh copies of crds/", asy
   assertEquals(await staleCopies(new URL("../../", import.meta.url)), []);
 });
 
-Deno.test("chart makes and uses pull secrets when they are given", async () => {
+Deno.test("chart creates and uses pull Secrets when they are given", async () => {
   const login = { domain: "registry.example.com", username: "u", password: "p:w" };
   const objects = await helm.render({ values: { imagePullSecrets: [{ name: "existing" }, login] } });
   const secrets: SomeObject[] = objects.filter(({ kind }) => kind === "Secret");
@@ -219,7 +219,7 @@ Deno.test("chart accepts what the chart before it needed", async () => {
   await helm.render({ values: { productionInstancesIdentified: true, webhook: {} } });
 });
 
-Deno.test("chart names its objects after the release, and takes another name when told", async () => {
+Deno.test("chart names its objects after the release, and takes another name when one is set", async () => {
   const names = async (options: { release: string; values?: Values }): Promise<unknown> =>
     (await helm.render(options)).find(({ kind }) => kind === "ClusterRole")?.metadata?.name;
   assertEquals(await names({ release: "odoo-operator" }), "odoo-operator");
@@ -234,7 +234,7 @@ Deno.test("chart on a cluster", async (t) => {
   const restricted = { "pod-security.kubernetes.io/enforce": "restricted" };
   await api.create("/api/v1/namespaces", { metadata: { name: NAMESPACE, labels: restricted } });
 
-  await t.step("tells the next steps when it is installed without any value", async () => {
+  await t.step("prints the next steps when it is installed without any value", async () => {
     const notes = await helm.install();
     assertStringIncludes(notes, "create secret generic postgres-clusters --from-file=clusters.yaml");
     assertStringIncludes(notes, "kind: OdooInstance");
@@ -257,7 +257,7 @@ Deno.test("chart on a cluster", async (t) => {
   await t.step("grants nothing more", async () => {
     for (const right of NOT_GRANTED) assertEquals([right, await isAllowed(api, right)], [right, false]);
   });
-  await t.step("says what is left to do when the clusters Secret exists and the release is upgraded", async () => {
+  await t.step("prints the remaining steps when the clusters Secret exists and the release is upgraded", async () => {
     await api.create(`/api/v1/namespaces/${NAMESPACE}/secrets`, { metadata: { name: "databases" } });
     const notes = await helm.install({ values: { postgresClustersSecretRef: { name: "databases" } } });
     assertStringIncludes(notes, "The Secret databases, which lists the PostgreSQL clusters, exists");

@@ -9,7 +9,7 @@ import { startHelm, type Values } from "../support/helm.ts";
 const helm = await startHelm();
 Deno.test.afterAll(() => helm[Symbol.asyncDispose]());
 
-/** As much of any object as these tests look at. */
+/** The fields of objects that these tests read. */
 interface SomeObject extends KubeObject {
   readonly webhooks?: readonly Readonly<Record<string, unknown>>[];
   readonly spec?: {
@@ -89,7 +89,7 @@ Deno.test("chart serves the webhook on the certificate of the named Secret", asy
   }]);
 });
 
-Deno.test("chart has cert-manager make the webhook's certificate, and tell the API server its authority", async () => {
+Deno.test("chart lets cert-manager issue the webhook's certificate and inject its CA into the webhook configuration", async () => {
   const of = await render({ enabled: true });
   const [configuration] = of("ValidatingWebhookConfiguration");
   const [authority, serving] = of("Certificate");

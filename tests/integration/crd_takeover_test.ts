@@ -35,7 +35,7 @@ interface Stored {
   readonly status?: Manifest["status"];
 }
 
-/** What upstream stores without complaint: impossible wishes, explicit nulls, names that are too long for us. */
+/** Objects that the CRDs of operator 2.5.0 accept: values that cannot work, explicit nulls, names that are too long. */
 const INSTANCES: Readonly<Record<string, Stored>> = {
   [LONG_NAME]: { spec: INSTANCE, status: { phase: "Running", dbInitialized: true } },
   "1shop": { spec: INSTANCE },

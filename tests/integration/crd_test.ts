@@ -1,4 +1,4 @@
-/** The generated CRDs on a real API server: what it accepts, what it refuses and with which words. */
+/** The generated CRDs on a real API server: what it accepts, what it refuses and with which message. */
 import { parse } from "yaml";
 import { assertEquals } from "@std/assert";
 import { type Client, createClient } from "../../src/kit/client.ts";
@@ -57,7 +57,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
     message: NO_PASSWORD,
   },
   "the storage size is a word": { spec: { filestore: { storageSize: "big" } }, message: NOT_A_SIZE },
-  "the storage size has a unit that nobody knows": {
+  "the storage size has an unknown unit": {
     spec: { filestore: { storageSize: "10 GB" } },
     message: NOT_A_SIZE,
   },
@@ -198,7 +198,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     message: SHRINKS,
   },
   "storage grows": { from: { filestore: { storageSize: "10Gi" } }, to: { filestore: { storageSize: "0.1Ti" } } },
-  "storage is the same in other words": {
+  "storage is the same in another unit": {
     from: { filestore: { storageSize: "10Gi" } },
     to: { filestore: { storageSize: 10737418240 } },
   },
@@ -281,7 +281,7 @@ async function creationIsJudged(client: Client, t: Deno.TestContext): Promise<vo
     });
   }
   for (const [sentence, { kind = "OdooInstance", spec, message }] of Object.entries(REFUSED)) {
-    await t.step(`${kind} is refused and told why when ${sentence}`, async () => {
+    await t.step(`${kind} is refused with the reason when ${sentence}`, async () => {
       await assertInvalid(() => client.create(typeOf(kind), manifest(kind, { name: "refused", spec })), message);
     });
   }
@@ -290,7 +290,7 @@ async function creationIsJudged(client: Client, t: Deno.TestContext): Promise<vo
 async function changesAreJudged(client: Client, t: Deno.TestContext): Promise<void> {
   for (const kind of Object.keys(MINIMAL)) await client.create(typeOf(kind), manifest(kind, { name: "changing" }));
   for (const [sentence, { kind = "OdooInstance", spec, message }] of Object.entries(REFUSED)) {
-    await t.step(`${kind} is refused its change and told why when ${sentence}`, async () => {
+    await t.step(`${kind} is refused its change with the reason when ${sentence}`, async () => {
       const { spec: value } = manifest(kind, { name: "changing", spec });
       const change = [{ op: "replace", path: "/spec", value }] as const;
       await assertInvalid(

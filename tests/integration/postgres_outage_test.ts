@@ -49,7 +49,7 @@ Deno.test("a cluster that nobody asks about has no connection, and one that noth
   assertEquals(await connections(), 0);
   given.cluster.facts();
   await eventually("the inventory is read", () => given.cluster.facts().known);
-  await given.cluster.ensureRole(aRole("idle"));
+  await given.cluster.write({ type: "ensureRole", ...aRole("idle") });
   assertEquals(await connections(), 1);
   await eventually("the connection is closed", async () => await connections() === 0, { timeoutMs: 2_000 });
 });
@@ -65,7 +65,7 @@ Deno.test("a server that stops and starts again: the facts say so, writes fail a
   assertEquals(changes, ["all", "all"]);
   const startedAtMs = performance.now();
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 50 }, (_, index) => cluster.ensureRole(aRole(`w${index}`))),
+    Array.from({ length: 50 }, (_, index) => cluster.write({ type: "ensureRole", ...aRole(`w${index}`) })),
   );
   assert(performance.now() - startedAtMs < 500, "no write waits");
   for (const outcome of outcomes) {
@@ -76,7 +76,7 @@ Deno.test("a server that stops and starts again: the facts say so, writes fail a
   await server.start();
   await eventually("the cluster is known again", () => cluster.facts().known, { timeoutMs: 5_000 });
   assertEquals(changes, ["all", "all", "all"]);
-  await cluster.ensureRole(aRole("afterwards"));
+  await cluster.write({ type: "ensureRole", ...aRole("afterwards") });
 });
 
 Deno.test("writes on their way when the server dies fail, and succeed when they are repeated", async () => {
@@ -84,8 +84,8 @@ Deno.test("writes on their way when the server dies fail, and succeed when they 
   const { cluster } = given;
   const roles = Array.from({ length: 20 }, (_, index) => `crash_${index}`);
   const make = async (role: string) => {
-    await cluster.ensureRole(aRole(role));
-    await cluster.ensureDatabase({ database: role, role, ownership: { uid: `uid-${role}` } });
+    await cluster.write({ type: "ensureRole", ...aRole(role) });
+    await cluster.write({ type: "ensureDatabase", database: role, role, ownership: { uid: `uid-${role}` } });
   };
   const first = Promise.allSettled(roles.map(make));
   await eventually("work is under way", async () => (await cluster.refresh()).known && await connections() >= 2);
@@ -106,7 +106,7 @@ Deno.test("a server that swallows everything is unreachable after the timeout, w
   proxy.freeze();
   await using given = aCluster({ address: proxy });
   const startedAtMs = performance.now();
-  const write = given.cluster.ensureRole(aRole("swallowed"));
+  const write = given.cluster.write({ type: "ensureRole", ...aRole("swallowed") });
   const failure = await assertRejects(() => write, PostgresError, "no answer in time");
   const tookMs = performance.now() - startedAtMs;
   assert(tookMs > 4_900 && tookMs < 6_000, `${tookMs} ms`);
@@ -123,14 +123,17 @@ Deno.test("a server that goes deaf in the middle is found out, and lets go of wh
   assertEquals(reasonOf(await given.cluster.refresh()), "known");
   proxy.freeze();
   const startedAtMs = performance.now();
-  const writes = Array.from({ length: 10 }, (_, index) => given.cluster.ensureRole(aRole(`deaf_${index}`)));
+  const writes = Array.from(
+    { length: 10 },
+    (_, index) => given.cluster.write({ type: "ensureRole", ...aRole(`deaf_${index}`) }),
+  );
   const outcomes = await Promise.allSettled(writes);
   assert(outcomes.every(({ status }) => status === "rejected"));
   assert(performance.now() - startedAtMs < 1_500, `${performance.now() - startedAtMs} ms`);
   assertEquals(reasonOf(given.cluster.facts()), "DatabaseUnreachable");
   proxy.thaw();
   await eventually("the cluster is known", () => given.cluster.facts().known, { timeoutMs: 5_000 });
-  await given.cluster.ensureRole(aRole("deaf_0"));
+  await given.cluster.write({ type: "ensureRole", ...aRole("deaf_0") });
 });
 
 Deno.test("writes that need a connection to a deaf server wait for one attempt and fail with it", async () => {
@@ -140,7 +143,10 @@ Deno.test("writes that need a connection to a deaf server wait for one attempt a
   await eventually("the connection is closed", async () => await connections() === 0);
   proxy.freeze();
   const before = proxy.acceptedAtMs.length;
-  const writes = Array.from({ length: 10 }, (_, index) => given.cluster.dropRole(aRole(`nobody_${index}`)));
+  const writes = Array.from(
+    { length: 10 },
+    (_, index) => given.cluster.write({ type: "dropRole", ...aRole(`nobody_${index}`) }),
+  );
   const reasons = (await Promise.allSettled(writes)).map((outcome) => outcome.status === "rejected" && outcome.reason);
   assertEquals(new Set(reasons).size, 1);
   assertEquals(proxy.acceptedAtMs.length, before + 1);
@@ -150,7 +156,9 @@ Deno.test("a dead server sees at most one attempt a second, however many instanc
   await using proxy = startTcpProxy({ host: "127.0.0.1", port: 1 }); // takes every connection and drops it
   await using given = aCluster({ address: proxy, options: { minRetryMs: 200, maxRetryMs: 400 } });
   await eventually("several attempts were made", async () => {
-    await Promise.allSettled(Array.from({ length: 50 }, (_, index) => given.cluster.ensureRole(aRole(`n${index}`))));
+    await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) => given.cluster.write({ type: "ensureRole", ...aRole(`n${index}`) })),
+    );
     void given.cluster.refresh();
     return proxy.acceptedAtMs.length >= 5;
   });
@@ -176,7 +184,7 @@ Deno.test("a wrong password is told as such, never shown, and tried again", asyn
       assert(performance.now() - startedAtMs < 900, "no login is left to the server's patience");
       continue;
     }
-    const error = await assertRejects(() => given.cluster.dropRole(aRole("x")), PostgresError);
+    const error = await assertRejects(() => given.cluster.write({ type: "dropRole", ...aRole("x") }), PostgresError);
     assert(!Deno.inspect(error, { depth: 9, showHidden: true }).includes("swordfish"));
     await query(server, { sql: `alter role keeper password '${adminPassword}'` });
     await eventually("the cluster is known", () => given.cluster.facts().known, { timeoutMs: 2_000 });
@@ -203,7 +211,7 @@ Deno.test("a host that is not there, or nobody listens on, is unreachable", asyn
 Deno.test("idleConnections: 1 keeps one connection, by which a stopped server is noticed at once", async () => {
   await using given = aCluster({ pool: { idleTimeoutMs: 50, idleConnections: 1 } });
   await given.cluster.refresh();
-  await Promise.all(["x", "y", "z"].map((role) => given.cluster.ensureRole(aRole(role))));
+  await Promise.all(["x", "y", "z"].map((role) => given.cluster.write({ type: "ensureRole", ...aRole(role) })));
   await eventually("one connection is left", async () => await connections() === 1, { timeoutMs: 2_000 });
   await server.stop();
   await eventually("it is noticed", () => reasonOf(given.cluster.facts()) === "DatabaseUnreachable", {
@@ -234,14 +242,14 @@ Deno.test("close() ends connections, also hanging ones, within a second and a bi
   const { cluster } = aCluster({ address: proxy });
   await cluster.refresh();
   proxy.freeze();
-  const write = assertRejects(() => cluster.dropRole(aRole("closing")), PostgresError);
+  const write = assertRejects(() => cluster.write({ type: "dropRole", ...aRole("closing") }), PostgresError);
   await settled();
   const startedAtMs = performance.now();
   await cluster.close();
   const tookMs = performance.now() - startedAtMs;
   assert(tookMs > 900 && tookMs < 2_000, `${tookMs} ms`);
   await write;
-  await assertRejects(() => cluster.ensureRole(aRole("closed")), Error, "closed");
+  await assertRejects(() => cluster.write({ type: "ensureRole", ...aRole("closed") }), Error, "closed");
 });
 
 Deno.test("sslMode: what is encrypted and whose certificate is believed", async () => {

@@ -53,18 +53,18 @@ async function life(server: PostgresServer, cluster: PostgresCluster): Promise<v
   const asOwner = (sql: string) => query(server, { user: OWNER.role, password: OWNER.password, database, sql });
   const asReader = (sql: string, password = READER.password) =>
     query(server, { user: READER.role, password, database, sql });
-  await cluster.ensureRole(OWNER);
-  await cluster.ensureDatabase({ database, role: OWNER.role, ownership: UID });
+  await cluster.write({ type: "ensureRole", ...OWNER });
+  await cluster.write({ type: "ensureDatabase", database, role: OWNER.role, ownership: UID });
   await asOwner("create table before (x int); insert into before values (1)");
   await assertRejects(
-    () => cluster.ensureReadOnlyRole({ ...READER, ownership: { uid: "other", secretVersion: "v" } }),
+    () => cluster.write({ type: "ensureReadOnlyRole", ...READER, ownership: { uid: "other", secretVersion: "v" } }),
     OwnershipError,
   );
   await assertRejects(
-    () => cluster.ensureReadOnlyRole({ ...READER, role: OWNER.role, database: "postgres" }),
+    () => cluster.write({ type: "ensureReadOnlyRole", ...READER, role: OWNER.role, database: "postgres" }),
     OwnershipError,
   );
-  await cluster.ensureReadOnlyRole(READER);
+  await cluster.write({ type: "ensureReadOnlyRole", ...READER });
   await asOwner("create table after (x int)");
   assertEquals(await asReader("select x from before union all select x from after"), [{ x: 1 }]);
   for (
@@ -90,7 +90,12 @@ async function life(server: PostgresServer, cluster: PostgresCluster): Promise<v
     rolinherit: false,
     rolconnlimit: 2,
   });
-  await cluster.ensureReadOnlyRole({ ...READER, password: "new", ownership: { ...UID, secretVersion: "v2" } });
+  await cluster.write({
+    type: "ensureReadOnlyRole",
+    ...READER,
+    password: "new",
+    ownership: { ...UID, secretVersion: "v2" },
+  });
   await assertRejects(() => asReader("select 1"), Error, "password authentication failed");
   assertEquals((await asReader("select 1 as one", "new")).length, 1);
   const held = cluster.facts();
@@ -102,19 +107,19 @@ async function life(server: PostgresServer, cluster: PostgresCluster): Promise<v
     async () =>
       (await query(server, { sql: "select 1 from pg_stat_activity where wait_event = 'PgSleep'" })).length > 0,
   );
-  await cluster.dropReadOnlyRole({ role: READER.role, database, ownership: UID });
+  await cluster.write({ type: "dropReadOnlyRole", role: READER.role, database, ownership: UID });
   await reading;
-  await cluster.dropReadOnlyRole({ role: READER.role, database, ownership: UID });
+  await cluster.write({ type: "dropReadOnlyRole", role: READER.role, database, ownership: UID });
   assertEquals(await query(server, { sql: "select 1 from pg_roles where rolname like '%_ro'" }), []);
   const acls =
     "select coalesce(datacl::text, '') || coalesce((select string_agg(defaclacl::text, '') from pg_default_acl), '') as acl from pg_database where datname = current_database()";
   const [{ acl } = {}] = await query(server, { database, sql: acls });
   assert(!String(acl).includes("_ro"), `nothing is left of the grants: ${acl}`);
 
-  await cluster.ensureReadOnlyRole(READER); // and with it there the instance goes
-  await cluster.dropDatabase({ database, ownership: UID });
-  await cluster.dropRole({ role: READER.role, ownership: UID });
-  await cluster.dropRole({ role: OWNER.role, ownership: UID });
+  await cluster.write({ type: "ensureReadOnlyRole", ...READER }); // and with it there the instance goes
+  await cluster.write({ type: "dropDatabase", database, ownership: UID });
+  await cluster.write({ type: "dropRole", role: READER.role, ownership: UID });
+  await cluster.write({ type: "dropRole", role: OWNER.role, ownership: UID });
   assertEquals(await query(server, { sql: "select 1 from pg_roles where rolname like 'odoo.%'" }), []);
 }
 
@@ -141,19 +146,22 @@ Deno.test("20 readers at once are made over four connections, and a reading neve
   const names = Array.from({ length: 20 }, (_, index) => `t${index}`);
   for (const name of names) {
     const ownership = { uid: `uid-${name}`, secretVersion: "s/1" };
-    await cluster.ensureRole({ role: name, password: "x", ownership });
-    await cluster.ensureDatabase({ database: name, role: name, ownership });
+    await cluster.write({ type: "ensureRole", role: name, password: "x", ownership });
+    await cluster.write({ type: "ensureDatabase", database: name, role: name, ownership });
   }
   const making = () =>
-    Promise.all(names.map((name) =>
-      cluster.ensureReadOnlyRole({
-        role: `${name}_ro`,
-        password: "x",
-        database: name,
-        connectionLimit: 1,
-        ownership: { uid: `uid-${name}`, secretVersion: "v" },
-      })
-    ));
+    Promise.all(
+      names.map((name) =>
+        cluster.write({
+          type: "ensureReadOnlyRole",
+          role: `${name}_ro`,
+          password: "x",
+          database: name,
+          connectionLimit: 1,
+          ownership: { uid: `uid-${name}`, secretVersion: "v" },
+        })
+      ),
+    );
   const most = await mostConnections(server, making);
   assert(most >= 1 && most <= 4, `${most} connections at once`);
   assertEquals(cluster.facts(), await cluster.refresh());

@@ -38,9 +38,9 @@ const passwordOf = (name: string) => `pw of ${name}`;
 /** A role with databases, each of which tells in a table what it was made as. */
 async function aTenant(cluster: PostgresCluster, name: string, ...databases: string[]): Promise<SwapDatabaseOptions> {
   const ownership = { uid: `uid-${name}`, secretVersion: "s/1" };
-  await cluster.ensureRole({ role: name, password: passwordOf(name), ownership });
+  await cluster.write({ type: "ensureRole", role: name, password: passwordOf(name), ownership });
   for (const database of databases) {
-    await cluster.ensureDatabase({ database, role: name, ownership });
+    await cluster.write({ type: "ensureDatabase", database, role: name, ownership });
     await asTenant(name, {
       database,
       sql: `create table made_as as select '${database.replaceAll("'", "''")}'::text as name`,
@@ -89,14 +89,14 @@ for (const [who, admin] of Object.entries({ "a superuser": {}, "an admin who is 
     await using cluster = aCluster(admin);
     const swap = await aTenant(cluster, name, name, `${name}.side`);
     const reader = { role: `${name}_ro`, password: "pw", ownership: { uid: `uid-${name}`, secretVersion: "v" } };
-    await cluster.ensureReadOnlyRole({ ...reader, database: name, connectionLimit: 5 });
+    await cluster.write({ type: "ensureReadOnlyRole", ...reader, database: name, connectionLimit: 5 });
     const sessions = [
       await sleeper(name, { password: passwordOf(name), database: name }),
       await sleeper(name, { password: passwordOf(name), database: `${name}.side` }),
       await sleeper(`${name}_ro`, { password: "pw", database: name }),
     ];
     for (let time = 0; time < 2; time++) {
-      await cluster.swapDatabase(swap);
+      await cluster.write({ type: "swapDatabase", ...swap });
       assertEquals(await placesOf(swap), [`${name}.side`, "absent", "closed"]);
     }
     for (const { ended } of sessions) await ended;
@@ -104,7 +104,7 @@ for (const [who, admin] of Object.entries({ "a superuser": {}, "an admin who is 
     assert(facts.known);
     assertEquals([...facts.databases.keys()].filter((key) => key.startsWith(name)).sort(), [name, `${name}.old`]);
     assertEquals(facts.databases.get(name), { name, owner: name, ownership: { uid: `uid-${name}` } });
-    await cluster.ensureDatabase({ database: name, role: name, ownership: { uid: `uid-${name}` } });
+    await cluster.write({ type: "ensureDatabase", database: name, role: name, ownership: { uid: `uid-${name}` } });
     assertEquals(await placesOf(swap), [`${name}.side`, "absent", "closed"]);
   });
 
@@ -113,15 +113,15 @@ for (const [who, admin] of Object.entries({ "a superuser": {}, "an admin who is 
     const swap = swapOf(name);
     const { ended } = await sleeper(name, { password: passwordOf(name), database: name });
     for (let time = 0; time < 2; time++) {
-      await cluster.unswapDatabase(swap);
+      await cluster.write({ type: "unswapDatabase", ...swap });
       assertEquals(await placesOf(swap), [name, `${name}.side`, "absent"]);
     }
     await ended;
-    await cluster.swapDatabase(swap);
-    await cluster.dropDatabase({ database: swap.old, ownership: swap.ownership });
+    await cluster.write({ type: "swapDatabase", ...swap });
+    await cluster.write({ type: "dropDatabase", database: swap.old, ownership: swap.ownership });
     assertEquals(await placesOf(swap), [`${name}.side`, "absent", "absent"]);
-    await cluster.swapDatabase(swap);
-    const error = await assertRejects(() => cluster.unswapDatabase(swap), DatabaseConflictError);
+    await cluster.write({ type: "swapDatabase", ...swap });
+    const error = await assertRejects(() => cluster.write({ type: "unswapDatabase", ...swap }), DatabaseConflictError);
     assertEquals(
       error.message,
       `Cannot unswap database "${name}": database "${name}.old" is gone: there is no way back`,
@@ -134,11 +134,11 @@ Deno.test("swapDatabase() and unswapDatabase() work where there was no live data
   await using cluster = aCluster(MODEST);
   const swap = await aTenant(cluster, "first", "first.side");
   for (let time = 0; time < 2; time++) {
-    await cluster.swapDatabase(swap);
+    await cluster.write({ type: "swapDatabase", ...swap });
     assertEquals(await placesOf(swap), ["first.side", "absent", "absent"]);
   }
   for (let time = 0; time < 2; time++) {
-    await cluster.unswapDatabase(swap);
+    await cluster.write({ type: "unswapDatabase", ...swap });
     assertEquals(await placesOf(swap), ["absent", "first.side", "absent"]);
   }
 });
@@ -151,10 +151,10 @@ Deno.test("swapDatabase() goes on where an operator died with the doors closed, 
       sql: `alter database doors allow_connections false; alter database "doors.side" allow_connections false`,
     });
   await close();
-  await cluster.unswapDatabase(swap);
+  await cluster.write({ type: "unswapDatabase", ...swap });
   assertEquals(await placesOf(swap), ["doors", "closed", "absent"]);
   await close();
-  await cluster.swapDatabase(swap);
+  await cluster.write({ type: "swapDatabase", ...swap });
   assertEquals(await placesOf(swap), ["doors.side", "absent", "closed"]);
 });
 
@@ -169,7 +169,7 @@ Deno.test("swapDatabase() that is killed among its renames leaves both databases
     "the side is held",
     () => waiting("select 1 from pg_stat_activity where query like 'begin; comment%' and wait_event = 'PgSleep'"),
   );
-  const swapping = assertRejects(() => cluster.swapDatabase(swap), PostgresError, "terminat");
+  const swapping = assertRejects(() => cluster.write({ type: "swapDatabase", ...swap }), PostgresError, "terminat");
   const blocked = `from pg_stat_activity where application_name = 'odoo-operator' and wait_event_type = 'Lock'`;
   await eventually("the swap waits for a lock", () => waiting(`select 1 ${blocked}`));
   await query(server, { sql: `select pg_terminate_backend(pid) ${blocked}` });
@@ -182,7 +182,7 @@ Deno.test("swapDatabase() that is killed among its renames leaves both databases
   const names = await query(server, { sql: "select datname from pg_database where datname ~ '^killed' order by 1" });
   assertEquals(names.map(({ datname }) => datname), ["killed", "killed.side"]);
   await cluster.refresh();
-  await cluster.swapDatabase(swap);
+  await cluster.write({ type: "swapDatabase", ...swap });
   assertEquals(await placesOf(swap), ["killed.side", "absent", "closed"]);
 });
 
@@ -204,15 +204,27 @@ Deno.test("swapDatabase() touches nothing when something is another's, missing o
     "another's everything": { ...swapOf("mallory"), ownership: swap.ownership },
   };
   for (const change of Object.values(refused)) {
-    await assertRejects(() => cluster.swapDatabase({ ...swap, ...change }), OwnershipError);
-    await assertRejects(() => cluster.unswapDatabase({ ...swap, ...change }), OwnershipError);
+    await assertRejects(() => cluster.write({ type: "swapDatabase", ...swap, ...change }), OwnershipError);
+    await assertRejects(() => cluster.write({ type: "unswapDatabase", ...swap, ...change }), OwnershipError);
   }
-  await assertRejects(() => cluster.swapDatabase({ ...swap, side: "nowhere" }), DatabaseConflictError, "no database");
-  await assertRejects(() => cluster.swapDatabase({ ...swap, old: "careful" }), RangeError, "the same name");
+  await assertRejects(
+    () => cluster.write({ type: "swapDatabase", ...swap, side: "nowhere" }),
+    DatabaseConflictError,
+    "no database",
+  );
+  await assertRejects(
+    () => cluster.write({ type: "swapDatabase", ...swap, old: "careful" }),
+    RangeError,
+    "the same name",
+  );
   const password = "pw of the dba";
   await query(server, { sql: `create role dba superuser login password '${password}'` });
   const { ended } = await sleeper("dba", { password, database: "careful" });
-  await assertRejects(() => cluster.swapDatabase(swap), DatabaseConflictError, `role "dba" is connected`);
+  await assertRejects(
+    () => cluster.write({ type: "swapDatabase", ...swap }),
+    DatabaseConflictError,
+    `role "dba" is connected`,
+  );
   const after = await query(server, {
     sql: "select datname, datallowconn, shobj_description(oid, 'pg_database') as comment from pg_database order by 1",
   });
@@ -227,8 +239,8 @@ Deno.test("swapDatabase() takes hostile names as they are", async () => {
   const hostile = `'; drop database postgres; -- " \\ $1`;
   const swap = await aTenant(cluster, "hostile", hostile);
   const side = `${hostile} side`;
-  await cluster.ensureDatabase({ database: side, role: "hostile", ownership: swap.ownership });
-  await cluster.swapDatabase({ ...swap, live: hostile, side, old: `${hostile} old` });
+  await cluster.write({ type: "ensureDatabase", database: side, role: "hostile", ownership: swap.ownership });
+  await cluster.write({ type: "swapDatabase", ...swap, live: hostile, side, old: `${hostile} old` });
   const names = await query(server, { sql: "select datname from pg_database where datname ~ '^''; drop' order by 1" });
   assertEquals(names.map(({ datname }) => datname), [hostile, `${hostile} old`]);
 });

@@ -57,7 +57,7 @@ async function sent(text: string): Promise<string[]> {
 
 Deno.test("ensureRole() makes a role that can log in and has no other right", async () => {
   await using cluster = aCluster();
-  await cluster.ensureRole(aRole("plain"));
+  await cluster.write({ type: "ensureRole", ...aRole("plain") });
   const [role] = await ask(
     "select *, shobj_description(oid, 'pg_authid') as comment from pg_roles where rolname = 'plain'",
   );
@@ -83,28 +83,29 @@ Deno.test("ensureRole() and ensureDatabase() send nothing the second time, and c
   const database = { database: "twice_db", role: role.role, ownership: role.ownership };
   {
     await using cluster = aCluster();
-    await cluster.ensureRole(role);
-    await cluster.ensureDatabase(database);
+    await cluster.write({ type: "ensureRole", ...role });
+    await cluster.write({ type: "ensureDatabase", ...database });
     const before = (await sent("")).length;
-    await cluster.ensureRole(role);
-    await cluster.ensureDatabase(database);
+    await cluster.write({ type: "ensureRole", ...role });
+    await cluster.write({ type: "ensureDatabase", ...database });
     assertEquals((await sent("")).length, before);
   }
   const before = (await sent("twice")).length;
   await using restarted = aCluster();
-  await restarted.ensureRole(role);
-  await restarted.ensureDatabase(database);
+  await restarted.write({ type: "ensureRole", ...role });
+  await restarted.write({ type: "ensureDatabase", ...database });
   assertEquals((await sent("twice")).length, before, "the inventory has it all");
 });
 
 Deno.test("ensureRole() changes the password when the Secret has another version, to the new one only", async () => {
   await using cluster = aCluster();
-  await cluster.ensureRole(aRole("changing", { password: "first" }));
-  await cluster.ensureRole(aRole("changing", { password: "ignored" }));
+  await cluster.write({ type: "ensureRole", ...aRole("changing", { password: "first" }) });
+  await cluster.write({ type: "ensureRole", ...aRole("changing", { password: "ignored" }) });
   assertEquals(await canLogIn("changing", { password: "first" }), true);
-  await cluster.ensureRole(
-    aRole("changing", { password: "second", ownership: { uid: "uid-changing", secretVersion: "s/2" } }),
-  );
+  await cluster.write({
+    type: "ensureRole",
+    ...aRole("changing", { password: "second", ownership: { uid: "uid-changing", secretVersion: "s/2" } }),
+  });
   assertEquals(await canLogIn("changing", { password: "second" }), true);
   assertEquals(await canLogIn("changing", { password: "first" }), "28P01");
 });
@@ -123,15 +124,19 @@ Deno.test("ensureRole() touches no role that is not the owner's, even if asked t
   const before = await facts();
   await using cluster = aCluster();
   for (const role of ["dba", "strange", "bobs", "postgres"]) {
-    await assertRejects(() => cluster.ensureRole(aRole(role)), OwnershipError, role);
+    await assertRejects(() => cluster.write({ type: "ensureRole", ...aRole(role) }), OwnershipError, role);
     const ownership = { uid: "uid-1" };
     await assertRejects(() => cluster.write({ type: "adoptRole", role, ownership }), OwnershipError, role);
     await assertRejects(() => cluster.write({ type: "restrictRole", role, ownership }), OwnershipError, role);
     await assertRejects(
-      () => cluster.ensureDatabase({ database: "grab", role, ownership: { uid: "uid-1" } }),
+      () => cluster.write({ type: "ensureDatabase", database: "grab", role, ownership: { uid: "uid-1" } }),
       OwnershipError,
     );
-    await assertRejects(() => cluster.dropRole({ role, ownership: { uid: "uid-1" } }), OwnershipError, role);
+    await assertRejects(
+      () => cluster.write({ type: "dropRole", role, ownership: { uid: "uid-1" } }),
+      OwnershipError,
+      role,
+    );
   }
   assertEquals(await facts(), before);
 });
@@ -145,11 +150,11 @@ Deno.test("a role of the former operator is signed, gets its password, and keeps
     return facts.known && facts.roles.get(role);
   };
   const changed = { type: "adoptRole", role, ownership: { uid } } as const;
-  await assertRejects(() => cluster.ensureRole(aRole("former")), OwnershipError);
+  await assertRejects(() => cluster.write({ type: "ensureRole", ...aRole("former") }), OwnershipError);
   assertEquals(await known(), { name: role, createsDatabases: true });
   await cluster.write(changed);
   assertEquals(await canLogIn("former", { password: "unknown" }), true);
-  await cluster.ensureRole(aRole("former"));
+  await cluster.write({ type: "ensureRole", ...aRole("former") });
   assertEquals(await canLogIn("former", { password: "pw of former" }), true);
   const ownership = { uid, secretVersion: "s/1" };
   assertEquals(await known(), { name: role, ownership, createsDatabases: true });
@@ -186,15 +191,15 @@ Deno.test("ensureRole() and ensureDatabase() take hostile names and passwords as
   for (const [index, text] of HOSTILE.entries()) {
     const database = `${text} db`;
     const ownership = { uid: `uid-h${index}`, secretVersion: `${text}/1` };
-    await cluster.ensureRole({ role: text, password: text, ownership });
-    await cluster.ensureDatabase({ database, role: text, ownership });
+    await cluster.write({ type: "ensureRole", role: text, password: text, ownership });
+    await cluster.write({ type: "ensureDatabase", database, role: text, ownership });
     assertEquals(await canLogIn(text, { password: text, database }), true, text);
     const facts = await cluster.refresh();
     assert(facts.known);
     assertEquals(facts.roles.get(text)?.ownership, ownership);
     assertEquals(facts.databases.get(database), { name: database, owner: text, ownership: { uid: ownership.uid } });
-    await cluster.dropDatabase({ database, ownership });
-    await cluster.dropRole({ role: text, ownership });
+    await cluster.write({ type: "dropDatabase", database, ownership });
+    await cluster.write({ type: "dropRole", role: text, ownership });
     const [left] = await ask("select count(*)::int as n from pg_roles where rolname = $1", [text]);
     assertEquals(left?.n, 0, text);
   }
@@ -203,16 +208,17 @@ Deno.test("ensureRole() and ensureDatabase() take hostile names and passwords as
 
 Deno.test("ensureRole() sets a password beyond ASCII as PostgreSQL and its clients normalise it", async () => {
   await using cluster = aCluster();
-  await cluster.ensureRole(aRole("ligature", { password: "\ufb01ve" }));
+  await cluster.write({ type: "ensureRole", ...aRole("ligature", { password: "\ufb01ve" }) });
   assertEquals(await canLogIn("ligature", { password: "five" }), true, "psql sends this for the ligature");
 });
 
 Deno.test("ensureRole() never shows a password to the server's log", async () => {
   await using cluster = aCluster();
-  await cluster.ensureRole(aRole("discreet", { password: "swordfish-one" }));
-  await cluster.ensureRole(
-    aRole("discreet", { password: "swordfish-two", ownership: { uid: "uid-discreet", secretVersion: "s/2" } }),
-  );
+  await cluster.write({ type: "ensureRole", ...aRole("discreet", { password: "swordfish-one" }) });
+  await cluster.write({
+    type: "ensureRole",
+    ...aRole("discreet", { password: "swordfish-two", ownership: { uid: "uid-discreet", secretVersion: "s/2" } }),
+  });
   assertEquals(await canLogIn("discreet", { password: "swordfish-two" }), true);
   assertEquals(await sent("swordfish"), []);
   assert((await sent(`alter role "discreet" password`)).length === 2);
@@ -221,8 +227,8 @@ Deno.test("ensureRole() never shows a password to the server's log", async () =>
 Deno.test("ensureDatabase() makes a database as Odoo does, of which only its role knows", async () => {
   await using cluster = aCluster();
   for (const role of ["shop", "rival"]) {
-    await cluster.ensureRole(aRole(role));
-    await cluster.ensureDatabase({ database: `${role}_db`, role, ownership: { uid: `uid-${role}` } });
+    await cluster.write({ type: "ensureRole", ...aRole(role) });
+    await cluster.write({ type: "ensureDatabase", database: `${role}_db`, role, ownership: { uid: `uid-${role}` } });
   }
   const [database] = await ask(
     `select pg_encoding_to_char(encoding) as encoding, datcollate, pg_get_userbyid(datdba) as owner,
@@ -240,12 +246,12 @@ Deno.test("ensureDatabase() makes a database as Odoo does, of which only its rol
 Deno.test("ensureDatabase() finishes what a crash interrupted and makes anew what was half dropped", async () => {
   await using cluster = aCluster();
   const role = aRole("phoenix");
-  await cluster.ensureRole(role);
+  await cluster.write({ type: "ensureRole", ...role });
   await ask(`create database phoenix_db owner phoenix`); // and then the operator died
   await ask(`create database ashes_db owner phoenix`);
   await ask(`update pg_database set datconnlimit = -2 where datname = 'ashes_db'`); // as an interrupted DROP leaves it
   for (const database of ["phoenix_db", "ashes_db"]) {
-    await cluster.ensureDatabase({ database, role: role.role, ownership: role.ownership });
+    await cluster.write({ type: "ensureDatabase", database, role: role.role, ownership: role.ownership });
     assertEquals(await canLogIn("phoenix", { password: role.password, database }), true);
     const [found] = await ask(
       `select has_database_privilege('public', oid, 'CONNECT') as public, shobj_description(oid, 'pg_database') as comment
@@ -261,7 +267,13 @@ Deno.test("ensureDatabase() leaves the public in an old database that it signs",
   await ask("create database old_db owner old");
   await using cluster = aCluster();
   await cluster.write({ type: "adoptRole", role: "old", ownership: { uid: "uid-old" } });
-  await cluster.ensureDatabase({ database: "old_db", role: "old", ownership: { uid: "uid-old" }, adopt: true });
+  await cluster.write({
+    type: "ensureDatabase",
+    database: "old_db",
+    role: "old",
+    ownership: { uid: "uid-old" },
+    adopt: true,
+  });
   const [found] = await ask(`select has_database_privilege('public', oid, 'CONNECT') as public,
     shobj_description(oid, 'pg_database') as comment from pg_database where datname = 'old_db'`);
   assertEquals(found, { public: true, comment: formatOwnership({ uid: "uid-old" }) });
@@ -269,29 +281,32 @@ Deno.test("ensureDatabase() leaves the public in an old database that it signs",
 
 Deno.test("a tenant that signs its database with another's name gains and spoils nothing", async () => {
   await using cluster = aCluster();
-  for (const role of ["mallory", "alice"]) await cluster.ensureRole(aRole(role));
-  await cluster.ensureDatabase({ database: "bait", role: "mallory", ownership: { uid: "uid-mallory" } });
+  for (const role of ["mallory", "alice"]) await cluster.write({ type: "ensureRole", ...aRole(role) });
+  await cluster.write({ type: "ensureDatabase", database: "bait", role: "mallory", ownership: { uid: "uid-mallory" } });
   const sql = `comment on database bait is '${formatOwnership({ uid: "uid-alice" })}'`;
   await query(server, { user: "mallory", password: "pw of mallory", database: "bait", sql });
   await cluster.refresh();
   const alice = { uid: "uid-alice" };
   await assertRejects(
-    () => cluster.ensureDatabase({ database: "bait", role: "alice", ownership: alice }),
+    () => cluster.write({ type: "ensureDatabase", database: "bait", role: "alice", ownership: alice }),
     OwnershipError,
   );
-  await assertRejects(() => cluster.dropDatabase({ database: "bait", ownership: alice }), OwnershipError);
+  await assertRejects(
+    () => cluster.write({ type: "dropDatabase", database: "bait", ownership: alice }),
+    OwnershipError,
+  );
   const own = { database: "bait", role: "mallory", ownership: { uid: "uid-mallory" } };
-  await cluster.ensureDatabase(own);
+  await cluster.write({ type: "ensureDatabase", ...own });
   const facts = await cluster.refresh();
   assertEquals(facts.known && facts.databases.get("bait")?.ownership, { uid: "uid-mallory" });
-  await cluster.dropDatabase(own);
+  await cluster.write({ type: "dropDatabase", ...own });
 });
 
 Deno.test("dropDatabase() ends open sessions; dropping twice is the same as once", async () => {
   await using cluster = aCluster();
   const role = aRole("leaving");
-  await cluster.ensureRole(role);
-  await cluster.ensureDatabase({ database: "leaving_db", role: "leaving", ownership: role.ownership });
+  await cluster.write({ type: "ensureRole", ...role });
+  await cluster.write({ type: "ensureDatabase", database: "leaving_db", role: "leaving", ownership: role.ownership });
   const sleeping = query(server, {
     user: "leaving",
     password: role.password,
@@ -300,10 +315,10 @@ Deno.test("dropDatabase() ends open sessions; dropping twice is the same as once
   });
   const ended = assertRejects(() => sleeping, Error, "terminat");
   await eventually("the session is there", () => hasSessions("leaving_db"));
-  await assertRejects(() => cluster.dropRole(role), PostgresError, "some objects depend on it");
+  await assertRejects(() => cluster.write({ type: "dropRole", ...role }), PostgresError, "some objects depend on it");
   for (let time = 0; time < 2; time++) {
-    await cluster.dropDatabase({ database: "leaving_db", ownership: role.ownership });
-    await cluster.dropRole(role);
+    await cluster.write({ type: "dropDatabase", database: "leaving_db", ownership: role.ownership });
+    await cluster.write({ type: "dropRole", ...role });
   }
   await ended;
   const facts = cluster.facts();
@@ -316,19 +331,20 @@ Deno.test("an admin that may only create roles and databases is enough", async (
   await ask("create role modest login createrole createdb noinherit password 'modest'");
   await using cluster = aCluster({ adminUser: "modest", adminPassword: "modest" });
   const role = aRole("tenant");
-  await cluster.ensureRole(role);
-  await cluster.ensureDatabase({ database: "tenant_db", role: "tenant", ownership: role.ownership });
-  await cluster.ensureRole(
-    aRole("tenant", { password: "new", ownership: { uid: "uid-tenant", secretVersion: "s/2" } }),
-  );
+  await cluster.write({ type: "ensureRole", ...role });
+  await cluster.write({ type: "ensureDatabase", database: "tenant_db", role: "tenant", ownership: role.ownership });
+  await cluster.write({
+    type: "ensureRole",
+    ...aRole("tenant", { password: "new", ownership: { uid: "uid-tenant", secretVersion: "s/2" } }),
+  });
   assertEquals(await canLogIn("tenant", { password: "new", database: "tenant_db" }), true);
   const open = query(server, { user: "tenant", password: "new", database: "tenant_db", sql: "select pg_sleep(60)" });
   const ended = assertRejects(() => open, Error, "terminat");
   await eventually("the session is there", () => hasSessions("tenant_db"));
   await assertRejects(() => cluster.write({ ...role, type: "adoptRole", role: "postgres" }), OwnershipError);
-  await cluster.dropDatabase({ database: "tenant_db", ownership: role.ownership });
+  await cluster.write({ type: "dropDatabase", database: "tenant_db", ownership: role.ownership });
   await ended;
-  await cluster.dropRole(role);
+  await cluster.write({ type: "dropRole", ...role });
   await ask("create role beyond login password 'x'");
   const error = await assertRejects(() => cluster.write({ ...role, type: "adoptRole", role: "beyond" }), PostgresError);
   assertEquals([error.reason, error.connected], ["DatabaseRefused", true]);
@@ -349,8 +365,8 @@ Deno.test("50 tenants at once get their roles and databases over four connection
     }
   })();
   await Promise.all(names.map(async (name) => {
-    await cluster.ensureRole(aRole(name));
-    await cluster.ensureDatabase({ database: name, role: name, ownership: { uid: `uid-${name}` } });
+    await cluster.write({ type: "ensureRole", ...aRole(name) });
+    await cluster.write({ type: "ensureDatabase", database: name, role: name, ownership: { uid: `uid-${name}` } });
   }));
   done = true;
   await watching;

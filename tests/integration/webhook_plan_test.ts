@@ -1,4 +1,4 @@
-/** Whether the validating webhook is served: by the certificate, at the place that is looked at when none was named. */
+/** Whether the validating webhook is served: with a configured certificate, or with that at the default path. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { freePort } from "../../dev/processes.ts";
 import {
@@ -30,7 +30,7 @@ const INCOMPLETE: Record<string, readonly string[]> = {
 };
 
 for (const [sentence, present] of Object.entries(INCOMPLETE)) {
-  Deno.test(`planWebhook() serves nothing and says so once when nobody named a certificate and ${sentence}`, async () => {
+  Deno.test(`planWebhook() serves nothing and logs that once when no certificate is configured and ${sentence}`, async () => {
     await using files = await certificateFiles();
     const { certPath, keyPath } = files;
     for (const path of [certPath, keyPath]) {
@@ -44,14 +44,14 @@ for (const [sentence, present] of Object.entries(INCOMPLETE)) {
   });
 }
 
-Deno.test("planWebhook() serves with the certificate at the default place when nobody named one and both files are there", async () => {
+Deno.test("planWebhook() serves with the certificate at the default place when none is configured and both files exist", async () => {
   await using files = await certificateFiles();
   const config: WebhookConfig = { port: freePort(), certPath: files.certPath, keyPath: files.keyPath, required: false };
   const { result: plan, lines } = await saidDuring(() => planWebhook(config, log));
   assertEquals(lines, []);
   assert(plan);
   using client = new Asker(files.caPem, config.port);
-  // Nobody is there to tell the operator its own name: then its writes are judged like everybody's.
+  // No API server reports the user name of the operator: its writes are validated like those of other clients.
   const access = { baseUrl: `https://127.0.0.1:${freePort()}`, credentials: () => Promise.resolve({ headers: {} }) };
   const operator = createClient(access, { fieldManager: "test" });
   const tools: PartTools = {

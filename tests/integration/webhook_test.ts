@@ -107,7 +107,7 @@ Deno.test("the validating webhook on a cluster", async (t) => {
       await load;
       assert(await metric(rig, "admission_tls_handshake_failures_total 0"));
     });
-    await t.step("blocks nobody while the API server does not trust it, and shows that", async () => {
+    await t.step("blocks no write while the API server does not trust it, and reports that", async () => {
       await configure(rig, "failurePolicy", "Ignore");
       await call(stranger.caPem);
       await eventually("a broken instance is stored", () => create(BROKEN));
@@ -115,7 +115,7 @@ Deno.test("the validating webhook on a cluster", async (t) => {
       await call(files.caPem);
       await eventually("it is asked again", () => assertRejects(() => create(BROKEN), ApiError));
     });
-    await t.step("blocks nobody while the operator is down", async () => {
+    await t.step("blocks no write while the operator is down", async () => {
       await rig.kill();
       await create(BROKEN);
       await setSize("huge");

@@ -1,102 +1,55 @@
 /**
- * What a decision asks for, as data: names of secrets, never their contents, so a plan may be logged and kept.
+ * The plan of a decision, as data. It names Secrets and never holds their contents, so it may be logged.
  *
- * The order of the steps is the contract (design: Secrets, SQL, configuration, workloads and Jobs, job CRs' status,
- * instance status, stuck pods and events, history): execute() takes one after the other, and a crash between any two effects is harmless,
- * because each is derived again from what is there.
+ * The order of effects is fixed: Secrets, SQL, configuration, workloads and Jobs, status of requests, status of the instance,
+ * stuck pods and events, notifications, history. execute() takes them one after the other. A crash between any two is
+ * harmless, because the next decision plans the rest again from what exists.
  */
 import type { JsonPatchOperation, KubeObject, Stored } from "../../kit/types.ts";
 import type { Job, PersistentVolumeClaim, Pod } from "../../kit/builders/kinds.ts";
 import type { JobRequest, JobRequestStatus, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ConfigText } from "./instance/config_text.ts";
 import type { Notification } from "./network/notification.ts";
+import type { PlannedWrite } from "./postgres/sql_writes.ts";
 import type { SecretKeyRef } from "./resolve.ts";
 
-/** What a status that brings another phase brings with it: the row that fired, for the log. */
+/** The transition that a status write commits, for the log. */
 export interface PhaseChange {
   readonly from: Phase;
   readonly to: Phase;
-  /** The name of what held in `from`. */
+  /** The guard that held in `from`. */
   readonly guard: string;
 }
 
-/** One thing to do. */
+/** One write, event or notification. */
 export type Effect =
   /** Patches the instance itself (finalizers, defaults). */
   | { readonly type: "patchInstance"; readonly operations: readonly JsonPatchOperation[] }
-  /** Copies a pull secret from the operator's namespace, or renews the copy. */
+  /** Copies a pull Secret from the operator's namespace, or updates the copy. */
   | {
     readonly type: "copyPullSecret";
     readonly name: string;
     readonly version: string;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Makes a Secret with the name of a user (a role, a login) and a fresh password, unless it exists. */
+  /** Creates a Secret with the name of a user (a role, a login) and a new password, unless it exists. */
   | {
     readonly type: "ensureUserSecret";
     readonly name: string;
     readonly username: string;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Makes the instance the owner of a Secret again that was made for it. */
+  /** Makes the instance the owner of its Secret again. */
   | { readonly type: "ownSecret"; readonly name: string }
-  /** Makes a Secret of the password that a request has in its spec, for its Jobs; it goes with the request. */
+  /** Creates a Secret with the password that a request has in its spec, for its Jobs; it is deleted with the request. */
   | {
     readonly type: "ensureSourceSecret";
     readonly name: string;
     readonly cr: Stored<JobRequest>;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Signs a role that operator 2.5.0 made for this instance. */
-  | { readonly type: "adoptRole"; readonly cluster: string; readonly role: string; readonly uid: string }
-  /** Takes from the role the right to create databases. */
-  | { readonly type: "restrictRole"; readonly cluster: string; readonly role: string; readonly uid: string }
-  /** Makes or mends the role; its password is that of the Secret. */
-  | {
-    readonly type: "ensureRole";
-    readonly cluster: string;
-    readonly role: string;
-    readonly uid: string;
-    readonly secret: string;
-  }
-  | {
-    readonly type: "ensureDatabase";
-    readonly cluster: string;
-    readonly database: string;
-    readonly role: string;
-    readonly uid: string;
-    /** It is older than this operator: who may connect to it stays as it is. */
-    readonly adopt?: true;
-  }
-  /** Makes or mends the role that may only read; its password is that of the Secret. */
-  | {
-    readonly type: "ensureReadOnlyRole";
-    readonly cluster: string;
-    readonly role: string;
-    readonly database: string;
-    readonly uid: string;
-    readonly secret: string;
-    readonly connectionLimit: number;
-  }
-  | {
-    readonly type: "dropReadOnlyRole";
-    readonly cluster: string;
-    readonly role: string;
-    readonly database: string;
-    readonly uid: string;
-  }
-  /** Lets the database of a copy take the place of the live one, or gives that its place back. */
-  | {
-    readonly type: "swapDatabase" | "unswapDatabase";
-    readonly cluster: string;
-    readonly live: string;
-    readonly side: string;
-    readonly old: string;
-    readonly role: string;
-    readonly uid: string;
-  }
-  | { readonly type: "dropDatabase"; readonly cluster: string; readonly database: string; readonly uid: string }
-  | { readonly type: "dropRole"; readonly cluster: string; readonly role: string; readonly uid: string }
+  /** Writes to a PostgreSQL cluster. Repeating it has the same result. */
+  | { readonly type: "sql"; readonly cluster: string; readonly write: PlannedWrite }
   /** Renders odoo.conf into its Secret. */
   | {
     readonly type: "renderConfig";
@@ -107,25 +60,25 @@ export type Effect =
     readonly userSecret: string;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Applies the ConfigMap of operator 2.5.0 as it is, so that caches see it. What is in it is for the shell only. */
+  /** Applies the ConfigMap of operator 2.5.0 unchanged, so that caches hold it. Only the shell reads its content. */
   | {
     readonly type: "adoptConfigMap";
     readonly name: string;
     readonly labels: Readonly<Record<string, string>>;
   }
-  /** Makes the fields of a Deployment that operator 2.5.0 wrote in another manner ours alone. */
+  /** Takes over the fields of a Deployment that operator 2.5.0 wrote by update. */
   | { readonly type: "takeOverFields"; readonly name: string }
-  /** Makes a child so. */
+  /** Applies a child. */
   | { readonly type: "apply"; readonly object: KubeObject }
-  /** Makes a child so, if it exists. */
+  /** Applies a child that exists; creates none. */
   | { readonly type: "applyIfPresent"; readonly object: KubeObject }
-  /** Creates an object once; what exists is left. */
+  /** Creates an object once; an existing one is not changed. */
   | { readonly type: "create"; readonly object: KubeObject; readonly owner: Stored<KubeObject> }
   | { readonly type: "deleteChild"; readonly object: Stored<KubeObject> }
   | { readonly type: "deleteSecret"; readonly name: string }
-  /** Takes the instance off a child's owners, so that the child outlives it. */
+  /** Removes the instance from a child's owners, so that the child outlives it. */
   | { readonly type: "disown"; readonly kind: "PersistentVolumeClaim" | "Secret"; readonly name: string }
-  /** Lets a Job go whose outcome is recorded: finalizer off, time to live on. */
+  /** Removes the finalizer of a Job whose outcome is recorded, and sets a time to live. */
   | { readonly type: "releaseJob"; readonly job: Stored<Job> }
   | { readonly type: "jobStatus"; readonly cr: Stored<JobRequest>; readonly status: JobRequestStatus }
   | { readonly type: "status"; readonly status: OdooInstanceStatus; readonly change?: PhaseChange }
@@ -136,34 +89,25 @@ export type Effect =
     readonly reason: string;
     readonly note: string;
   }
-  /** Tells a webhook; the sending goes on beside the reconcile. */
+  /** Notifies a webhook; the delivery runs beside the reconcile. */
   | { readonly type: "notify"; readonly notification: Notification }
-  /** Deletes a pod that is made again; one that is gone already, or another of that name, is left. */
+  /** Deletes a pod that its controller recreates; another pod of that name is not deleted. */
   | { readonly type: "deletePod"; readonly pod: Stored<Pod> }
-  /** Deletes a volume that holds no files which are needed; one that may not be deleted stays. */
+  /** Deletes a volume without needed files; one that policy protects stays. */
   | { readonly type: "deleteClaim"; readonly claim: Stored<PersistentVolumeClaim> }
-  /** Deletes a request that nobody needs any more; one that may not be deleted stays. */
+  /** Deletes a request that is not needed any more; one that policy protects stays. */
   | { readonly type: "deleteRequest"; readonly cr: Stored<JobRequest> }
-  /** Lets the instance go. */
+  /** Removes a finalizer of the instance. */
   | { readonly type: "removeFinalizer"; readonly finalizer: string };
 
-/** The contract of the order. */
+/** The order of effects. */
 const PLACE: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,
   ownSecret: 1,
   ensureSourceSecret: 1,
   copyPullSecret: 1,
-  adoptRole: 2,
-  restrictRole: 2,
-  ensureRole: 2,
-  ensureDatabase: 2,
-  ensureReadOnlyRole: 2,
-  dropReadOnlyRole: 2,
-  swapDatabase: 2,
-  unswapDatabase: 2,
-  dropDatabase: 2,
-  dropRole: 2,
+  sql: 2,
   renderConfig: 3,
   adoptConfigMap: 3,
   takeOverFields: 3,
@@ -184,12 +128,12 @@ const PLACE: Readonly<Record<Effect["type"], number>> = {
   deleteRequest: 9,
 };
 
-/** The effects in the order of the contract; what has the same place keeps the order in which it was planned. */
+/** The effects in order; effects of the same place keep the order in which they were planned. */
 export function inOrder(effects: readonly Effect[]): Effect[] {
   return effects.toSorted((a, b) => PLACE[a.type] - PLACE[b.type]);
 }
 
-/** Effects on objects of their own, which need not wait for each other: children and events. */
+/** Effects on independent objects, which may run at the same time. */
 const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "apply",
   "applyIfPresent",
@@ -203,7 +147,7 @@ const INDEPENDENT: ReadonlySet<Effect["type"]> = new Set([
   "deleteRequest",
 ]);
 
-/** Effects in order as steps: those of one step may be carried out at the same time. */
+/** Effects in order as steps: those of one step may run at the same time. */
 export function inSteps(effects: readonly Effect[]): Effect[][] {
   const steps: Effect[][] = [];
   for (const effect of effects) {
@@ -217,7 +161,7 @@ export function inSteps(effects: readonly Effect[]): Effect[][] {
   return steps;
 }
 
-/** A decision. */
+/** The result of a decision. */
 export interface Plan {
   readonly effects: readonly Effect[];
   readonly requeueAfterMs?: number;

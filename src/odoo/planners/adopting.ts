@@ -81,7 +81,8 @@ function restriction(world: Assessment): Effect[] {
   const { uid } = instance.metadata;
   const role = cluster.facts.roles.get(resolved.roleName);
   if (!observed.configSecret || role?.ownership?.uid !== uid || !role.createsDatabases) return [];
-  return [{ type: "restrictRole", cluster: cluster.address.name, role: resolved.roleName, uid }];
+  const write = { type: "restrictRole", role: resolved.roleName, ownership: { uid } } as const;
+  return [{ type: "sql", cluster: cluster.address.name, write }];
 }
 
 /** Whether the manager wrote fields of the Deployment by an update instead of an apply, as only operator 2.5.0 did. */

@@ -4,6 +4,7 @@ import { copyOf, isDone } from "../model/operations/copy/copying.ts";
 import { cleaningJobName, instanceLabels, requestSecretName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import { requestOf } from "../model/operations/request.ts";
+import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
 import type { ClusterAddress } from "../model/postgres/database.ts";
 import type { Resolved } from "../model/resolve.ts";
 import { jobStateOf } from "../model/world.ts";
@@ -25,7 +26,8 @@ export function planCopying(world: Assessment): Effect[] {
   const copy = operation && copyOf(world, operation);
   if (!resolved || !copy || !cluster.facts?.known || cluster.address.name !== activeCluster) return [];
   const { name, environment, roleName: role, databaseName: live } = resolved;
-  const common = { cluster: cluster.address.name, role, uid: instance.metadata.uid };
+  const common = { role, ownership: { uid: instance.metadata.uid } };
+  const sql = (write: PlannedWrite): Effect => ({ type: "sql", cluster: cluster.address.name, write });
   switch (world.facts.copyStep) {
     case "load":
     case "database": {
@@ -37,11 +39,11 @@ export function planCopying(world: Assessment): Effect[] {
         ...(needsSecret
           ? [{ type: "ensureSourceSecret", name: secret, cr, labels: instanceLabels(name, environment) } as const]
           : []),
-        { type: "ensureDatabase", database: copy.side, ...common },
+        sql({ type: "ensureDatabase", database: copy.side, ...common }),
       ];
     }
     case "swap":
-      return world.swap.swapsNow ? [{ type: "swapDatabase", live, ...copy, ...common }] : [];
+      return world.swap.swapsNow ? [sql({ type: "swapDatabase", live, ...copy, ...common })] : [];
     case "move":
       // without its request everything is rolled back, the former files too
       return isDone(world) && requestOf(world, operation) && !cluster.facts.databases.has(copy.old)
@@ -49,7 +51,7 @@ export function planCopying(world: Assessment): Effect[] {
         : [];
     case "return":
       return [
-        { type: "unswapDatabase", live, ...copy, ...common },
+        sql({ type: "unswapDatabase", live, ...copy, ...common }),
         ...(world.swap.hasReturned && !cluster.facts.databases.has(copy.side)
           ? [removalOf(world, copy.side, resolved, cluster.address)]
           : []),

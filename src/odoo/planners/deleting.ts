@@ -15,6 +15,7 @@ import {
   roleName,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
 import type { Problem } from "../model/resolve.ts";
 import type { Assessment } from "../model/assessment.ts";
 import type { ChosenCluster } from "../model/world.ts";
@@ -159,10 +160,12 @@ function planDropsOn(cluster: ChosenCluster, { instance }: Assessment): Effect[]
   const { name, namespace = "", uid } = instance.metadata;
   const role = roleName({ name, namespace });
   const { facts, address } = cluster;
+  const ownership = { uid };
+  const sql = (write: PlannedWrite): Effect => ({ type: "sql", cluster: address.name, write });
   const present = facts.roles.get(role);
   const readOnly = readOnlyRoleName({ name, namespace });
   const readOnlyDrops: Effect[] = facts.roles.get(readOnly)?.ownership?.uid === uid
-    ? [{ type: "dropRole", cluster: address.name, role: readOnly, uid }] // its grants were dropped with the database
+    ? [sql({ type: "dropRole", role: readOnly, ownership })] // its grants were dropped with the database
     : [];
   if (present?.ownership?.uid !== uid) return readOnlyDrops;
   const databases = databasesOwnedBy(facts, role).filter((database) => {
@@ -170,8 +173,8 @@ function planDropsOn(cluster: ChosenCluster, { instance }: Assessment): Effect[]
     return held && databaseOwnerUid({ role: present?.ownership, database: held.ownership }) === uid;
   });
   return [
-    ...databases.map((database): Effect => ({ type: "dropDatabase", cluster: address.name, database, uid })),
+    ...databases.map((database) => sql({ type: "dropDatabase", database, ownership })),
     ...readOnlyDrops,
-    { type: "dropRole", cluster: address.name, role, uid },
+    sql({ type: "dropRole", role, ownership }),
   ];
 }

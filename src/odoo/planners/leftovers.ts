@@ -32,7 +32,11 @@ export function planLeftovers(world: Assessment): Effect[] {
       return [{ type: "create", object: removeFilesJob(name, resolved, cluster.address, options), owner: instance }];
     }
     case "succeeded":
-      return [{ type: "dropDatabase", cluster: cluster.address.name, database: leftover, uid }];
+      return [{
+        type: "sql",
+        cluster: cluster.address.name,
+        write: { type: "dropDatabase", database: leftover, ownership: { uid } },
+      }];
     default:
       return []; // a failed Job is deleted after its time to live, and created again
   }

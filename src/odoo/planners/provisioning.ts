@@ -11,6 +11,7 @@ import {
   RENDERED_FROM_ANNOTATION,
 } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
 import type { Assessment } from "../model/assessment.ts";
 import type { SecretFacts, World } from "../model/world.ts";
 
@@ -77,12 +78,13 @@ export function planFoundations(world: Assessment): Effect[] {
   const labels = instanceLabels(name, environment);
   const secret = objectNames.userSecret(name);
   const effects: Effect[] = [];
+  const sql = (write: PlannedWrite): Effect => ({ type: "sql", cluster: cluster.address.name, write });
   if (!observed.userSecret) effects.push({ type: "ensureUserSecret", name: secret, username: role, labels });
   if (cluster.facts.known) {
     const present = cluster.facts.roles.get(role);
     const current = present?.ownership?.uid === uid && !!observed.userSecret &&
       present.ownership.secretVersion === observed.userSecret.version;
-    if (!current) effects.push({ type: "ensureRole", cluster: cluster.address.name, role, uid, secret });
+    if (!current) effects.push(sql({ type: "ensureRole", role, secret, ownership: { uid } }));
     const held = cluster.facts.databases.get(database);
     const adopted = held?.owner === role && !held.ownership && facts.isAdopted;
     // A missing database that was initialised is reported as lost, never replaced by an empty one. The same holds for one that
@@ -92,14 +94,8 @@ export function planFoundations(world: Assessment): Effect[] {
       ? status.dbInitialized // otherwise its content is unknown
       : databaseOwnerUid({ role: present?.ownership, database: held.ownership }) !== uid;
     if (wanted) {
-      effects.push({
-        type: "ensureDatabase",
-        cluster: cluster.address.name,
-        database,
-        role,
-        uid,
-        ...(adopted ? { adopt: true } : {}),
-      });
+      const ownership = { uid };
+      effects.push(sql({ type: "ensureDatabase", database, role, ownership, ...(adopted ? { adopt: true } : {}) }));
     }
   }
   const text = configText(resolved, cluster.address);

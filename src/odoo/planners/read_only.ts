@@ -5,6 +5,7 @@
 import { readOnlyVersion } from "../model/postgres/database.ts";
 import { instanceLabels, objectNames, readOnlyRoleName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
+import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
 import type { Assessment } from "../model/assessment.ts";
 
 /** The role and its Secret. */
@@ -24,16 +25,17 @@ export function planReadOnlyAccess(world: Assessment): Effect[] {
   const { roles, databases } = cluster.facts;
   const ownership = roles.get(role)?.ownership;
   const exists = databases.has(database);
-  const common = { cluster: cluster.address.name, role, database, uid };
+  const common = { role, database, ownership: { uid } };
+  const sql = (write: PlannedWrite): Effect => ({ type: "sql", cluster: cluster.address.name, write });
   if (!wanted || !exists) {
     if (ownership?.uid !== uid) return effects;
-    return [...effects, { type: "dropReadOnlyRole", ...common }]; // in a new database its grants would be missing
+    return [...effects, sql({ type: "dropReadOnlyRole", ...common })]; // in a new database its grants would be missing
   }
   const { connectionLimit } = wanted;
   const version = observed.readOnlySecret &&
     readOnlyVersion({ secretVersion: observed.readOnlySecret.version, database, connectionLimit });
   if (ownership?.uid === uid && ownership.secretVersion === version) return effects;
-  return [...effects, { type: "ensureReadOnlyRole", ...common, secret, connectionLimit }];
+  return [...effects, sql({ type: "ensureReadOnlyRole", ...common, secret, connectionLimit })];
 }
 
 /** Its Secret is deleted after the pods that use it. */

@@ -21,17 +21,10 @@ import {
 } from "../model/postgres/database.ts";
 import {
   describeWrite,
-  type DropDatabaseOptions,
-  type DropReadOnlyRoleOptions,
-  type DropRoleOptions,
-  type EnsureDatabaseOptions,
-  type EnsureReadOnlyRoleOptions,
-  type EnsureRoleOptions,
   inventoryWrite,
   isSwap,
   isWritten,
   type SqlWrite,
-  type SwapDatabaseOptions,
   writeProblem,
 } from "../model/postgres/sql_writes.ts";
 
@@ -146,50 +139,7 @@ export class PostgresCluster {
     return promise;
   }
 
-  /** A role that can log in with this password and do nothing else. Nothing is sent if the inventory has it so. */
-  ensureRole(options: EnsureRoleOptions): Promise<void> {
-    return this.write({ type: "ensureRole", ...options });
-  }
-
-  /** A database of the role that nobody else may connect to. Nothing is sent if the inventory has it so. */
-  ensureDatabase(options: EnsureDatabaseOptions): Promise<void> {
-    return this.write({ type: "ensureDatabase", ...options });
-  }
-
-  /** Ends the database's sessions and drops it; one that is not there is fine. */
-  dropDatabase(options: DropDatabaseOptions): Promise<void> {
-    return this.write({ type: "dropDatabase", ...options });
-  }
-
-  /**
-   * Ends the sessions of both, and lets the side database take the place of the live one, which is kept as the old one with
-   * nobody let in; both or neither. Again is the same as once.
-   */
-  swapDatabase(options: SwapDatabaseOptions): Promise<void> {
-    return this.write({ type: "swapDatabase", ...options });
-  }
-
-  /** The way back, from wherever a swap came to a stop: the old database is live again. Again is the same as once. */
-  unswapDatabase(options: SwapDatabaseOptions): Promise<void> {
-    return this.write({ type: "unswapDatabase", ...options });
-  }
-
-  /** A role that can log in and read this one database. Nothing is sent if the inventory has it so. */
-  ensureReadOnlyRole(options: EnsureReadOnlyRoleOptions): Promise<void> {
-    return this.write({ type: "ensureReadOnlyRole", ...options });
-  }
-
-  /** Drops such a role with what it was granted; one that is not there is fine. */
-  dropReadOnlyRole(options: DropReadOnlyRoleOptions): Promise<void> {
-    return this.write({ type: "dropReadOnlyRole", ...options });
-  }
-
-  /** Drops the role and nothing that it owns; one that is not there is fine. */
-  dropRole(options: DropRoleOptions): Promise<void> {
-    return this.write({ type: "dropRole", ...options });
-  }
-
-  /** Any write, those above among them. Nothing is sent if the inventory has it so. */
+  /** Writes to the cluster. Nothing is sent if the inventory already has the result. */
   async write(write: SqlWrite): Promise<void> {
     const problem = writeProblem(write);
     if (problem) throw new RangeError(`Cannot ${describeWrite(write)}: ${problem}`);

@@ -25,6 +25,7 @@ import {
 import type { OdooInstance } from "../crd/mod.ts";
 import { FIELD_MANAGER } from "../api.ts";
 import { readOnlyVersion } from "../model/postgres/database.ts";
+import { type PlannedWrite, setsPassword, type SqlWrite } from "../model/postgres/sql_writes.ts";
 import { MASTER_PASSWORD_KEY } from "../model/operations/restore_source.ts";
 import { OUTCOME_FINALIZER } from "../model/names.ts";
 import { type Effect, inSteps, type Plan } from "../model/plan.ts";
@@ -93,6 +94,17 @@ class Execution {
       throw new Error(`Cannot write to PostgreSQL cluster '${name}': it is not in the clusters Secret any more`);
     }
     return cluster;
+  }
+
+  /** Joins the password of its Secret to a write that sets one. */
+  async #withPassword(write: PlannedWrite): Promise<SqlWrite> {
+    if (!setsPassword(write)) return write;
+    const { secret, ...rest } = write;
+    const { password, secretVersion } = await this.#secrets.rolePassword(secret, write.role);
+    if (rest.type === "ensureRole") return { ...rest, password, ownership: { ...rest.ownership, secretVersion } };
+    const { database, connectionLimit } = rest;
+    const version = readOnlyVersion({ secretVersion, database, connectionLimit });
+    return { ...rest, password, ownership: { ...rest.ownership, secretVersion: version } };
   }
 
   #child<T extends KubeObject>(type: ResourceType<T>, name: string): Stored<T> | undefined {
@@ -168,51 +180,8 @@ class Execution {
         return await this.#ownSecret(effect.name);
       case "ensureSourceSecret":
         return await this.#ensureSourceSecret(effect);
-      case "adoptRole":
-      case "restrictRole": {
-        const { type, role, uid } = effect;
-        return await this.#cluster(effect.cluster).write({ type, role, ownership: { uid } });
-      }
-      case "ensureRole": {
-        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
-        const { role, uid } = effect;
-        return await this.#cluster(effect.cluster).ensureRole({
-          role,
-          password,
-          ownership: { uid, secretVersion },
-        });
-      }
-      case "ensureDatabase": {
-        const { database, role, uid, adopt = false } = effect;
-        return await this.#cluster(effect.cluster).ensureDatabase({ database, role, ownership: { uid }, adopt });
-      }
-      case "ensureReadOnlyRole": {
-        const { password, secretVersion } = await this.#secrets.rolePassword(effect.secret, effect.role);
-        const { role, database, connectionLimit, uid } = effect;
-        const version = readOnlyVersion({ secretVersion, database, connectionLimit });
-        const ownership = { uid, secretVersion: version };
-        const options = { role, database, password, connectionLimit, ownership };
-        return await this.#cluster(effect.cluster).ensureReadOnlyRole(options);
-      }
-      case "dropReadOnlyRole": {
-        const { role, database, uid } = effect;
-        return await this.#cluster(effect.cluster).dropReadOnlyRole({ role, database, ownership: { uid } });
-      }
-      case "swapDatabase":
-      case "unswapDatabase": {
-        const { type, live, side, old, role, uid } = effect;
-        return await this.#cluster(effect.cluster).write({ type, live, side, old, role, ownership: { uid } });
-      }
-      case "dropDatabase":
-        return await this.#cluster(effect.cluster).dropDatabase({
-          database: effect.database,
-          ownership: { uid: effect.uid },
-        });
-      case "dropRole":
-        return await this.#cluster(effect.cluster).dropRole({
-          role: effect.role,
-          ownership: { uid: effect.uid },
-        });
+      case "sql":
+        return await this.#cluster(effect.cluster).write(await this.#withPassword(effect.write));
       case "renderConfig":
         return await this.#secrets.renderConfig(effect);
       case "adoptConfigMap":

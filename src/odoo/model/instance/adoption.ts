@@ -70,7 +70,12 @@ export function roleAdoptions(world: Assessed<"facts">): Effect[] {
   const { cluster, instance } = world;
   if (!cluster.address) return [];
   const { name } = cluster.address;
-  return rolesToAdopt(world).map((role) => ({ type: "adoptRole", cluster: name, role, uid: instance.metadata.uid }));
+  const ownership = { uid: instance.metadata.uid };
+  return rolesToAdopt(world).map((role) => ({
+    type: "sql",
+    cluster: name,
+    write: { type: "adoptRole", role, ownership },
+  }));
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What may be changed in a PostgreSQL cluster: the words for it, what speaks against it, whether it is done already. Pure. */
+/** The writes to a PostgreSQL cluster: their descriptions, why one is refused, and whether the inventory already has its result. */
 import {
   identifierProblem,
   type InventoryWrite,
@@ -15,13 +15,13 @@ export interface EnsureRoleOptions {
   readonly ownership: Required<Ownership>;
 }
 
-/** A role of the former operator, to be signed: it must have no comment at all and no administrator's rights. */
+/** A role of operator 2.5.0, which gets our owner comment: it must have no comment and no administrator's rights. */
 export interface AdoptRoleOptions {
   readonly role: string;
   readonly ownership: Ownership;
 }
 
-/** A role of this owner that is not to create databases any more. */
+/** A role of this owner that loses the right to create databases. */
 export interface RestrictRoleOptions {
   readonly role: string;
   readonly ownership: Ownership;
@@ -32,7 +32,7 @@ export interface EnsureDatabaseOptions {
   readonly database: string;
   readonly role: string;
   readonly ownership: Ownership;
-  /** The database was there before the operator: CONNECT of PUBLIC stays. @default {false} */
+  /** The database is older than this operator: CONNECT of PUBLIC stays. @default {false} */
   readonly adopt?: boolean;
 }
 
@@ -48,30 +48,30 @@ export interface DropRoleOptions {
   readonly ownership: Ownership;
 }
 
-/** A role that may read one database of the same instance and do nothing else. */
+/** A role that may read one database of the same instance and nothing else. */
 export interface EnsureReadOnlyRoleOptions extends EnsureRoleOptions {
   readonly database: string;
   readonly connectionLimit: number;
 }
 
-/** Such a role to drop, with what it was granted in the database. */
+/** Such a role to drop, with its grants in the database. */
 export interface DropReadOnlyRoleOptions extends DropRoleOptions {
   readonly database: string;
 }
 
-/** Three names for the databases of one instance: what is served, what is to be, what was. */
+/** The names of three databases of one instance: the live one, the copy, the former one. */
 export interface SwapDatabaseOptions {
   readonly live: string;
-  /** Where the new data was built. */
+  /** The copy. */
   readonly side: string;
-  /** Where the former data is kept. */
+  /** The name that the former live database gets. */
   readonly old: string;
   /** Owns all of them. */
   readonly role: string;
   readonly ownership: Ownership;
 }
 
-/** The new database takes the place of the one that is served, or gives it back. */
+/** The copy becomes the live database, or the former one becomes it again. */
 export type SwapWrite =
   | { readonly type: "swapDatabase" } & SwapDatabaseOptions
   | { readonly type: "unswapDatabase" } & SwapDatabaseOptions;
@@ -90,18 +90,38 @@ export type ObjectWrite =
 /** Any change. */
 export type SqlWrite = ObjectWrite | SwapWrite;
 
+/** A change that sets the password of a role. */
+export type PasswordWrite = Extract<SqlWrite, { readonly type: "ensureRole" | "ensureReadOnlyRole" }>;
+
+/** A change as a plan holds it: a password is named by the Secret that has it, and joined by the shell. */
+export type PlannedWrite =
+  | Exclude<SqlWrite, PasswordWrite>
+  | PlannedPasswordWrite;
+
+/** {@linkcode PasswordWrite} with the name of the Secret instead of its password and version. */
+export type PlannedPasswordWrite = PasswordWrite extends infer W
+  ? W extends PasswordWrite
+    ? Omit<W, "password" | "ownership"> & { readonly secret: string; readonly ownership: Ownership }
+  : never
+  : never;
+
+/** Whether a planned write sets a password. */
+export function setsPassword(write: PlannedWrite): write is PlannedPasswordWrite {
+  return write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
+}
+
 /** Whether a write renames databases. */
 export function isSwap(write: SqlWrite): write is SwapWrite {
   return write.type === "swapDatabase" || write.type === "unswapDatabase";
 }
 
-/** The write in words: `create role "x"`. */
+/** Describes the write: `create role "x"`. */
 export function describeWrite(write: SqlWrite): string {
   const [verb] = /^[a-z]+/.exec(write.type) ?? [];
   return `${verb} ${write.type.endsWith("Role") ? "role" : "database"} ${JSON.stringify(subjectOf(write))}`;
 }
 
-/** What keeps a write from being tried at all, or `undefined`. Never quotes a password. */
+/** Why a write is refused before it is sent, or `undefined`. Never quotes a password. */
 export function writeProblem(write: SqlWrite): string | undefined {
   const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
   const password = login ? passwordProblem(write.password) : undefined;
@@ -114,7 +134,7 @@ export function writeProblem(write: SqlWrite): string | undefined {
   return name ? `the name cannot be used: ${name}` : password && `the password cannot be used: ${password}`;
 }
 
-/** Whether the inventory says that the write has been done. What is to be dropped or renamed is always looked for. */
+/** Whether the inventory has the result of the write. Drops and renames are always sent. */
 export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
   if (isSwap(write)) return false;
   if (write.type === "dropRole" || write.type === "dropReadOnlyRole" || write.type === "dropDatabase") return false;
@@ -127,7 +147,7 @@ export function isWritten(facts: KnownClusterFacts, write: SqlWrite): boolean {
   return database?.owner === write.role && database.ownership?.uid === write.ownership.uid;
 }
 
-/** What the inventory says after the write; after a swap it is read anew. */
+/** The change of the inventory after the write; after a swap the inventory is read again. */
 export function inventoryWrite(write: ObjectWrite): InventoryWrite {
   const { ownership } = write;
   switch (write.type) {

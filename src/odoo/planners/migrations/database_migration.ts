@@ -16,6 +16,7 @@ import {
 } from "../../model/operations/migration/database_migration.ts";
 import { phaseRow } from "../../model/phases.ts";
 import type { Effect } from "../../model/plan.ts";
+import type { PlannedWrite } from "../../model/postgres/sql_writes.ts";
 import { databasesOwnedBy } from "../../model/postgres/database.ts";
 import { jobStateOf } from "../../model/world.ts";
 import { copyDatabaseJob } from "../../resources/mod.ts";
@@ -53,22 +54,26 @@ function planDatabaseMigration(world: Assessment): Effect[] {
   const names = operation && migrationNames(world, operation);
   const target = reachable(world, status.migrationTargetCluster);
   if (!names || !resolved || !target) return [];
-  const { uid } = instance.metadata;
+  const ownership = { uid: instance.metadata.uid };
   const { roleName: role, databaseName: live } = resolved;
-  const cluster = target.address.name;
+  const sql = sqlOn(target);
   if (migration.state === "copied") {
     return [
-      { type: "swapDatabase", cluster, live, ...names, role, uid },
+      sql({ type: "swapDatabase", live, ...names, role, ownership }),
       eventOf(world, "Succeeded", endOf(world).message),
     ];
   }
   if (jobStateOf(world, operation.jobName).state !== "absent") return [];
   const secret = objectNames.userSecret(resolved.name);
   return [
-    { type: "ensureRole", cluster, role, uid, secret },
-    { type: "ensureDatabase", cluster, database: names.side, role, uid },
+    sql({ type: "ensureRole", role, secret, ownership }),
+    sql({ type: "ensureDatabase", database: names.side, role, ownership }),
     ...planCopyJob(world, target, names.side),
   ];
+}
+
+function sqlOn({ address }: ReachableCluster): (write: PlannedWrite) => Effect {
+  return (write) => ({ type: "sql", cluster: address.name, write });
 }
 
 /** The Job is created when no client can write any more, and the database of the copy exists. */
@@ -121,14 +126,14 @@ function endOf({ migration, status }: Assessment): Pick<ConditionState, "status"
 function planMigrationRemains(world: Assessment): Effect[] {
   const { phase, status, instance, resolved } = world;
   if (!resolved || status.operation || !phaseRow(phase).isSettled) return [];
-  const { uid } = instance.metadata;
+  const ownership = { uid: instance.metadata.uid };
   return remainders(world).flatMap(({ cluster, after }): Effect[] => {
-    const { name } = cluster.address;
+    const sql = sqlOn(cluster);
     const databases = remainsOn(world, cluster, after);
     if (databases.length) {
-      return databases.map((database) => ({ type: "dropDatabase", cluster: name, database, uid }));
+      return databases.map((database) => sql({ type: "dropDatabase", database, ownership }));
     }
-    return idleRoles(world, cluster).map((role) => ({ type: "dropRole", cluster: name, role, uid }));
+    return idleRoles(world, cluster).map((role) => sql({ type: "dropRole", role, ownership }));
   });
 }
 

@@ -186,7 +186,7 @@ Deno.test("PostgresCluster makes at most one attempt a second while it fails, ho
     for (let instance = 0; instance < 20; instance++) {
       cluster.facts();
       void cluster.refresh();
-      await assertRejects(() => cluster.ensureRole(ROLE), Error, "DatabaseRefused");
+      await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE }), Error, "DatabaseRefused");
     }
     await server.clock.advance(100);
   }
@@ -195,10 +195,10 @@ Deno.test("PostgresCluster makes at most one attempt a second while it fails, ho
   assertEquals(server.writes.length, 0);
 });
 
-Deno.test("PostgresCluster.ensureRole() waits for the first reading, then sends, then knows", async () => {
+Deno.test("PostgresCluster.write() waits for the first reading, then sends, then knows", async () => {
   const server = new FakeServer();
   const { cluster, changes } = aCluster(server);
-  const written = cluster.ensureRole(ROLE);
+  const written = cluster.write({ type: "ensureRole", ...ROLE });
   await settled();
   assertEquals([server.readings.length, server.writes.length], [1, 0]);
   server.readings[0]?.resolve(inventory());
@@ -208,7 +208,7 @@ Deno.test("PostgresCluster.ensureRole() waits for the first reading, then sends,
   const facts = cluster.facts();
   assertEquals(facts.known && facts.roles.get("r"), { name: "r", ownership: ROLE.ownership });
   assertEquals(changes, ["all", new Set(["r"])]);
-  await cluster.ensureRole(ROLE);
+  await cluster.write({ type: "ensureRole", ...ROLE });
   assertEquals([server.readings.length, server.writes.length], [1, 1], "what is known is not sent again");
 });
 
@@ -216,7 +216,7 @@ Deno.test("PostgresCluster keeps a write that a reading under way has not seen",
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
   const refreshed = cluster.refresh();
-  const written = cluster.ensureRole(ROLE);
+  const written = cluster.write({ type: "ensureRole", ...ROLE });
   await settled();
   server.writes[0]?.resolve();
   await written;
@@ -229,7 +229,7 @@ Deno.test("PostgresCluster sends three writes at a time", async () => {
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
   const roles = Array.from({ length: 10 }, (_, index) => `r${index}`);
-  const written = Promise.all(roles.map((role) => cluster.ensureRole({ ...ROLE, role })));
+  const written = Promise.all(roles.map((role) => cluster.write({ type: "ensureRole", ...ROLE, role })));
   const sent: string[] = [];
   for (let round = 0; round < 4; round++) {
     await settled();
@@ -249,7 +249,7 @@ Deno.test("PostgresCluster fails at once, and all who wait, when a write gets no
   const { cluster, changes } = await aKnownCluster(server);
   const failed = failure("DatabaseUnreachable");
   const roles = Array.from({ length: 10 }, (_, index) => `r${index}`);
-  const outcomes = Promise.allSettled(roles.map((role) => cluster.ensureRole({ ...ROLE, role })));
+  const outcomes = Promise.allSettled(roles.map((role) => cluster.write({ type: "ensureRole", ...ROLE, role })));
   await settled();
   for (const { reject } of server.writes) reject(failed); // three waited behind one attempt
   assertEquals(
@@ -270,7 +270,7 @@ Deno.test("PostgresCluster fails at once, and all who wait, when a write gets no
 Deno.test("PostgresCluster asks the server whether it lives when a write takes long or loses its connection", async () => {
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
-  const hanging = cluster.ensureRole(ROLE);
+  const hanging = cluster.write({ type: "ensureRole", ...ROLE });
   await server.clock.advance(4_999);
   assertEquals(server.readings.length, 1);
   await server.clock.advance(1);
@@ -283,7 +283,7 @@ Deno.test("PostgresCluster asks the server whether it lives when a write takes l
   assert(cluster.facts().known, "one lost connection says nothing of the server");
   server.readings[2]?.resolve(inventory());
   await settled();
-  const refused = cluster.ensureRole(ROLE);
+  const refused = cluster.write({ type: "ensureRole", ...ROLE });
   await settled();
   server.writes[1]?.reject(failure("DatabaseRefused", { connected: true }));
   await assertRejects(() => refused, Error, "DatabaseRefused");
@@ -301,9 +301,17 @@ Deno.test("PostgresCluster asks the server whether it lives when an idle connect
 Deno.test("PostgresCluster refuses names and passwords that cannot be, before it asks anybody", async () => {
   const server = new FakeServer();
   const { cluster } = aCluster(server);
-  await assertRejects(() => cluster.ensureRole({ ...ROLE, role: "x".repeat(64) }), RangeError, "63 bytes");
-  await assertRejects(() => cluster.ensureRole({ ...ROLE, password: "" }), RangeError, "password");
-  await assertRejects(() => cluster.dropDatabase({ database: "", ownership: ROLE.ownership }), RangeError, "empty");
+  await assertRejects(
+    () => cluster.write({ type: "ensureRole", ...ROLE, role: "x".repeat(64) }),
+    RangeError,
+    "63 bytes",
+  );
+  await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE, password: "" }), RangeError, "password");
+  await assertRejects(
+    () => cluster.write({ type: "dropDatabase", database: "", ownership: ROLE.ownership }),
+    RangeError,
+    "empty",
+  );
   assertEquals(server.readAtMs.length, 0);
 });
 
@@ -315,7 +323,7 @@ Deno.test("PostgresCluster.start() ends it with its signal; no timer, reading or
   ending.abort();
   assert(server.closed);
   assertEquals(server.clock.pending, 0);
-  await assertRejects(() => cluster.ensureRole(ROLE), Error, "closed");
+  await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE }), Error, "closed");
   assertEquals((await cluster.refresh()).known, true);
   assertEquals([server.readings.length, changes.length], [1, 0]);
 });

@@ -243,7 +243,7 @@ const ADDRESSES: Readonly<Record<string, Config["health"]>> = {
 };
 
 for (const [given, want] of Object.entries(ADDRESSES)) {
-  Deno.test(`readConfig() listens on ${want.hostname} port ${want.port} when told ${given}`, () => {
+  Deno.test(`readConfig() listens on ${want.hostname} port ${want.port} when given ${given}`, () => {
     assertEquals(read(["--health-probe-bind-address", given]).health, want);
   });
 }
@@ -265,7 +265,7 @@ const REFUSED: Readonly<Record<string, { readonly given: readonly string[]; read
   "resources are a list": { given: ["--default-odoo-resources=[]"], want: "--default-odoo-resources" },
   "affinity is a text": { given: ['--default-odoo-affinity="zone"'], want: "--default-odoo-affinity" },
   "tolerations are an object": { given: ["--default-odoo-tolerations={}"], want: "--default-odoo-tolerations" },
-  "nobody knows what to do with adopted instances": {
+  "the value for adopted instances is unknown": {
     given: ["--adopted-instances=roll"],
     want: "keep or switch",
   },

@@ -36,12 +36,12 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 for (const [sentence, { goes, given, want }] of Object.entries(CASES)) {
-  Deno.test(`CHILD_FAILURES.failed() tells ${sentence}`, () => {
+  Deno.test(`CHILD_FAILURES.failed() reports ${sentence}`, () => {
     const metadata = goes ? { deletionTimestamp: "2026-11-21T03:59:00Z" } : {};
-    const told = CHILD_FAILURES.failed(given, anInstance({ metadata }));
-    assertEquals(told.map(({ type, status, reason }) => [type, status, reason]), want);
+    const conditions = CHILD_FAILURES.failed(given, anInstance({ metadata }));
+    assertEquals(conditions.map(({ type, status, reason }) => [type, status, reason]), want);
     assertEquals(
-      told.every(({ type, message }) => message === given.message && CHILD_FAILURES.types.includes(type)),
+      conditions.every(({ type, message }) => message === given.message && CHILD_FAILURES.types.includes(type)),
       true,
     );
   });

@@ -10,7 +10,7 @@ Deno.test("withoutStatus() keeps all but the status", () => {
   assertEquals(withoutStatus(ingress), { metadata, spec: { ingressClassName: "nginx" } });
 });
 
-Deno.test("slimDeployment() keeps the counts and why pods are refused, and doing it twice makes no difference", () => {
+Deno.test("slimDeployment() keeps the counts and why pods are refused, and is idempotent", () => {
   const refused = { type: "ReplicaFailure", status: "True", message: "exceeded quota" };
   const counts = { observedGeneration: 3, replicas: 2, readyReplicas: 1, updatedReplicas: 2, unavailableReplicas: 1 };
   const deployment: Stored<Deployment> = {
@@ -23,7 +23,7 @@ Deno.test("slimDeployment() keeps the counts and why pods are refused, and doing
   assertEquals(slimDeployment(slim), slim);
 });
 
-Deno.test("slimJob() keeps all but the template of the pods and steps of their count, and doing it twice makes no difference", () => {
+Deno.test("slimJob() keeps all but the template of the pods and steps of their count, and is idempotent", () => {
   const ended = { type: "Complete", status: "True" };
   const job: Stored<Job> = {
     metadata: { ...metadata, finalizers: ["bemade.org/outcome"] },
@@ -45,7 +45,7 @@ Deno.test("slimJob() keeps all but the template of the pods and steps of their c
   assertEquals(slimJob(slim), slim);
 });
 
-Deno.test("slimPod() keeps how a pod has ended, and doing it twice makes no difference", () => {
+Deno.test("slimPod() keeps how a pod has ended, and is idempotent", () => {
   const state = { terminated: { exitCode: 1, message: "no module named sale" } };
   const pod: Stored<Pod> = {
     metadata: { ...metadata, labels: { "job-name": "shop-init" }, annotations: { long: "story" } },
@@ -62,6 +62,7 @@ Deno.test("slimPod() keeps how a pod has ended, and doing it twice makes no diff
   assertEquals(slimPod(slim), slim);
 });
 
+<<<<<<< HEAD
 Deno.test("slimPod() keeps nothing of a pod that starts and runs but its metadata", () => {
   const waits: Stored<Pod> = { metadata, status: { phase: "Pending" } };
   const status = { name: "init", image: "odoo:19.0", imageID: "x", ready: true, restartCount: 0 };
@@ -71,6 +72,9 @@ Deno.test("slimPod() keeps nothing of a pod that starts and runs but its metadat
 });
 
 Deno.test("slimSecret() keeps what this operator has written, and doing it twice makes no difference", () => {
+=======
+Deno.test("slimSecret() keeps what this operator has written, and is idempotent", () => {
+>>>>>>> h-crd
   const own = { manager: "odoo-operator", operation: "Apply", fieldsV1: { "f:data": { "f:salt": {} } } } as const;
   const other = { manager: "kubectl-edit", operation: "Update" } as const;
   const secret: Stored<Secret> = { metadata: { ...metadata, labels: { a: "b" }, managedFields: [other, own] } };

@@ -107,7 +107,7 @@ function aNotification(id: string, target: Partial<NotificationTarget> = {}): No
   return { id, target: { url: "https://hooks.example.com", ...target }, body: `{"id":"${id}"}` };
 }
 
-Deno.test("submit() has a notification sent and its end told and counted", async () => {
+Deno.test("submit() sends a notification, reports its result and counts it", async () => {
   await using desk = new Desk();
   await desk.submit("a");
   await desk.submit("b");
@@ -150,7 +150,7 @@ Deno.test("submit() keeps the order of an instance, and has two of a namespace a
   await using desk = new Desk();
   for (const namespace of ["a", "b", "c", "d", "e"]) {
     for (const name of ["x", "y", "z"]) {
-      for (const turn of [1, 2]) await desk.submit(`${namespace}${name}${turn}`, `${namespace}/${name}`);
+      for (const number of [1, 2]) await desk.submit(`${namespace}${name}${number}`, `${namespace}/${name}`);
     }
   }
   assertEquals(desk.gate.underWay, ["ax1", "ay1", "bx1", "by1", "cx1", "cy1", "dx1", "dy1"]);
@@ -186,7 +186,7 @@ Deno.test("submit() drops the oldest of the namespace with most when too many wa
   ]);
 });
 
-Deno.test("run() ends at once when it is told to, tells nobody of what it gave up, and starts nothing more", async () => {
+Deno.test("run() ends at once when it is aborted, reports no result of aborted deliveries, and starts nothing more", async () => {
   const desk = new Desk();
   await desk.submit("a", "blue/shop");
   await desk.submit("b", "blue/shop");

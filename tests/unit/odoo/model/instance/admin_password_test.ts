@@ -53,7 +53,7 @@ for (const [sentence, { given, says }] of Object.entries(MISSING)) {
   });
 }
 
-Deno.test("adminPasswordMark() is the text without a reference, and nothing as long as the Secret was not looked at", () => {
+Deno.test("adminPasswordMark() is the password without a reference, and undefined while the Secret was not read", () => {
   assertEquals(adminPasswordMark(aWorld()), "master-secret");
   assertEquals(adminPasswordMark(worldWith(undefined)), undefined);
   assertEquals(adminPasswordProblem(worldWith(undefined)), undefined);

@@ -42,7 +42,7 @@ const NO_SIZE = /^spec\.filestore\.storageSize: ".*" is not a size/;
 
 const CASES: Readonly<Record<string, Case>> = {
   "the size grows": { before: size("10Gi"), after: size("20Gi") },
-  "the size stays the same in other words": { before: size("1Gi"), after: size("1024Mi") },
+  "the size stays the same in another unit": { before: size("1Gi"), after: size("1024Mi") },
   "the size shrinks": { before: size("20Gi"), after: size("10Gi"), want: SHRINKS },
   "the size shrinks by its unit": { before: size("1Gi"), after: size("1G"), want: SHRINKS },
   "the size shrinks in exponents": { before: size("2e9"), after: size("1E9"), want: SHRINKS },
@@ -190,7 +190,7 @@ const CASES: Readonly<Record<string, Case>> = {
     after: size("1Gi"),
     request: { userInfo: { username: OPERATOR } },
   },
-  "somebody without a name shrinks": {
+  "a client without a user name shrinks": {
     before: size("2Gi"),
     after: size("1Gi"),
     request: { userInfo: {} },

@@ -54,7 +54,7 @@ const LATER = ended(anUpgradeJob(), "20.0-20261001", "2026-11-01 00:00:00");
 const VERSIONS: Readonly<
   Record<string, { readonly requests: readonly Stored<JobRequest>[]; readonly before?: string; readonly want: unknown }>
 > = {
-  "nothing when nothing has told": { requests: [], want: undefined },
+  "nothing when no job has reported": { requests: [], want: undefined },
   "the version of the first request": { requests: [FIRST], want: "18.0-20250101" },
   "the version of the request that ended last, whatever their order": {
     requests: [LATER, FIRST],
@@ -66,7 +66,7 @@ const VERSIONS: Readonly<
     before: "19.0",
     want: "19.0",
   },
-  "what it said when the version makes no sense": {
+  "the recorded one when the reported version cannot be parsed": {
     requests: [ended(anInitJob(), "newest", "2026-01-01 00:00:00")],
     before: "19.0",
     want: "19.0",

@@ -23,19 +23,22 @@ function aPod(overrides: Overrides<Stored<Pod>> = {}): Stored<Pod> {
   return merged(base, overrides);
 }
 
-const NEWS: PodEvent = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
+const FAILED_MOUNT: PodEvent = { reason: "FailedMount", note: "timed out\n  waiting", times: 2 };
 
-/** What is told of a pod, oldest first, and which of it explains that it waits. */
-const TOLD: Readonly<Record<string, { readonly given: readonly PodEvent[]; readonly want: string | undefined }>> = {
-  "nothing when nothing is told": { given: [], want: undefined },
-  "nothing when it has failed once": { given: [{ ...NEWS, times: 1 }], want: undefined },
-  "nothing when other things are told": { given: [{ ...NEWS, reason: "Pulling" }], want: undefined },
-  "the mount": { given: [NEWS], want: "FailedMount, 2 times: timed out waiting." },
-  "the attachment": { given: [{ ...NEWS, reason: "FailedAttachVolume" }], want: "FailedAttachVolume, 2 times" },
-  "the last of both": { given: [{ ...NEWS, reason: "FailedAttach" }, { ...NEWS, times: 7 }], want: "FailedMount, 7" },
+/** Events about a pod, the oldest first, and the one that explains why it waits. */
+const EVENTS: Readonly<Record<string, { readonly given: readonly PodEvent[]; readonly want: string | undefined }>> = {
+  "nothing without events": { given: [], want: undefined },
+  "nothing when it has failed once": { given: [{ ...FAILED_MOUNT, times: 1 }], want: undefined },
+  "nothing when events report something else": { given: [{ ...FAILED_MOUNT, reason: "Pulling" }], want: undefined },
+  "the mount": { given: [FAILED_MOUNT], want: "FailedMount, 2 times: timed out waiting." },
+  "the attachment": { given: [{ ...FAILED_MOUNT, reason: "FailedAttachVolume" }], want: "FailedAttachVolume, 2 times" },
+  "the last of both": {
+    given: [{ ...FAILED_MOUNT, reason: "FailedAttach" }, { ...FAILED_MOUNT, times: 7 }],
+    want: "FailedMount, 7",
+  },
 };
 
-for (const [sentence, { given, want }] of Object.entries(TOLD)) {
+for (const [sentence, { given, want }] of Object.entries(EVENTS)) {
   Deno.test(`mountProblem() names ${sentence}`, () => {
     const problem = mountProblem(aPod(), given);
     assertEquals(
@@ -65,8 +68,8 @@ const OWNERS: Readonly<Record<string, { readonly given: Stored<Pod>; readonly wa
     given: aPod({ metadata: { labels: { app: "shop-cron" }, ownerReferences: [owned({ name: "shop-cron-5d" })] } }),
     want: true,
   },
-  "nobody": { given: aPod({ metadata: { ownerReferences: [] } }), want: false },
-  "somebody else's ReplicaSet": {
+  "no controller": { given: aPod({ metadata: { ownerReferences: [] } }), want: false },
+  "another ReplicaSet": {
     given: aPod({ metadata: { ownerReferences: [owned({ name: "mine-5d" })] } }),
     want: false,
   },

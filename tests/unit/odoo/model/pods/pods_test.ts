@@ -93,7 +93,7 @@ const TROUBLES: Readonly<Record<string, { readonly pod: Stored<Pod>; readonly wa
 };
 
 for (const [sentence, { pod, want }] of Object.entries(TROUBLES)) {
-  Deno.test(`podTrouble() tells ${sentence}`, () => {
+  Deno.test(`podTrouble() reports ${sentence}`, () => {
     const trouble = podTrouble(pod);
     assertEquals(trouble && `${trouble.reason}: ${trouble.message}`, want);
   });
@@ -159,7 +159,7 @@ const AWAITED: Readonly<
     world: aWorld({ ...initialising, observed: oneJob(active(), { state: "active" }) }),
     want: ["job"],
   },
-  "nothing of a Job that is at work": {
+  "nothing of a Job that is running": {
     world: aWorld({ ...initialising, observed: oneJob(active(1), { state: "active" }) }),
     want: [],
   },
