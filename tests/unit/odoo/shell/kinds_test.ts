@@ -62,7 +62,6 @@ Deno.test("slimPod() keeps how a pod has ended, and is idempotent", () => {
   assertEquals(slimPod(slim), slim);
 });
 
-<<<<<<< HEAD
 Deno.test("slimPod() keeps nothing of a pod that starts and runs but its metadata", () => {
   const waits: Stored<Pod> = { metadata, status: { phase: "Pending" } };
   const status = { name: "init", image: "odoo:19.0", imageID: "x", ready: true, restartCount: 0 };
@@ -71,10 +70,7 @@ Deno.test("slimPod() keeps nothing of a pod that starts and runs but its metadat
   assertEquals(slimPod(runs), slimPod(waits));
 });
 
-Deno.test("slimSecret() keeps what this operator has written, and doing it twice makes no difference", () => {
-=======
 Deno.test("slimSecret() keeps what this operator has written, and is idempotent", () => {
->>>>>>> h-crd
   const own = { manager: "odoo-operator", operation: "Apply", fieldsV1: { "f:data": { "f:salt": {} } } } as const;
   const other = { manager: "kubectl-edit", operation: "Update" } as const;
   const secret: Stored<Secret> = { metadata: { ...metadata, labels: { a: "b" }, managedFields: [other, own] } };
