@@ -23,20 +23,21 @@ import {
   type WorldOverrides,
 } from "../../../support/builders.ts";
 import { UPSTREAM_CLUSTER, upstreamWorld } from "../upstream_world.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const ROLE = roleName({ namespace: "shop", name: "full" });
 const DELETED = { deletionTimestamp: "2026-11-21T03:59:00Z" };
 
 /** What is done to roles, ConfigMaps and Deployments, in words. */
 function deeds(plan: Plan): string[] {
-  return plan.effects.flatMap((effect: Effect) => {
+  return flattened(plan.effects).flatMap((effect) => {
     switch (effect.type) {
       case "adoptRole":
       case "restrictRole":
       case "dropRole":
         return `${effect.type} ${effect.role}`;
       case "ensureDatabase":
-        return effect.adopt ? "sign the database" : "make the database";
+        return effect.adopt ? "adopt the database" : "create the database";
       case "adoptConfigMap":
       case "takeOverFields":
       case "removeFinalizer":
@@ -92,7 +93,7 @@ Deno.test("decide() signs role and database of 2.5.0 first, shows the ConfigMap 
   const withCron = upstreamWorld("full");
   assertEquals(deeds(decide(withCron)).slice(0, 3), [
     `adoptRole ${ROLE}`,
-    "sign the database",
+    "adopt the database",
     "adoptConfigMap full-odoo-conf",
   ]);
   assert(!deeds(decide(withCron)).includes("apply ConfigMap full-odoo-conf"));

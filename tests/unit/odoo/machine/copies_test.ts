@@ -20,6 +20,7 @@ import {
   ownedFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const RESTORE = aRestoreJob();
 const REFRESH = aRefreshJob();
@@ -83,7 +84,7 @@ Deno.test("decide() makes no empty database while a copy takes the place of noth
     const status = { dbInitialized: false, operation: operationAt(step) };
     const observed = { requests: [RESTORE], web: undefined, cron: undefined };
     const { effects } = decide(aWorld({ ...databases(OLD), phase: "Restoring", status, observed }));
-    return effects.flatMap((effect) => effect.type === "ensureDatabase" ? [effect.database] : []);
+    return flattened(effects).flatMap((effect) => effect.type === "ensureDatabase" ? [effect.database] : []);
   };
   assertEquals([ensured("load"), ensured("move")], [[LIVE, SIDE], []]);
 });
@@ -102,7 +103,7 @@ Deno.test("decide() makes no empty database in the place of one that a Job has j
     const status = { dbInitialized: false, operation };
     return decide(aWorld({ ...databases(), phase: "Initializing", status, observed: { requests: [cr], ...job } }));
   };
-  const ensures = ({ effects }: Plan) => effects.some(({ type }) => type === "ensureDatabase");
+  const ensures = ({ effects }: Plan) => flattened(effects).some(({ type }) => type === "ensureDatabase");
   assertEquals([ensures(plan("active")), ensures(plan("succeeded"))], [true, false]);
 });
 

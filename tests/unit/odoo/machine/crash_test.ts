@@ -23,6 +23,7 @@ import {
   NOW,
   someDefaults,
 } from "../../../support/builders.ts";
+import { flat } from "../../../support/flat_effects.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -69,7 +70,8 @@ class ModelCluster {
     for (const name of this.#jobs.keys()) this.#jobStates.set(name, { state: "succeeded", message: "" });
   }
 
-  carryOut(effect: Effect): void {
+  carryOut(planned: Effect): void {
+    const effect = flat(planned);
     const { roles, databases } = this.facts;
     switch (effect.type) {
       case "ensureUserSecret":

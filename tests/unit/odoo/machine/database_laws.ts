@@ -14,6 +14,7 @@ import {
   phaseAfter,
   statusOf,
 } from "./plan_facts.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 export const DATABASE_LAWS: Readonly<Record<string, Law>> = {
   "drops nothing from the cluster that holds the data": ({ status }, plan) =>
@@ -24,12 +25,12 @@ export const DATABASE_LAWS: Readonly<Record<string, Law>> = {
       world.phase === "Running" && world.cluster.facts?.known === true && !isSurelyMissing(world)
     ),
   "makes on a cluster that does not hold the data only what a copy goes into": (world, plan) =>
-    plan.effects.every((effect) =>
+    flattened(plan.effects).every((effect) =>
       effect.type !== "ensureDatabase" || effect.cluster === world.status.activeCluster ||
       world.phase === "MigratingDatabase" && effect.database !== world.resolved?.databaseName
     ),
   "gives read access to a database that is there and initialised, and to no other": (world, plan) =>
-    !plan.effects.some(({ type }) => type === "ensureReadOnlyRole") ||
+    !flattened(plan.effects).some(({ type }) => type === "ensureReadOnlyRole") ||
     world.status.dbInitialized === true && !isSurelyMissing(world),
   "never makes an empty database in the place of a lost one": (world, plan) =>
     !world.status.dbInitialized || !makesLiveDatabase(world, plan),
@@ -43,14 +44,14 @@ export const DATABASE_LAWS: Readonly<Record<string, Law>> = {
     return told <= 1 && (told === 0 || !status.conditions?.some(({ reason }) => reason === "DatabaseMissing"));
   },
   "lets a copy take the data's place only when it is prepared and all pods are gone": (world, plan) =>
-    !plan.effects.some(({ type }) => type === "swapDatabase") ||
+    !flattened(plan.effects).some(({ type }) => type === "swapDatabase") ||
     world.status.operation?.stage === "swap" && !isEnding(world) &&
       requestOf(world, world.status.operation) !== undefined ||
     world.phase === "MigratingDatabase" && assess(world).nextPhase === "FinalizingDatabaseMigration",
   "leaves a swap that was begun only done, or put back": (world, plan) =>
     !isSwapping(world.status) || !isCopying(world.phase) || phaseAfter(plan) === world.phase ||
     plan.effects.some((effect) => effect.type === "jobStatus" && effect.status.phase === "Completed") ||
-    plan.effects.some(({ type }) => type === "unswapDatabase"),
+    flattened(plan.effects).some(({ type }) => type === "unswapDatabase"),
   "never forgets that there is data, unless it is surely gone": (world, plan) =>
     !world.status.dbInitialized || isSurelyMissing(world) || statusOf(plan)?.dbInitialized === true,
   "records that there is data with the phase that follows": (world, plan) =>

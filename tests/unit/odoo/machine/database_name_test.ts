@@ -12,6 +12,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const NAME = `odoo_${INSTANCE_UID.replaceAll("-", "_")}`;
 const RENAMED = { spec: { database: { name: "other", missingPolicy: "Recreate" } } } as const;
@@ -29,7 +30,7 @@ function accepted(plan: Plan) {
 
 /** Effects beside those that every decision has. */
 function further(plan: Plan): string[] {
-  return plan.effects.map(({ type }) => type).filter((type) => type !== "apply" && type !== "status");
+  return flattened(plan.effects).map(({ type }) => type).filter((type) => type !== "apply" && type !== "status");
 }
 
 const FIXED: Readonly<Record<string, { readonly given: WorldOverrides; readonly want: string | undefined }>> = {
@@ -108,5 +109,5 @@ Deno.test("decide() drops the database that the data is in, by its name there, w
   const plan = decide(
     aWorld({ instance, status: { databaseName: NAME }, cluster: { address: anAddress(), facts }, observed: gone }),
   );
-  assertEquals(plan.effects.flatMap((it) => it.type === "dropDatabase" ? [it.database] : []), [NAME]);
+  assertEquals(flattened(plan.effects).flatMap((it) => it.type === "dropDatabase" ? [it.database] : []), [NAME]);
 });

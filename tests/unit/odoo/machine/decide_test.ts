@@ -17,6 +17,7 @@ import {
 import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
 import { only, statusOf } from "./plan_parts.ts";
 import { ALL_PHASES } from "./worlds.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 function readyOf(plan: Plan) {
   const ready = statusOf(plan).conditions?.find(({ type }) => type === "Ready");
@@ -77,7 +78,7 @@ Deno.test("decide() makes everything in the order of the contract when nothing i
     cluster: { address: anAddress(), facts: emptyFacts() },
     observed: nothing,
   }));
-  assertEquals(plan.effects.map(({ type }) => type), [
+  assertEquals(flattened(plan.effects).map(({ type }) => type), [
     "ensureUserSecret",
     "ensureRole",
     "ensureDatabase",
@@ -100,14 +101,14 @@ Deno.test("decide() makes everything in the order of the contract when nothing i
 
 Deno.test("decide() gives the role its password again, and renders odoo.conf, when the Secret has another version", () => {
   const changed = decide(aWorld({ observed: { userSecret: aSecret("shop-odoo-user", { version: "uid/99" }) } }));
-  assertEquals(changed.effects.slice(0, 2).map(({ type }) => type), ["ensureRole", "renderConfig"]);
+  assertEquals(flattened(changed.effects).slice(0, 2).map(({ type }) => type), ["ensureRole", "renderConfig"]);
   assertEquals(decide(aWorld()).effects.filter(({ type }) => type !== "apply").map(({ type }) => type), ["status"]);
 });
 
 Deno.test("decide() records the cluster before it makes anything there", () => {
   const cluster = { address: anAddress(), facts: emptyFacts() };
   const plan = decide(aWorld({ phase: "Provisioning", status: { activeCluster: undefined }, cluster }));
-  assertEquals(plan.effects.map(({ type }) => type), ["status"]);
+  assertEquals(flattened(plan.effects).map(({ type }) => type), ["status"]);
   assertEquals(statusOf(plan).activeCluster, "main");
 });
 

@@ -18,6 +18,7 @@ import {
 } from "../../../support/builders.ts";
 import { INITS } from "./operation_worlds.ts";
 import { ALL_PHASES } from "./worlds.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const ROLE = roleName({ namespace: "blue", name: "shop" });
 const GONE = { web: undefined, cron: undefined };
@@ -28,7 +29,7 @@ function deleting(overrides: WorldOverrides = {}) {
 }
 
 function steps(plan: Plan): string[] {
-  return plan.effects.map((effect) => {
+  return flattened(plan.effects).map((effect) => {
     switch (effect.type) {
       case "deleteChild":
         return `delete ${effect.object.metadata.name}`;

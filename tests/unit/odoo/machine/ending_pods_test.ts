@@ -6,6 +6,7 @@ import { aWorld, NOW, type WorldOverrides } from "../../../support/builders.ts";
 import { DATABASE_MIGRATIONS } from "./database_migration_worlds.ts";
 import { migrating } from "./filestore_migration_worlds.ts";
 import { type Init, RESTORES, UPGRADES } from "./operation_worlds.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const A_MONTH_LATER = NOW + 30 * 24 * 3_600_000;
 const STUCK = { endingPods: [{ name: "shop-7d9f-x2", node: "node-3" }] } as const;
@@ -34,7 +35,7 @@ for (const [phase, overrides] of Object.entries(OPERATIONS)) {
     const world = (observed: WorldOverrides["observed"], now = NOW) =>
       decide(aWorld({ ...overrides, phase: phase as Phase, observed: { ...overrides.observed, ...observed }, now }));
     const goesOn = ({ effects }: ReturnType<typeof decide>) =>
-      effects.some((effect) => effect.type === "swapDatabase" || effect.type === "create");
+      flattened(effects).some((effect) => effect.type === "swapDatabase" || effect.type === "create");
     assertEquals(goesOn(world({ endingPods: [] })), true);
     for (const plan of [world(STUCK), world(STUCK, A_MONTH_LATER)]) {
       assertEquals([goesOn(plan), plan.effects.some(({ type }) => type === "deletePod")], [false, false]);

@@ -10,6 +10,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const GONE: WorldOverrides = { cluster: { address: anAddress(), facts: { ...ownedFacts(), databases: new Map() } } };
 const RECREATE: WorldOverrides = { instance: { spec: { database: { missingPolicy: "Recreate" } } } };
@@ -102,6 +103,6 @@ for (const [sentence, { given, want }] of Object.entries(NAMES)) {
     const cluster = { address: anAddress(), facts: emptyFacts() };
     const plan = decide(aWorld({ phase: "Uninitialized", status, cluster, ...RECREATE, observed: { requests } }));
     assertEquals(created(plan), want);
-    assertEquals(plan.effects.slice(0, 2).map(({ type }) => type), ["ensureRole", "ensureDatabase"]);
+    assertEquals(flattened(plan.effects).slice(0, 2).map(({ type }) => type), ["ensureRole", "ensureDatabase"]);
   });
 }

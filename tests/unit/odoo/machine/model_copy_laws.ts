@@ -2,6 +2,7 @@
 import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { type ModelState } from "./test_model.ts";
 import { databaseAt, DUMP, placeOf, swapped, unswapped, type Work } from "./test_model_copies.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan: Plan) => boolean>> = {
   "keeps the former database until the copy has its place": ({ status, databases, spent, ...state }) =>
@@ -31,12 +32,13 @@ export const COPY_MOMENT_LAWS: Readonly<Record<string, (state: ModelState, plan:
       }
     }),
   "drops what was replaced only while its successor is served": ({ databases, status, deleting }, { effects }) =>
-    deleting || effects.every((effect) =>
+    deleting ||
+    flattened(effects).every((effect) =>
       effect.type !== "dropDatabase" || placeOf(effect.database) === "side" ||
       placeOf(effect.database) === "old" && databases.live !== undefined && status.phase === "Running"
     ),
   "lets pods go before databases change places": ({ web, cron, ending, databases }, { effects }) =>
-    !web?.replicas && !cron?.replicas && ending.length === 0 || effects.every(({ type }) => {
+    !web?.replicas && !cron?.replicas && ending.length === 0 || flattened(effects).every(({ type }) => {
       if (type !== "swapDatabase" && type !== "unswapDatabase") return true;
       return (type === "swapDatabase" ? swapped : unswapped)(databases) === databases; // nothing is renamed
     }),
@@ -61,7 +63,7 @@ export const COPY_CALM_LAWS: Readonly<Record<string, (calm: ModelState) => boole
 
 /** Whether a plan drops nothing but what a copy has left. */
 export function dropsOnlyLeftovers({ effects }: Plan): boolean {
-  return effects.every((effect) => effect.type !== "dropDatabase" || effect.database !== databaseAt("live"));
+  return flattened(effects).every((effect) => effect.type !== "dropDatabase" || effect.database !== databaseAt("live"));
 }
 
 /**

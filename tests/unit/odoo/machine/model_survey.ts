@@ -18,6 +18,7 @@ import {
   worldOf,
 } from "./test_model.ts";
 import { ALL_PHASES, SERVING_PHASES } from "./worlds.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 /** What a walk has seen. */
 export interface ModelSurvey {
@@ -44,11 +45,12 @@ export const MOMENT_LAWS: Readonly<Record<string, MomentLaw>> = {
     !status.dbInitialized ||
     plan.effects.every((effect) => effect.type !== "create" || effect.object.kind !== "OdooInitJob"),
   "does nothing that cannot be undone while PostgreSQL is not seen": (state, plan) =>
-    state.postgres === "answers" || plan.effects.every(({ type }) => !/^(drop|disown|deleteSecret)/.test(type)),
+    state.postgres === "answers" ||
+    flattened(plan.effects).every(({ type }) => !/^(drop|disown|deleteSecret)/.test(type)),
   "deletes nothing of an instance that stays, but what is history or was left by a copy": ({ deleting }, plan) =>
     deleting ||
     dropsOnlyLeftovers(plan) &&
-      plan.effects.every((effect) =>
+      flattened(plan.effects).every((effect) =>
         effect.type === "deleteChild"
           ? effect.object.kind === "Job"
           : !/^(dropRole|delete(?!Request)|disown|removeFinalizer)/.test(effect.type)

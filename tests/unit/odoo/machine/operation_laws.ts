@@ -1,6 +1,7 @@
 /** Laws of operations: their Jobs, their steps and the requests that asked for them. */
 import { jobNameOf, requestOf } from "../../../../src/odoo/model/operations/request.ts";
 import { isJob, isMigrating, isMoving, isOperating, type Law, nameOf, phaseAfter, statusOf } from "./plan_facts.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 export const OPERATION_LAWS: Readonly<Record<string, Law>> = {
   "remembers no operation outside the phases of operations": (world, plan) =>
@@ -17,7 +18,7 @@ export const OPERATION_LAWS: Readonly<Record<string, Law>> = {
     );
     const { stage } = world.status.operation ?? {};
     return !completes || stage === "move" ||
-      stage === "swap" && plan.effects.some(({ type }) => type === "swapDatabase");
+      stage === "swap" && flattened(plan.effects).some(({ type }) => type === "swapDatabase");
   },
   "enters the phase of an operation with the operation in the same write, and no Job yet": (world, plan) => {
     if (phaseAfter(plan) === world.phase || !isOperating(phaseAfter(plan))) return true;

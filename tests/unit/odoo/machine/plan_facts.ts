@@ -6,6 +6,7 @@ import {} from "../../../../src/odoo/model/operations/request.ts";
 import { REQUEST_KIND_ROWS } from "../../../../src/odoo/model/operations/request_kinds.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { SERVING_PHASES } from "./worlds.ts";
+import { flat, flattened } from "../../../support/flat_effects.ts";
 
 export function servesIn(world: World, phase: Phase | null | undefined): boolean {
   return phase === "Running" || phase === "BackingUp" || phase === "MigratingFilestore" ||
@@ -21,7 +22,9 @@ export function isEnding({ observed }: World): boolean {
 }
 
 export function makesLiveDatabase({ resolved }: World, plan: Plan): boolean {
-  return plan.effects.some((effect) => effect.type === "ensureDatabase" && effect.database === resolved?.databaseName);
+  return flattened(plan.effects).some((effect) =>
+    effect.type === "ensureDatabase" && effect.database === resolved?.databaseName
+  );
 }
 
 export function isMoving(phase: Phase | null | undefined): boolean {
@@ -59,12 +62,13 @@ export function isStatus(effect: Effect): effect is Effect & { type: "status" } 
   return effect.type === "status";
 }
 
-export function isDrop({ type }: Effect): boolean {
+export function isDrop(effect: Effect): boolean {
+  const { type } = flat(effect);
   return type === "dropDatabase" || type === "dropRole" || type === "dropReadOnlyRole";
 }
 
 export function isSql(effect: Effect): boolean {
-  return isDrop(effect) || /^(ensure(Role|Database|ReadOnlyRole)|(un)?swapDatabase)$/.test(effect.type);
+  return effect.type === "sql";
 }
 
 export function clusterOf(effect: Effect): string | undefined {

@@ -16,6 +16,7 @@ import {
   unknownFacts,
   type WorldOverrides,
 } from "../../../support/builders.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const ROLE = "odoo.blue.shop_ro";
 const DATABASE = `odoo_${INSTANCE_UID.replaceAll("-", "_")}`;
@@ -35,7 +36,7 @@ function known(ownership: Ownership | undefined, overrides: Partial<KnownCluster
 
 /** What concerns the read-only role. */
 function steps(plan: Plan): string[] {
-  return plan.effects.flatMap((effect) => {
+  return flattened(plan.effects).flatMap((effect) => {
     switch (effect.type) {
       case "ensureUserSecret":
       case "deleteSecret":
@@ -96,7 +97,12 @@ for (const [sentence, { given, want }] of Object.entries(CASES)) {
 Deno.test("planDeletion() drops the read-only role after the database and before its owner", () => {
   const instance = { metadata: { deletionTimestamp: "2026-11-21T03:59:00Z" } };
   const plan = decide(aWorld({ ...known(CURRENT), instance, observed: { web: undefined, cron: undefined } }));
-  assertEquals(plan.effects.map(({ type }) => type), ["dropDatabase", "dropRole", "dropRole", "removeFinalizer"]);
+  assertEquals(flattened(plan.effects).map(({ type }) => type), [
+    "dropDatabase",
+    "dropRole",
+    "dropRole",
+    "removeFinalizer",
+  ]);
   assertEquals(steps(plan), [`dropRole ${ROLE}`, "dropRole odoo.blue.shop"]);
 });
 

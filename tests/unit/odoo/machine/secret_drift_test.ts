@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { decide } from "../../../../src/odoo/machine/decide.ts";
 import type { SecretFacts } from "../../../../src/odoo/model/world.ts";
 import { anAddress, aSecret, aWorld, ownedFacts } from "../../../support/builders.ts";
+import { flattened } from "../../../support/flat_effects.ts";
 
 const RENDERED_AGAIN: Readonly<Record<string, Partial<SecretFacts>>> = {
   "the file is another's": { ownKeys: ["admin_passwd", "salt"] },
@@ -15,7 +16,7 @@ for (const [sentence, facts] of Object.entries(RENDERED_AGAIN)) {
     const { configSecret } = aWorld().observed;
     const edited = configSecret && { ...configSecret, ...facts };
     const plan = decide(aWorld({ observed: { configSecret: edited } }));
-    assertEquals(plan.effects.filter(({ type }) => type !== "apply").map(({ type }) => type), [
+    assertEquals(flattened(plan.effects).filter(({ type }) => type !== "apply").map(({ type }) => type), [
       "renderConfig",
       "status",
     ]);

@@ -12,6 +12,7 @@ import {
   without as withoutPlace,
   workOf,
 } from "./test_model_copies.ts";
+import { flat } from "../../../support/flat_effects.ts";
 
 /** The API server or PostgreSQL refuses an effect: the steps behind it wait for the next reconcile. */
 const REFUSED = Symbol("refused");
@@ -60,7 +61,8 @@ function afterStep(before: Progress, step: readonly Effect[]): Progress {
   return { state, decidedOn, refused };
 }
 
-function afterEffect(state: ModelState, effect: Effect, decidedOn: ModelState): ModelState | typeof REFUSED {
+function afterEffect(state: ModelState, planned: Effect, decidedOn: ModelState): ModelState | typeof REFUSED {
+  const effect = flat(planned);
   switch (effect.type) {
     case "ensureUserSecret":
       return { ...state, [effect.username === "admin" ? "adminSecret" : "userSecret"]: true };

@@ -4,7 +4,11 @@ import { anInstance } from "../../../support/builders.ts";
 
 const apply = (name: string): Effect => ({ type: "apply", object: { metadata: { name } } });
 const event = (reason: string): Effect => ({ type: "event", about: anInstance(), warning: false, reason, note: "" });
-const drop = (database: string): Effect => ({ type: "dropDatabase", cluster: "main", database, uid: "u" });
+const drop = (database: string): Effect => ({
+  type: "sql",
+  cluster: "main",
+  write: { type: "dropDatabase", database, ownership: { uid: "u" } },
+});
 const letGo: Effect = { type: "removeFinalizer", finalizer: "example.com/hold" };
 
 function typesOf(effects: readonly Effect[]): string[] {
@@ -19,8 +23,8 @@ Deno.test("inOrder() follows the contract, and keeps the order of what has the s
 Deno.test("inSteps() puts children together and events together, and nothing else", () => {
   const effects = [drop("x"), drop("y"), apply("a"), apply("b"), letGo, event("One"), event("Two")];
   assertEquals(inSteps(effects).map(typesOf), [
-    ["dropDatabase"],
-    ["dropDatabase"],
+    ["sql"],
+    ["sql"],
     ["apply", "apply"],
     ["removeFinalizer"],
     ["event", "event"],
@@ -30,7 +34,7 @@ Deno.test("inSteps() puts children together and events together, and nothing els
 
 Deno.test("inSteps() never puts an effect before one that was planned ahead of it", () => {
   const effects = [apply("a"), drop("x"), apply("b")];
-  assertEquals(inSteps(effects).map(typesOf), [["apply"], ["dropDatabase"], ["apply"]]);
+  assertEquals(inSteps(effects).map(typesOf), [["apply"], ["sql"], ["apply"]]);
 });
 
 Deno.test("inSteps() leaves an effect alone that is not independent, also when it comes first of its place", () => {
