@@ -48,7 +48,7 @@ word=$(timeout "$peer_seconds" head -n 1 <&5) || word=
 exec 4<"$BACKUP_PIPES/peer" 8>"$BACKUP_PIPES/facts" 9>"$BACKUP_PIPES/status"
 exec 5>&- 6>&- 7>&-
 
-# Run by psql while its transaction is open. Nobody has the pipe open before, so that it ends with pg_dump.
+# Run by psql while its transaction is open. No other process holds the pipe open, so that it ends with pg_dump.
 # shellcheck disable=SC2016 # what is in there is for the shell that psql starts
 export BACKUP_DUMP='
   exec 3<>"$BACKUP_PIPES/dump"

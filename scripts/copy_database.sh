@@ -46,8 +46,8 @@ finish() {
   exit "$code"
 }
 trap finish EXIT
-trap 'fail Stopped "The copy was told to stop before it was done" /dev/null' TERM INT
-trap '' PIPE # who writes to one that has died is told so, and says why
+trap 'fail Stopped "The copy was stopped before it was complete" /dev/null' TERM INT
+trap '' PIPE # a write to a closed pipe returns an error, and the script reports it
 
 # The end of a file as the inside of a JSON string: without passwords, and without lines that quote data.
 json() {
@@ -232,7 +232,7 @@ await_source() {
   [ "$word" = "$1" ] || source_failed source.log
 }
 
-tell() {
+send() {
   cat "$1" >&7 2>/dev/null || source_failed source.log
 }
 
@@ -249,9 +249,9 @@ certificates() {
 
 certificates
 : >source.log
-mkfifo tell told data
+mkfifo commands answers data
 
-# 1. The copy's server: is there anybody, and nothing in the database?
+# 1. The copy's server: does it answer, and is the database empty?
 cat >question <<SQL
 select (facts ->> 'version')::int, (facts ->> 'relations')::int from ($load_facts) as f \\g target.version
 select json_array_elements_text(facts -> 'extensions') from ($load_facts) as f \\g target.extensions
@@ -265,11 +265,11 @@ IFS='|' read -r target_version relations <target.version
 (
   as_source
   export PGCLIENTENCODING=UTF8
-  exec timeout -k 10 "$(left)" psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v VERBOSITY=terse "$link" <tell >told 2>source.log
+  exec timeout -k 10 "$(left)" psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v VERBOSITY=terse "$link" <commands >answers 2>source.log
 ) &
 session=$!
 children="$children $session"
-exec 7>tell 8<told
+exec 7>commands 8<answers
 {
   settings
   cat <<'SQL'
@@ -283,8 +283,8 @@ where relkind in ('r', 'p') and nspname !~ '^(pg_|information_schema$)' \gexec
 SQL
   sequences
   printf '%s\n' '\o' '\! echo begun'
-} >words
-tell words
+} >statements
+send statements
 await_source begun
 IFS='|' read -r snapshot source_version source_bytes <source.facts
 
@@ -356,8 +356,8 @@ fi
   echo '\o source'
   counts
   printf '%s\n' '\o' '\! echo counted'
-} >words
-tell words
+} >statements
+send statements
 load --section=post-data --use-list=use_list structure &
 await_target $!
 await_source counted

@@ -4,8 +4,8 @@ Text in front: file_tree.py
 Image: the instance's: any with python3 (3.9 or newer) on Linux.
 Environment: SOURCE_DIR       directory to copy; it is only read
              TARGET_DIR       where its content goes; made if it is not there. What else is in it is removed, unless COPY_LIVE
-             COPY_LIVE        true: somebody writes to the source meanwhile. Files that come are copied, files that go are
-                              counted, and stay in the target if they are there; whoever still changes is counted
+             COPY_LIVE        true: pods write to the source meanwhile. New files are copied, deleted files are
+                              counted, and stay in the target if they are there; files that keep changing are counted
              TERMINATION_LOG  where the result goes; default: where the kubelet looks
 Result: exit code 0 only if both are the same, and a JSON object as termination message:
     {"ok": true, "files": 3000, "bytes": 88000000, "copied": 12, "removed": 0, "vanished": 0, "changed": 0, "skipped": 0,
@@ -271,7 +271,7 @@ def run(source_path, target_path, live):
         more = copy.differences - len(copy.named)
         text = (
             "%d files of the copy differ from the source: %s%s. "
-            "Another run copies them anew; if something still writes to the source, stop it first"
+            "Another run copies them again; if something still writes to the source, stop it first"
         )
         raise Refused("FilesDiffer", text % (copy.differences, ", ".join(copy.named), " and %d more" % more if more else ""))
     return {"ok": True, **copy.count, "seconds": round(time.monotonic() - started)}
@@ -297,7 +297,7 @@ def report(result):
 
 
 def stop(*_):
-    raise Refused("Stopped", "The copy was told to stop before it was done; another run goes on where it was")
+    raise Refused("Stopped", "The copy was stopped before it was complete; another run continues where it stopped")
 
 
 def main():

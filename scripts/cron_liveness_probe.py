@@ -1,5 +1,5 @@
 # Whether scheduled actions are being worked on. Stuck means all three: one is overdue by more than ten minutes, none was
-# run within ten minutes, and no other connection of ours is at work (a long action is no stuck one).
+# run within ten minutes, and no other connection of this role is active (a long action is not stuck).
 #
 # Image: the instance's (python3 with psycopg2, as Odoo itself needs it).
 # Environment: PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
@@ -47,6 +47,6 @@ def is_stuck():
 
 try:
     if age_of_container() >= YOUNG_SECONDS and is_stuck():
-        sys.exit("scheduled actions are overdue and nothing works on them")
+        sys.exit("scheduled actions are overdue and none is running")
 except Exception as error:
-    sys.exit(f"cannot tell: {type(error).__name__}")
+    sys.exit(f"check failed: {type(error).__name__}")

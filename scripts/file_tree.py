@@ -1,4 +1,4 @@
-"""Trees of files on volumes that somebody hostile may write to; the text is run in front of copy_files.py, in one program.
+"""Trees of files on volumes that an attacker may write to; the text is run in front of copy_files.py, in one program.
 
 No link is followed, in no part of a path: each step is taken from an open directory. No list of names is held.
 """

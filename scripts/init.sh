@@ -38,7 +38,7 @@ if [ -z "$major" ]; then
   exit 1
 fi
 
-# Odoo up to 18 loads demo data unless told not to; from 19 on it is the other way round.
+# Odoo up to 18 loads demo data unless --without-demo is given; from 19 on it is the other way round.
 if [ "$major" -le 18 ] && [ "$INIT_DEMO" != true ]; then
   set -- --without-demo=all
 elif [ "$major" -ge 19 ] && [ "$INIT_DEMO" = true ]; then

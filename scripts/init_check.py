@@ -1,8 +1,8 @@
 """What init.sh asks of the database before and after Odoo works on it; continues job_database.py.
 
 prepare: the server must be new enough for the image's Odoo, and the database empty. One that an initialisation of this instance began and never finished is emptied:
-    nobody has ever worked in it, and going on in it would install again what made the last attempt fail (Odoo keeps the
-    wish in ir_module_module). Whose it is and how far it came stands in the COMMENT of the database. All else is refused.
+no user has worked in it, and continuing in it would install again what made the last attempt fail (Odoo keeps the
+request in ir_module_module). Owner and progress stand in the COMMENT of the database. All else is refused.
 verify: what was asked for must be installed, and nothing left half-way: Odoo ends with 0 without either. Then the
     settings and the password of the login admin are written, and the COMMENT says that the work is finished.
 
@@ -105,7 +105,7 @@ def set_parameter(connection, key, value):
 
 
 def replace_default_password(connection, password):
-    """A new Odoo lets in admin with the password admin. Any other password was somebody's decision and stays."""
+    """A new Odoo lets in admin with the password admin. Any other password was set on purpose and stays."""
     for user, text in rows(connection, "select id, coalesce(password, '') from res_users where login = 'admin'"):
         if text == "admin" or (text and matches("admin", text)):
             execute(connection, "update res_users set password = %s where id = %s", [hashed(password), user])

@@ -49,7 +49,7 @@ def check_versions(connection, version):
 
 
 def newer_than_known(version):
-    """A field for the result of a Job that went well with an Odoo that nobody has tried here; empty for all others."""
+    """A field for the result of a Job that went well with an Odoo that was not tested with this operator; empty for all others."""
     if (major_of(version) or 0) <= max(MIN_POSTGRES):
         return {}
     return {"warning": "Odoo %s is newer than %d, the newest that the operator knows" % (version, max(MIN_POSTGRES))}

@@ -105,7 +105,7 @@ order=$(cat order)
 case $order in
 plain)
   exec 5>&- 6<&- 3>&-
-  # psql as of August 2025 lets itself be told to run no commands of a dump; the other side refuses such dumps as well.
+  # psql as of August 2025 can be restricted from running commands of a dump (\\restrict); the other side refuses such dumps as well.
   token=$(tr -d - </proc/sys/kernel/random/uuid)
   if psql -X -q --no-password -c "\\restrict $token" -c "\\unrestrict $token" 9>&- </dev/null >/dev/null 2>&1; then
     set -- -c "\\restrict $token"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts the files of a copy in the place of an instance's, or puts them back. Every step is one rename, and which comes next is
-# told by what is there: killed at any point and run again it comes to the same end.
+# determined by which directories exist: killed at any point and run again it comes to the same end.
 #
 #     forward: live -> old, side -> live        back: live -> side, old -> live
 #
@@ -63,7 +63,7 @@ forward)
     rename "$SWAP_SIDE" "$SWAP_LIVE"
   fi
   if is "$SWAP_SIDE"; then
-    fail SwapConflict "'$SWAP_LIVE', '$SWAP_SIDE' and '$SWAP_OLD' are all in the filestore: something has made one of them anew; nothing was renamed"
+    fail SwapConflict "'$SWAP_LIVE', '$SWAP_SIDE' and '$SWAP_OLD' are all in the filestore: another process has recreated one of them; nothing was renamed"
   fi
   if ! is "$SWAP_LIVE" || ! is "$SWAP_OLD"; then
     fail SideFilesMissing "'$SWAP_SIDE' is not in the filestore: there is nothing to put in the place of '$SWAP_LIVE'"
@@ -72,7 +72,7 @@ forward)
 back)
   if is "$SWAP_OLD"; then
     if is "$SWAP_LIVE" && is "$SWAP_SIDE"; then
-      fail SwapConflict "'$SWAP_LIVE', '$SWAP_SIDE' and '$SWAP_OLD' are all in the filestore: something has made one of them anew; nothing was renamed"
+      fail SwapConflict "'$SWAP_LIVE', '$SWAP_SIDE' and '$SWAP_OLD' are all in the filestore: another process has recreated one of them; nothing was renamed"
     fi
     if is "$SWAP_LIVE"; then
       rename "$SWAP_LIVE" "$SWAP_SIDE"

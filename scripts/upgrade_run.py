@@ -2,7 +2,7 @@
 
 Before: the server must be new enough for the image's Odoo, the database must be this instance's, and every module that is asked for must be there. Nothing is touched if not.
 Then Odoo updates and installs. Modules to install that are installed already are left out: up to 18 Odoo would write the
-    data anew that users may have changed.
+data again that users may have changed.
 After: nothing may be left half-way, what was asked for must be installed, and what is installed must be on disk; Odoo ends
     with 0 without any of these. If something is left half-way, however Odoo ended, it is put back to where it was: no cron
     of the database runs before that, and the next start of Odoo would go on with it.
@@ -103,11 +103,11 @@ class Upgrade:
         install = [name for name in self.install if self.before.get(name, [""])[0] != "installed"]
         if not self.update and not install:
             return 0
-        wishes = [part for flag, names in (("-u", self.update), ("-i", install)) if names for part in (flag, ",".join(names))]
+        options = [part for flag, names in (("-u", self.update), ("-i", install)) if names for part in (flag, ",".join(names))]
         limits = ["--limit-memory-hard=0", "--limit-time-real=0", "--limit-time-cpu=0"]
         signal.signal(signal.SIGTERM, self.stop)
         self.process = subprocess.Popen(
-            ["odoo", "-c", self.config, "-d", os.environ["PGDATABASE"], *wishes, "--stop-after-init", "--no-http", *limits],
+            ["odoo", "-c", self.config, "-d", os.environ["PGDATABASE"], *options, "--stop-after-init", "--no-http", *limits],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,7 +151,7 @@ class Upgrade:
         """Why Odoo did not come to its end; None if it did."""
         where = " while it loaded %s" % self.loading if self.loading else ""
         if self.stopped:
-            return "Interrupted", "The Job was told to stop, and Odoo with it%s: see its deadline, or its node" % where
+            return "Interrupted", "The Job and its Odoo process were stopped%s: see its deadline, or its node" % where
         if code < 0:
             return "LoadFailed", "Odoo was ended by %s%s: see the memory limit of the Job" % (signal_name(-code), where)
         if code > 0:
@@ -161,8 +161,8 @@ class Upgrade:
             # Of broken data the last one names the file only, and the one that caused it names the fault.
             between = lines[reasons[-2] : reasons[-1]] if len(reasons) > 1 else []
             has_cause = any("direct cause of the following exception" in line for line in between)
-            told = [lines[n][:500] for n in reversed(reasons[-2 if has_cause else -1 :])]
-            why = ": %s" % ", because of ".join(told) if told else ""
+            causes = [lines[n][:500] for n in reversed(reasons[-2 if has_cause else -1 :])]
+            why = ": %s" % ", because of ".join(causes) if causes else ""
             return "LoadFailed", "Odoo ended with code %d%s%s" % (code, where, why)
         return None
 
@@ -239,7 +239,7 @@ def modules_of(connection):
 
 
 def modules_on_disk(config):
-    """What Odoo finds on its addons path; None if nobody can tell. Then the modules' states alone have to do."""
+    """What Odoo finds on its addons path; None if that cannot be read. Then only the modules' states are checked."""
     found = subprocess.run([*interpreter(), "-c", ON_DISK, config], capture_output=True, text=True, check=False)
     if found.returncode == 0:
         return set(json.loads(found.stdout.splitlines()[-1]))
@@ -272,7 +272,7 @@ def masked(text):
 
 @functools.lru_cache(maxsize=None)
 def known_secrets():
-    """What stands in the environment and in odoo.conf under a name that tells of a secret; the longest first."""
+    """What stands in the environment and in odoo.conf under the name of a secret; the longest first."""
     options = configparser.RawConfigParser(strict=False)
     options.read(os.environ.get("CONFIG_FILE") or "/etc/odoo/odoo.conf")
     named = [*os.environ.items(), *(item for section in options.sections() for item in options.items(section))]

@@ -5,7 +5,7 @@
  * Environment of all jobs:
  *   S3_ENDPOINT S3_REGION S3_BUCKET S3_KEY S3_INSECURE S3_ACCESS_KEY S3_SECRET_KEY; S3_CA_FILE: further authorities, as PEM
  *   KUBERNETES_SERVICE_HOST  what the kubelet gives every pod: nothing is sent there
- *   TERMINATION_LOG        where the result goes; default: /termination-log, where the kubelet is told to look
+ *   TERMINATION_LOG        where the result goes; default: /termination-log, the pod's terminationMessagePath
  *
  * Environment of `job backup`; scripts/backup_dump.sh is its counterpart:
  *   BACKUP_DIR             the folder that both containers share
@@ -87,10 +87,10 @@ interface Circumstances {
   readonly signal: AbortSignal;
 }
 
-/** A signal is no reason that a person could make something of. */
+/** Replaces an abort by a reason that a user can act on. */
 function explained(error: unknown, { kind, signal }: Circumstances): unknown {
   if (signal.aborted) {
-    return new JobError("Stopped", `The pod was told to stop before the ${kind} was done`, { cause: error });
+    return new JobError("Stopped", `The pod was stopped before the ${kind} was complete`, { cause: error });
   }
   const late = error instanceof DOMException && error.name === "TimeoutError";
   return late ? new JobError("DeadlineExceeded", `The ${kind} was not done in time`, { cause: error }) : error;

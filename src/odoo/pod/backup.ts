@@ -40,7 +40,7 @@ export interface BackupSummary {
   readonly seconds: number;
 }
 
-/** What lies beside a backup, as JSON, for whoever restores it. */
+/** The JSON object beside a backup; a restore reads it. */
 export interface BackupDescription extends Omit<BackupSummary, "modules" | "seconds"> {
   /** Of the object that is described: a description of another one says nothing. */
   readonly etag: string;
@@ -212,7 +212,7 @@ async function realFolder(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes the description, and reads it back: what is believed is what the service has. */
+/** Writes the description, and reads it back, to verify what the service stored. */
 async function describe(object: S3Object, description: BackupDescription): Promise<void> {
   using beside = object.sibling(object.address.Key + DESCRIPTION_SUFFIX);
   await beside.put(new TextEncoder().encode(JSON.stringify(description)));

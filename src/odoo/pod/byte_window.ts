@@ -1,11 +1,11 @@
 /** Bytes that can be read from anywhere: an object in a bucket, a file. */
 export interface ByteSource {
   readonly bytes: number;
-  /** What follows `offset`. Whoever has enough of it cancels the stream. */
+  /** What follows `offset`. The caller cancels the stream when it has read enough. */
   open(offset: number): ReadableStream<Uint8Array>;
 }
 
-/** How far ahead a stream is read on rather than opened anew. */
+/** Gaps up to this size are skipped in the open stream; larger ones open another stream. */
 const WORTH_SKIPPING_BYTES = 1 << 20;
 
 /** Reads pieces of a source, in one stream as long as they follow each other: one request for a whole archive. */

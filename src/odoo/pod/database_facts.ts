@@ -1,7 +1,7 @@
 /**
- * What scripts/backup_dump.sh tells of a database → facts, the manifest of Odoo's backups, and names of files.
+ * What scripts/backup_dump.sh writes about a database → facts, the manifest of Odoo's backups, and names of files.
  *
- * The database is a tenant's, so whatever stands in it may be there to be believed by somebody: nothing is used unchecked.
+ * The database is a tenant's, so its content is untrusted input: every value is checked before use.
  */
 
 /** A database at the moment of the dump. */

@@ -1,11 +1,11 @@
-/** The other end of scripts/backup_dump.sh: its pipes, what it says of itself, and why it failed when it did. */
+/** Client of scripts/backup_dump.sh: opens its pipes, follows its stages and reads the reason of its failure. */
 import { pause } from "../../kit/clock.ts";
 import { JobError } from "./report.ts";
 
 /** What the script writes into `status`, in this order. */
 export type DumpStage = "dumping" | "dumped" | "listed" | "complete";
 
-const LOOK_EVERY_MS = 50;
+const POLL_MS = 50;
 const OPEN_TIMEOUT_MS = 10_000;
 const MOST_OF_THE_LOG = 3000;
 
@@ -27,7 +27,7 @@ export async function openDumpPipes(directory: string, options: DumpPipesOptions
     if (performance.now() > deadline) {
       throw new JobError("DumpMissing", `The container that dumps the database did not come up within ${timeoutMs} ms`);
     }
-    await pause(LOOK_EVERY_MS, { signal });
+    await pause(POLL_MS, { signal });
   }
   const status = await openPipe(`${pipes}/status`, { read: true });
   const facts = await openPipe(`${pipes}/facts`, { read: true });
@@ -40,7 +40,7 @@ interface Ends {
   readonly peer: Deno.FsFile;
 }
 
-/** What {@linkcode openDumpPipes} opened. Closing it tells the script that nobody waits for it. */
+/** What {@linkcode openDumpPipes} opened. Closing it signals the script that the reader is gone. */
 export class DumpPipes implements Disposable {
   readonly #directory: string;
   readonly #peer: Deno.FsFile;
@@ -59,7 +59,7 @@ export class DumpPipes implements Disposable {
     try {
       await this.#peer.write(new TextEncoder().encode(`${word}\n`));
     } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // it has ended, which its status tells
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // the script has ended, which its status reports
     }
   }
 
@@ -95,9 +95,10 @@ export class DumpPipes implements Disposable {
 
   /** Throws why the script failed; waits for its end, because the reason is written last. */
   async fail(): Promise<never> {
-    while (!(await this.#status.next()).done) { /* what it still has to say no longer matters */ }
+    while (!(await this.#status.next()).done) { /* later stages do not matter after a failure */ }
     await throwFailure(this.#directory);
-    const error = "The container that dumps the database ended without a word: it was killed, or had too little memory";
+    const error =
+      "The container that dumps the database ended without a message: it was killed, most often because it ran out of memory";
     throw new JobError("DumpFailed", error);
   }
 
@@ -106,10 +107,10 @@ export class DumpPipes implements Disposable {
   }
 }
 
-/** Does not wait while the script holds the pipe open, for both directions; and not for ever if it has just died. */
+/** Opens a FIFO. It does not block while the script holds the FIFO open; the timeout covers a script that has just died. */
 async function openPipe(path: string, options: Deno.OpenOptions): Promise<Deno.FsFile> {
   const late = Promise.withResolvers<never>();
-  const error = "The container that dumps the database ended when it had hardly begun";
+  const error = "The container that dumps the database ended right after it started";
   const timer = setTimeout(() => late.reject(new JobError("DumpMissing", error)), OPEN_TIMEOUT_MS);
   try {
     return await Promise.race([Deno.open(path, options), late.promise]);
@@ -118,7 +119,7 @@ async function openPipe(path: string, options: Deno.OpenOptions): Promise<Deno.F
   }
 }
 
-/** Throws what the script left behind, if it failed. */
+/** Throws the failure that the script recorded in `dump.failed`, if there is one. */
 async function throwFailure(directory: string): Promise<void> {
   let text: string;
   try {

@@ -1,4 +1,4 @@
-/** A new file as a stream that tells when a write fails: `FsFile.writable` of Deno 2.9 loses ENOSPC if nothing follows it. */
+/** A new file as a stream that reports a failed write: `FsFile.writable` of Deno 2.9 loses ENOSPC if nothing follows it. */
 
 /** Options of {@linkcode fileSink}. */
 export interface FileSinkOptions {

@@ -1,5 +1,5 @@
 /**
- * The files of an instance, read one by one for a backup. Whoever may run code in the instance may put anything into that
+ * The files of an instance, read one by one for a backup. Code that runs in the instance may put anything into that
  * folder, while it is read: a link to what only this container may see, or a pipe that never ends. Such things are no files.
  */
 

@@ -1,4 +1,4 @@
-/** What psql and pg_restore said when a load failed → a reason, and a sentence that says what to do. */
+/** Output of psql and pg_restore after a failed load → a reason, and a message that says what to do. */
 import { JobError } from "./report.ts";
 import { missingExtensions } from "./restore_rules.ts";
 
@@ -12,7 +12,7 @@ export interface LoadEnding {
 
 const LONGEST_QUOTE = 300;
 
-/** The first that matches tells the cause. */
+/** The first pattern that matches determines the reason. */
 const CAUSES: readonly (readonly [RegExp, string, string])[] = [
   [
     /unsupported version \(([\d.]+)\) in file header/,
@@ -56,7 +56,7 @@ const CAUSES: readonly (readonly [RegExp, string, string])[] = [
   ],
 ];
 
-/** The failure that `ending` tells of. */
+/** The failure that `ending` describes. */
 export function loadFailure({ code, log, leftOut }: LoadEnding): JobError {
   if (code === undefined) {
     return new JobError(

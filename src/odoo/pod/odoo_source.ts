@@ -1,7 +1,7 @@
 /**
  * The backup of another Odoo, made by its database manager at this moment and streamed while it comes.
  *
- * Its answers are 200 even where it fails, so what comes is told from a page by its content. Redirects are not followed: the
+ * Its answers are 200 even where it fails, so the content decides whether it is a backup or an error page. Redirects are not followed: the
  * master password is for the address that was given, and for no other.
  */
 import { JobError } from "./report.ts";
@@ -14,7 +14,7 @@ export interface OdooBackupOptions {
   readonly signal: AbortSignal;
 }
 
-/** The other side makes its dump before it sends the first byte. */
+/** The remote Odoo finishes its dump before it sends the first byte. */
 const FIRST_BYTE_TIMEOUT_MS = 3 * 3600_000;
 const IDLE_TIMEOUT_MS = 300_000;
 const LIST_TIMEOUT_MS = 60_000;
@@ -51,7 +51,7 @@ async function* limited(
     }
   } catch (error) {
     if (error instanceof JobError) throw error;
-    throw unreachable(`it broke off after ${bytes} bytes`, error);
+    throw unreachable(`the transfer broke off after ${bytes} bytes`, error);
   } finally {
     patience[Symbol.dispose]();
   }

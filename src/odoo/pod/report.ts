@@ -4,7 +4,7 @@ import { masked } from "../model/operations/reports/masking.ts";
 /** The kubelet cuts at 4096. */
 const MOST_BYTES = 4000;
 
-/** Something that a person must be told of; the message says what to do. */
+/** A failure that the Job reports to the user; the message says what to do. */
 export class JobError extends Error {
   override readonly name = "JobError";
   /** A constant in PascalCase. */

@@ -10,7 +10,7 @@ import { majorOf } from "../model/instance/version_profile.ts";
 import { BackupZip, type ZipContent, type ZipTarget } from "./backup_zip.ts";
 import { fileSink } from "./file_sink.ts";
 import { JobError } from "./report.ts";
-import { callOff, LoadPeer, type LoadResult } from "./load_peer.ts";
+import { cancelLoad, LoadContainer, type LoadResult } from "./load_container.ts";
 import { PlainDumpFilter } from "./plain_dump.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
 import { openSource, type RestoreSource } from "./restore_source.ts";
@@ -34,7 +34,7 @@ export async function restore(settings: RestoreSettings, signal: AbortSignal): P
     await using source = await openSource(settings, signal);
     return await restoreFrom(source, settings, signal);
   } catch (error) {
-    await callOff(settings.shared);
+    await cancelLoad(settings.shared);
     throw asFailure(error, settings);
   }
 }
@@ -46,7 +46,7 @@ async function restoreFrom(source: RestoreSource, settings: RestoreSettings, sig
   // a stream is checked while it is loaded; of a zip pieces are read, so it is read once more for its sum
   if (zip && source.sha256) { for await (const _ of checked(source)); // the sum is taken in passing
    }
-  const peer = await LoadPeer.meet(settings.shared, { waitMs: settings.peerTimeoutMs, signal });
+  const peer = await LoadContainer.connect(settings.shared, { waitMs: settings.peerTimeoutMs, signal });
   const filter = new PlainDumpFilter(peer.server);
   if (settings.format === "dump") await peer.sendCustom(checked(source));
   else {
@@ -95,7 +95,7 @@ async function* checked(source: RestoreSource): AsyncGenerator<Uint8Array> {
   }
 }
 
-function dumpStream(peer: LoadPeer, filter: PlainDumpFilter): WritableStream<Uint8Array> {
+function dumpStream(peer: LoadContainer, filter: PlainDumpFilter): WritableStream<Uint8Array> {
   return new WritableStream({
     write: async (piece) => await peer.write(filter.push(piece)),
     close: () => {

@@ -34,7 +34,7 @@ export const JUDGED_WORDS: ReadonlySet<string> = new Set([
 
 const TOKENS = /--[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w$\x80-\xff]+|\S/g;
 
-/** COPY as pg_dump writes it: only so can the end of the statement and of its data be told for sure. */
+/** COPY as pg_dump writes it: no other form has a certain end of statement and of data. */
 const COPY_SHAPE = /^COPY [^\r\n]* FROM stdin;$/;
 
 /** Kinds that only concern replication and the server, not the data of one Odoo. */

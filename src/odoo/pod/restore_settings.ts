@@ -21,7 +21,7 @@ export interface RestoreSettings {
   readonly apiServer?: string;
   readonly odoo?: OdooAddress;
   readonly format: BackupFormat;
-  /** Name of the side database, and of the directory that files go to. */
+  /** Name of the copy (the database that is prepared beside the live one), and of the directory that files go to. */
   readonly side: string;
   readonly dataDirectory: string;
   /** The folder that both containers share. */

@@ -10,11 +10,11 @@ import { fetchOdooBackup } from "./odoo_source.ts";
 import type { RestoreSettings } from "./restore_settings.ts";
 import { assertServiceHost } from "./service_host.ts";
 
-/** A backup that is as it was said to be, as far as can be told without reading all of it. */
+/** A backup whose format, size and version were checked without reading all of it. */
 export interface RestoreSource extends AsyncDisposable {
   /** Absent where only a stream comes. */
   readonly zip?: ByteSource;
-  /** In lower case hexadecimals, if whoever made the backup has written it down. */
+  /** In lower case hexadecimals, if the backup's metadata or description records it. */
   readonly sha256?: string;
   /** All of it, once. */
   stream(): AsyncIterable<Uint8Array>;
@@ -81,7 +81,7 @@ async function describedChecksum(description: S3Object, of: S3Head): Promise<str
 
 /**
  * A zip is stored first: its directory stands at its end, and must be known before anything is unpacked. That is on the volume
- * of the files, which needs the room anyway; what a node has for emptyDir nobody knows.
+ * of the files, which needs the room anyway; the size of a node's emptyDir storage is unknown.
  */
 async function openOdoo(settings: RestoreSettings, signal: AbortSignal): Promise<RestoreSource> {
   const { odoo, apiServer, format, maxBytes } = settings;

@@ -40,7 +40,7 @@ async function addressesProblem(
   return undefined;
 }
 
-/** A name that nobody knows is told by whoever connects, in words of its own. */
+/** A name that does not resolve yields no addresses: the later connection attempt reports it. */
 async function addressesOf(name: string, lookUp: LookUp): Promise<readonly string[]> {
   try {
     return await lookUp(name);

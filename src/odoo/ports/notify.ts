@@ -1,10 +1,10 @@
 /**
- * Notifications over HTTP: a body → a POST that arrives, or the reason why not. The URL is a tenant's, so the host is
+ * Webhook notifications over HTTP: a body → a delivered POST, or the reason of the failure. The URL is a tenant's, so the host is
  * resolved here, every address is judged (model/webhook_target.ts), and the connection is made to an address that was
  * judged: a name that means something else a moment later gains nothing. Redirects are not followed, and of an answer
  * only the status is kept.
  *
- * HTTP/1.1 is written by hand over Deno.connect: fetch resolves anew where NO_PROXY names the host, whatever proxy it is
+ * HTTP/1.1 is written by hand over Deno.connect: fetch resolves again where NO_PROXY names the host, whatever proxy it is
  * given to pin the address (docs/decisions/0009).
  */
 import { backoffMs, type Clock, pause, systemClock } from "../../kit/mod.ts";
@@ -123,7 +123,7 @@ export class Notifier {
     }
   }
 
-  /** Looks the host up anew, so that what was judged is what is connected to. */
+  /** Resolves the host for each attempt: the checked addresses are the ones that are connected to. */
   async #attempt(url: URL, bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Attempt> {
     const deadline = new AbortController();
     const cancel = this.#clock.setTimeout(() => deadline.abort(), ATTEMPT_MS);
@@ -328,7 +328,7 @@ function retryAfterMs(text: string, now: number): number {
   return Number.isNaN(atMs) ? 0 : Math.max(0, atMs - now);
 }
 
-/** A receiver that still writes when the connection ends may take its work for failed: a short body is read and dropped. */
+/** A receiver that is still writing when the connection closes may record a failure: a short body is read and dropped. */
 async function tryDiscard(connection: Deno.Conn, bytes: number): Promise<void> {
   const buffer = new Uint8Array(8_192);
   const wanted = Math.min(bytes, DISCARDED_BYTES);
@@ -348,7 +348,7 @@ class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-/** Never the text of a foreign error: that of a certificate names other hosts. */
+/** Never quotes the text of a library's error: that of a certificate names other hosts. */
 function describe(error: unknown): string {
   if (error instanceof AnswerError) return error.message;
   if (error instanceof Deno.errors.InvalidData) return "its certificate is not valid for this host, or not trusted";
@@ -360,7 +360,7 @@ function portOf(url: URL): number {
   return url.port ? Number(url.port) : url.protocol === "https:" ? 443 : 80;
 }
 
-/** IPv4 first: where IPv6 leads nowhere, nothing is lost. */
+/** IPv4 first: some clusters resolve AAAA records without an IPv6 route. */
 async function resolveByDns(name: string, signal: AbortSignal): Promise<readonly string[]> {
   const answers = await Promise.allSettled([
     Deno.resolveDns(name, "A", { signal }),

@@ -1,7 +1,7 @@
 /**
- * The admin connections to one PostgreSQL server: reads its inventory, makes and drops the roles and databases of tenants.
+ * The admin connections to one PostgreSQL server: reads its inventory, creates and drops the roles and databases of tenants.
  *
- * A write looks whose role or database it is before it touches it, and may be repeated. Connections are opened one by one,
+ * A write checks the owner comment of the role or database first, and is idempotent. Connections are opened one by one,
  * so a dead server sees one at a time, and none is left when nothing happens. What is known between two readings, and when
  * to try again, is the business of postgres_clusters.ts.
  * Caveat: `pg` wants to see PGOPTIONS, PGBINARY, PGREPLICATION, PGCLIENT_ENCODING and PGSSLNEGOTIATION.
@@ -48,12 +48,12 @@ export class PostgresError extends Error implements PostgresFailure {
   }
 }
 
-/** A role or database bears no mark of this owner; nothing was touched. */
+/** A role or database has no owner comment of this instance; nothing was changed. */
 export class OwnershipError extends Error {
   override readonly name = "OwnershipError";
 }
 
-/** Databases are not as the write expects them; nothing was touched, and only somebody who looks into it can help. */
+/** Databases are not as the write expects them; nothing was changed, and an administrator must resolve it. */
 export class DatabaseConflictError extends Error {
   override readonly name = "DatabaseConflictError";
 }
@@ -75,7 +75,7 @@ export interface PostgresPoolOptions {
   readonly idleTimeoutMs?: number;
   /** With 1 the last connection stays: a server that stops is noticed at once, not at the next resync. @default {0} */
   readonly idleConnections?: 0 | 1;
-  /** How often the connection that stays is asked whether the server still answers: a black hole tells nothing. @default {5_000} */
+  /** How often the connection that stays checks the server: a network that drops packets reports no error. @default {5_000} */
   readonly heartbeatMs?: number;
   /** How long {@linkcode PostgresPool.close} waits for what is under way. @default {1_000} */
   readonly closeTimeoutMs?: number;
@@ -103,14 +103,14 @@ export class PostgresPool {
   readonly #options: Required<PostgresPoolOptions>;
   #pool?: Promise<Pool>;
   #closed = false;
-  #heart: ReturnType<typeof setInterval> | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
   #onBroken = () => {};
   /** Every connection that is not closed, with its end. */
   readonly #clients = new Map<Client, Promise<void>>();
   /** The one that is being opened. */
   #opening: Client | undefined;
   /** The attempt to connect that was asked for last, if there is one under way; resolves with its failure. */
-  #turn: Promise<PostgresError | undefined> | undefined;
+  #lastAttempt: Promise<PostgresError | undefined> | undefined;
 
   constructor(address: ClusterAddress, options: PostgresPoolOptions = {}) {
     this.#address = address;
@@ -121,7 +121,7 @@ export class PostgresPool {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#heart);
+    clearInterval(this.#heartbeat);
     const timer = setTimeout(() => this.hangUp(), this.#options.closeTimeoutMs);
     await (await this.#pool)?.end();
     await Promise.all(this.#clients.values());
@@ -133,7 +133,7 @@ export class PostgresPool {
     for (const client of this.#clients.keys()) client.connection.stream.destroy();
   }
 
-  /** Calls `listener` when a connection breaks that nobody uses. */
+  /** Calls `listener` when an idle connection breaks. */
   onBroken(listener: () => void): void {
     this.#onBroken = listener;
   }
@@ -147,7 +147,7 @@ export class PostgresPool {
   }
 
   /**
-   * Makes it so. Throws {@linkcode OwnershipError} if the role or database is another's, {@linkcode DatabaseConflictError}
+   * Applies the write. Throws {@linkcode OwnershipError} if the role or database is another's, {@linkcode DatabaseConflictError}
    * if something stands in its way.
    */
   async write(write: SqlWrite): Promise<void> {
@@ -155,7 +155,9 @@ export class PostgresPool {
     const login = write.type === "ensureRole" || write.type === "ensureReadOnlyRole";
     const secret = login ? await passwordVerifier(write.password) : "";
     await this.#use(describeWrite(write), async (client) => {
-      const plan = isSwap(write) ? await swapPlan(client, write) : planWrite(await look(client, write), write, secret);
+      const plan = isSwap(write)
+        ? await swapPlan(client, write)
+        : planWrite(await findings(client, write), write, secret);
       if ("foreign" in plan) {
         throw new OwnershipError(`Cannot ${describeWrite(write)}: ${plan.foreign} is not marked as this owner's`);
       }
@@ -207,11 +209,11 @@ export class PostgresPool {
     }
   }
 
-  /** Whoever waits behind an attempt that fails fails with it. */
+  /** Connects one caller at a time. Callers that wait behind a failed attempt fail with the same error. */
   async #connect(): Promise<PoolClient> {
-    const before = this.#turn;
+    const before = this.#lastAttempt;
     const { promise, resolve } = Promise.withResolvers<PostgresError | undefined>();
-    this.#turn = promise;
+    this.#lastAttempt = promise;
     let failure = await before;
     try {
       if (failure) throw failure;
@@ -227,7 +229,7 @@ export class PostgresPool {
       throw failure;
     } finally {
       resolve(failure);
-      if (this.#turn === promise) this.#turn = undefined;
+      if (this.#lastAttempt === promise) this.#lastAttempt = undefined;
     }
   }
 
@@ -248,19 +250,19 @@ export class PostgresPool {
       max: maxConnections,
       min: idleConnections,
       idleTimeoutMillis: idleTimeoutMs,
-      // not as start-up parameters, which pgbouncer refuses; with this path nobody's functions pass for PostgreSQL's own
+      // not as start-up parameters, which pgbouncer refuses; this path keeps tenants' functions from shadowing PostgreSQL's own
       onConnect: (client) =>
         client.query(`set search_path = pg_catalog; set statement_timeout = ${statementTimeoutMs}`),
     });
     pool.on("error", () => this.#onBroken());
     if (idleConnections > 0 && !this.#closed) {
-      this.#heart = setInterval(() => void this.#beat(pool), this.#options.heartbeatMs);
+      this.#heartbeat = setInterval(() => void this.#sendHeartbeat(pool), this.#options.heartbeatMs);
     }
     return pool;
   }
 
-  /** Asks on a connection that nobody uses; where there is none, somebody else is finding out. */
-  async #beat(pool: Pool): Promise<void> {
+  /** Sends a heartbeat on an idle connection; without one, a running query detects a broken server. */
+  async #sendHeartbeat(pool: Pool): Promise<void> {
     if (pool.idleCount === 0) return;
     const client = await pool.connect() as PoolClient & Client;
     try {
@@ -312,7 +314,7 @@ export class PostgresPool {
 }
 
 /** What is there of a role and a database. */
-async function look(
+async function findings(
   client: PoolClient,
   names: { readonly role?: string; readonly database?: string },
 ): Promise<Findings> {
@@ -323,9 +325,9 @@ async function look(
 
 async function swapPlan(client: PoolClient, write: SwapWrite): Promise<SwapPlan> {
   const { role } = write;
-  const live = await look(client, { role, database: write.live });
-  const side = await look(client, { role, database: write.side });
-  const old = await look(client, { role, database: write.old });
+  const live = await findings(client, { role, database: write.live });
+  const side = await findings(client, { role, database: write.side });
+  const old = await findings(client, { role, database: write.old });
   const names = [write.live, write.side, write.old];
   const { rows: sessions } = await client.query<SessionFindings>(SESSIONS_SQL, [names]);
   return planSwap({ live, side, old, sessions }, write);

@@ -67,7 +67,7 @@ const DEFAULT_REGION = "us-east-1";
 const DEFAULT_PATIENCE_MS = 60_000;
 const DEFAULT_ATTEMPT_TIMEOUT_MS = 300_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** What a status alone does not tell. */
+/** Reasons that an HTTP status alone does not determine. */
 const VAGUE: readonly S3Reason[] = ["ObjectMissing", "AccessDenied", "S3Refused"];
 const BACKOFF = { baseMs: 250, maxMs: 8_000 } as const;
 
@@ -136,7 +136,7 @@ export class S3Object implements Disposable {
     });
   }
 
-  /** Bucket and key, as the SDK wants them. */
+  /** Bucket and key, in the SDK's form. */
   get address(): { readonly Bucket: string; readonly Key: string } {
     return { Bucket: this.#location.bucket, Key: this.#location.key };
   }
@@ -180,7 +180,7 @@ export class S3Object implements Disposable {
         if (!answer.Body) throw new TypeError("the answer has no content");
         for await (const piece of answer.Body.transformToWebStream() as ReadableStream<Uint8Array>) {
           offset += piece.length;
-          giveUpAt = 0; // it goes on: patience begins anew
+          giveUpAt = 0; // progress: the retry period starts again
           yield piece;
         }
       } catch (cause) {
@@ -230,7 +230,7 @@ interface UploadOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** An upload under way. Disposing of it before it is closed takes it back. */
+/** A multipart upload in progress. Disposing it before close() aborts the upload. */
 export class S3Writer implements AsyncDisposable {
   readonly #object: S3Object;
   readonly #uploadId: string;
@@ -305,7 +305,7 @@ export class S3Writer implements AsyncDisposable {
     return head;
   }
 
-  /** Takes the upload back: no part of it stays. */
+  /** Aborts the upload: the service deletes its parts. */
   async abort(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -394,7 +394,7 @@ async function open(location: S3Location): Promise<{ readonly client: S3Client; 
   return { client, sdk };
 }
 
-/** On a thread of its own, which the SDK's is not. Within TLS nobody else can change what is sent: there it is left out. */
+/** Hashes off the main thread, unlike the SDK. Not used within TLS, which already protects the content. */
 async function sha256(content: Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>)).toHex();
 }

@@ -1,4 +1,4 @@
-/** Resolved wishes as Kubernetes objects. Nothing here decides; what depends on the phase comes in as a parameter. */
+/** The resolved spec as Kubernetes objects. No decisions here: what depends on the phase is a parameter. */
 import type { KubeObject, Stored } from "../../kit/types.ts";
 import type { ClusterAddress } from "../model/postgres/database.ts";
 import type { Resolved } from "../model/resolve.ts";

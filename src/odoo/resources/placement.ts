@@ -41,21 +41,21 @@ export function jobPlacement(resolved: Resolved, { beside }: JobPlacementOptions
   return beside === undefined ? placed(resolved, resolved.jobs) : placedBeside(beside, resolved.jobs);
 }
 
-type Wish = Pick<Resolved["jobs"], "affinity" | "nodeSelector" | "tolerations">;
+type Constraints = Pick<Resolved["jobs"], "affinity" | "nodeSelector" | "tolerations">;
 
-function placed(resolved: Resolved, wish: Wish): Placement {
-  return sharesNode(resolved) ? placedBeside(resolved.name, wish) : placedAs(wish);
+function placed(resolved: Resolved, constraints: Constraints): Placement {
+  return sharesNode(resolved) ? placedBeside(resolved.name, constraints) : placedAs(constraints);
 }
 
-function placedBeside(name: string, wish: Wish): Placement {
-  return placedAs({ ...wish, affinity: besideTheOthers(name, wish.affinity) });
+function placedBeside(name: string, constraints: Constraints): Placement {
+  return placedAs({ ...constraints, affinity: besideTheOthers(name, constraints.affinity) });
 }
 
-function placedAs({ affinity, ...wish }: Wish): Placement {
+function placedAs({ affinity, ...constraints }: Constraints): Placement {
   return {
     ...(affinity ? { affinity: affinity as NonNullable<Placement["affinity"]> } : {}),
-    ...(wish.nodeSelector ? { nodeSelector: { ...wish.nodeSelector } } : {}),
-    ...(wish.tolerations.length ? { tolerations: [...wish.tolerations] } : {}),
+    ...(constraints.nodeSelector ? { nodeSelector: { ...constraints.nodeSelector } } : {}),
+    ...(constraints.tolerations.length ? { tolerations: [...constraints.tolerations] } : {}),
   };
 }
 

@@ -14,7 +14,7 @@ export const CONFIG_FILE = "/etc/odoo/odoo.conf";
 export const CONFIG_DIRECTORY = "/etc/odoo";
 export const DATA_DIRECTORY = "/var/lib/odoo";
 
-/** Where our own program leaves its report: Deno lets nobody with less than all permissions write to a file in /dev. */
+/** Where our own program leaves its report: Deno writes to files in /dev only with all permissions. */
 export const TERMINATION_LOG = "/termination-log";
 const SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"; // libpq 15 knows no word for it
 
@@ -109,7 +109,7 @@ export function loginEnv(login: Login, cluster: ClusterAddress, options: LoginEn
   ];
 }
 
-/** What libpq is to believe; without a certificate of the cluster's own, what the image's system believes. */
+/** The CA that libpq trusts: the cluster's own, or the system's of the image. */
 function sslEnv({ sslMode, sslRootCert }: ClusterAddress, rootCertificate: string): Record<string, string> {
   if (!sslMode) return {};
   if (!sslMode.startsWith("verify-")) return { PGSSLMODE: sslMode };

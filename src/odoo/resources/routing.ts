@@ -1,8 +1,8 @@
 /**
  * How requests come in: the Service, and an Ingress or, where a Gateway is named, an HTTPRoute.
  *
- * `/web/database`, Odoo's database manager, lists, copies and drops databases for whoever has the master password. It is
- * for nobody outside: its path leads to a Service without endpoints, which every Ingress controller and Gateway answers
+ * `/web/database`, Odoo's database manager, lists, copies and drops databases for any client with the master password. It is
+ * not reachable from outside: its path leads to a Service without endpoints, which every Ingress controller and Gateway answers
  * with a 5xx, without the rules of their own that such a refusal would need in each of them.
  */
 import { type HttpRoute, type Ingress, type Service, service } from "../../kit/builders/mod.ts";
@@ -17,7 +17,7 @@ const DATABASE_MANAGER = "/web/database";
 const TIMEOUT_SECONDS = 720;
 
 /**
- * What ingress-nginx must know of Odoo; other controllers ignore it. X-Forwarded-Host, without which Odoo believes none
+ * What ingress-nginx must know of Odoo; other controllers ignore it. X-Forwarded-Host, without which Odoo trusts none
  * of the X-Forwarded-* headers, is set by ingress-nginx anyway.
  */
 const NGINX_ANNOTATIONS: Readonly<Record<string, string>> = {
@@ -40,7 +40,7 @@ export function webService(resolved: Resolved): Service {
 }
 
 /**
- * A Service that no pod is selected by: what is sent here is refused. Without any selector somebody could give it
+ * A Service that no pod is selected by: what is sent here is refused. Without a selector, a user could give it
  * endpoints by hand.
  */
 export function blockedService(resolved: Resolved): Service {
@@ -138,9 +138,9 @@ export function withoutTimeouts({ spec, ...route }: HttpRoute): HttpRoute {
 }
 
 /**
- * Gateways tell the scheme (X-Forwarded-Proto), which only they know; those on Envoy do not tell the host, and without
+ * Gateways send the scheme (X-Forwarded-Proto), which only they know; those on Envoy do not send the host, and without
  * it Odoo ignores the rest. A filter can set a fixed value only, so this is for the one case where it is known: one
- * host, no wildcard. With several hosts the Gateway must be told to send X-Forwarded-Host.
+ * host, no wildcard. With several hosts the Gateway must be configured to send X-Forwarded-Host.
  */
 function forwardedHost(hosts: readonly string[]): readonly Readonly<Record<string, unknown>>[] {
   const [host, ...others] = hosts;

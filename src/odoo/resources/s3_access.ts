@@ -1,4 +1,4 @@
-/** What a container needs to reach an object in S3: for whoever writes a backup, and whoever reads one. */
+/** What a container needs to reach an object in S3: for the Jobs that write or read a backup. */
 import { type Container, envFromSecret, type EnvVar, literalEnv, type PodSpec } from "../../kit/builders/mod.ts";
 import { CA_KEY, type S3Field } from "../model/s3/s3_location.ts";
 

@@ -36,7 +36,7 @@ export interface CopyVolume {
   readonly accessModes: readonly string[];
 }
 
-/** The claim that files are moved to: as large as is wished, and no smaller than the volume that they are on. */
+/** The claim that files are moved to: as large as the spec requests, and no smaller than the volume that they are on. */
 export function filestoreCopyClaim(
   { name: instance, namespace, environment, storageSize }: Resolved,
   { name, storageClass, accessModes }: CopyVolume,

@@ -1,6 +1,6 @@
 /**
  * The pods of operator 2.5.0, compared with what the spec says today. It made them from spec, cluster and password only,
- * so whatever differs was changed since: by a user, an administrator or somebody's hand. Its fixed parts are not compared.
+ * so whatever differs was changed since: by a user or an administrator. Its fixed parts are not compared.
  */
 import type { ConfigMap, Deployment } from "../../kit/builders/mod.ts";
 import { hashOf, sha256Hex } from "../../kit/hash.ts";

@@ -25,13 +25,13 @@ import { PROBES } from "./scripts.ts";
 const HTTP_PORT = 8069;
 const WEBSOCKET_PORT = 8072;
 
-/** What a Deployment needs beside the wish. */
+/** What a Deployment needs in addition to the resolved spec. */
 export interface WorkloadInput {
   readonly cluster: ClusterAddress;
   /** Rolls the pods when it changes. */
   readonly configHash: string;
   readonly replicas: number;
-  /** uid of the last operation that wanted fresh pods. */
+  /** uid of the last operation that required a restart of the pods. */
   readonly restartedFor?: string | undefined;
 }
 
@@ -168,8 +168,8 @@ function cronProbes(): Pick<Container, "startupProbe" | "livenessProbe"> {
 const DRAIN_SECONDS = 5;
 
 /**
- * A pod that others take over from still answers for a while: told to end, Odoo refuses connections at once, and those
- * come until all nodes know. Where pods end before new ones start there is nobody to take over.
+ * A pod that others take over from still answers for a while: after SIGTERM Odoo refuses connections at once, and those
+ * come until all nodes know. Where pods end before new ones start no other pod takes over.
  */
 function webDrain(resolved: Resolved): Pick<Container, "lifecycle"> {
   if (strategyOf(resolved).type !== "RollingUpdate") return {};

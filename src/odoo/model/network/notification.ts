@@ -1,6 +1,6 @@
 /**
- * What webhooks are told: the end of a job, a change of phase → a body with an id. The id is derived from what it tells
- * of, so whoever is told twice can see it. Fields that upstream sends keep their names and formats.
+ * Webhook notifications: the end of a job, a change of phase → a body with an id. The id is derived from the reported
+ * event, so a receiver can detect a duplicate. Fields that upstream sends keep their names and formats.
  */
 import type { Stored } from "../../../kit/types.ts";
 import type { JobRequest, OdooInstance, PendingNotification } from "../../crd/mod.ts";
@@ -10,7 +10,7 @@ import { jobTime } from "../times.ts";
 /** Where a notification goes; a token, or the Secret that holds it, is in the CR's namespace. */
 export type NotificationTarget = NonNullable<JobRequest["spec"]["webhook"]>;
 
-/** One thing to tell. Its target may hold a token and a secret path, so it is not for logs. */
+/** One notification. Its target may hold a token and a secret path, so it is not for logs. */
 export interface Notification {
   /** Printable ASCII without spaces, the same however often it is derived. */
   readonly id: string;
@@ -35,12 +35,12 @@ export interface JobNotificationOptions {
   readonly reason?: string;
 }
 
-/** Condition of a request: whether its webhook has been told of its end; of an instance: of the last change of its phase. */
+/** Condition of a request: whether its webhook has received its end; of an instance: the last change of its phase. */
 export const NOTIFIED = "Notified";
 
 const LONGEST_MESSAGE = 4_096;
 
-/** What a job's webhook is told at its end; `undefined` if it has none, or there is no end in `end`. */
+/** The notification of a job's end; `undefined` if it has none, or there is no end in `end`. */
 export function jobNotification(
   cr: Stored<JobRequest>,
   end: JobEnd,
@@ -68,7 +68,7 @@ export function jobNotification(
   return { id, target, body: JSON.stringify(body) };
 }
 
-/** What the webhook of an instance is told of a change of its phase; `undefined` if it has none. */
+/** The notification of a change of an instance's phase; `undefined` if it has none. */
 export function phaseNotification(
   instance: Stored<OdooInstance>,
   { phase, previousPhase, time }: PendingNotification,

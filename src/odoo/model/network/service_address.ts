@@ -1,6 +1,6 @@
 /**
  * Where a service may be that the pod of a Job asks for a tenant: S3, or another Odoo. Anywhere but at what only the platform has,
- * the API server and the places where clouds keep credentials for whoever asks from a node.
+ * the API server and the places where clouds keep credentials for any client on a node.
  */
 import { addressProblem, literalAddress, nameProblem, PRIVATE_RANGES, readAllowedHosts } from "./webhook_target.ts";
 

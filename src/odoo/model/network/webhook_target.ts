@@ -6,7 +6,7 @@
  * public or private is refused.
  */
 
-/** Private addresses, where receivers inside a cluster or company live: what may be notified if nobody says otherwise. */
+/** Private addresses, where receivers inside a cluster or company live: the webhook targets that are allowed by default. */
 export const PRIVATE_RANGES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7";
 
 /** Targets beyond the public internet that the administrator allows. */
@@ -34,7 +34,7 @@ export interface AddressRules {
 
 const LONGEST_URL = 2_048;
 
-/** The words by which pods know the API server; whatever they resolve to, nobody is notified there. */
+/** The names by which pods reach the API server; never a webhook target, whatever they resolve to. */
 const API_SERVER_NAMES = /^kubernetes(\.default(\.svc(\..+)?)?)?$/;
 
 const NEVER = ranges(
@@ -166,7 +166,7 @@ function isWithin(bytes: readonly number[], range: AddressRange): boolean {
   });
 }
 
-/** The address that a packet to `bytes` ends at, where that can be told. */
+/** The address that a packet to `bytes` reaches: for an embedded IPv4 address, that one. */
 function judgedBytes(bytes: readonly number[]): readonly number[] {
   return isWithinAny(bytes, EMBEDDED_IPV4) ? bytes.slice(12) : bytes;
 }

@@ -1,5 +1,5 @@
 /**
- * How large the parts of an upload are whose size nobody knows at its beginning: small at first, so that memory is, and in
+ * Part sizes of an upload whose total size is unknown at its start: small at first, which keeps memory small, and in
  * the end ever larger, so that the 10,000 parts of S3 hold the largest object that it takes.
  */
 
@@ -16,7 +16,7 @@ const EVEN_PARTS = 7_000;
 /** From there on the size doubles with each so many. */
 const PARTS_PER_DOUBLING = 200;
 
-/** The size of the part `number`, which counts from 1. Whoever announces what is to come has parts of one size. */
+/** The size of the part `number`, which counts from 1. With `expectedBytes` all parts have one size. */
 export function partBytes(number: number, expectedBytes = 0): number {
   const even = Math.max(SMALLEST_BYTES, Math.ceil(expectedBytes / EVEN_PARTS / MIB) * MIB);
   const doublings = Math.ceil(Math.max(0, number - EVEN_PARTS) / PARTS_PER_DOUBLING);

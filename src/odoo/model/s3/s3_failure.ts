@@ -71,10 +71,10 @@ const REASONS_BY_STATUS: Readonly<Record<number, S3Reason>> = {
   507: "S3Full",
 };
 
-/** What OpenSSL says of certificates that it does not believe. */
+/** What OpenSSL says of certificates that it does not trust. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|HOSTNAME_MISMATCH/;
 
-/** What an error of the SDK, or of the network below it, tells. */
+/** The fields of an SDK or network error that determine the reason. */
 export function symptomsOf(error: unknown): S3Symptoms {
   if (!(error instanceof Error)) return { code: "" };
   const { name, code, $metadata } = error as Error & { readonly code?: unknown; readonly $metadata?: unknown };
@@ -111,7 +111,7 @@ export function mayPass(reason: S3Reason): boolean {
 export const S3_ADVICE = {
   BucketMissing: "create the bucket, or correct its name",
   ObjectMissing: "correct objectKey",
-  ObjectChanged: "run it again when nobody writes to this key",
+  ObjectChanged: "run it again when no other client writes to this key",
   AccessDenied: "let these credentials read and write this key, multipart uploads included",
   CredentialsWrong: "correct accessKey and secretKey in the Secret of s3CredentialsSecretRef",
   RegionWrong: "set region to the one of the bucket",

@@ -1,5 +1,5 @@
 /**
- * Where a backup is, as a user writes it → where it is, checked: whoever may write a job of this operator must not reach
+ * Where a backup is, as a user writes it → where it is, checked: a user who may create a job of this operator must not reach
  * another object, another bucket or another namespace's Secret by it than the ones it names.
  */
 import type { OdooBackupJob } from "../../crd/mod.ts";
@@ -18,7 +18,7 @@ export interface S3Location {
   readonly insecure?: boolean;
   /** Absent: requests are not signed. */
   readonly credentials?: { readonly accessKey: string; readonly secretKey: string };
-  /** Certificates, as PEM, that are believed beside those of the system. */
+  /** Certificates, as PEM, that are trusted in addition to those of the system. */
   readonly ca?: string;
 }
 

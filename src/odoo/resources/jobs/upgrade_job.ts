@@ -11,7 +11,7 @@ import { SCRIPTS } from "../scripts.ts";
 /** Updates of all modules of a large database take hours. */
 const UPGRADE_DEADLINE_SECONDS = 4 * 3600;
 
-/** How long Odoo, and then the check that puts back what is half-way, have to end when the Job is told to stop. */
+/** How long Odoo, and then the check that puts back what is half-way, have to end after SIGTERM. */
 const GRACE_SECONDS = 120;
 
 /** Updates and installs modules. It is kept (finalizer, no time to live) until its outcome is in the CR's status. */

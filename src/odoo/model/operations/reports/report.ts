@@ -1,11 +1,11 @@
 /**
  * The termination message of a Job → how it ended. Every job program leaves one JSON object (`ok`, and what it found, or
- * `reason`, `error` and `log`); what cannot be read is told as it is, never taken for a success.
+ * `reason`, `error` and `log`); an unreadable message is quoted, never treated as success.
  */
 import { masked } from "./masking.ts";
 import type { JobState } from "../../world.ts";
 
-/** What a job program says of itself. */
+/** The report of a job program. */
 export interface Report {
   readonly ok: boolean;
   /** PascalCase constant; empty if it is ok, or if the program gives none. */
@@ -18,15 +18,15 @@ export interface Report {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** How a Job ended, as far as anybody can know. */
+/** How a Job ended, as far as its report shows. */
 export type Verdict =
-  /** With what it did; empty if its words are lost: its exit code is that of its checks, and pods do not live for ever. */
+  /** With what it did; empty if its message is lost (the pod was deleted): the exit code alone proves its checks. */
   | { readonly state: "succeeded"; readonly fields: Report["fields"] }
   | { readonly state: "failed"; readonly reason: string; readonly message: string; readonly log?: string };
 
-/** As much as a program may say of itself in a sentence. */
+/** Characters of a report's `error`, at most. */
 const LONGEST_MESSAGE = 1000;
-/** Of a program that did not mean to be quoted. */
+/** Characters that are quoted from unstructured output, at most. */
 const LONGEST_QUOTE = 200;
 const LONGEST_TAIL = 2048;
 const MOST_NAMES = 10;
@@ -71,8 +71,8 @@ export function judge(job: JobState & { readonly state: "succeeded" | "failed" }
 }
 
 /** A sentence that ends with what names the cause; if there was more, that is the log. */
-function quoted(beginning: string, words: string): { readonly message: string; readonly log?: string } {
-  const log = masked(words).replace(CONTROL, "").trim();
+function quoted(beginning: string, output: string): { readonly message: string; readonly log?: string } {
+  const log = masked(output).replace(CONTROL, "").trim();
   const line = causeIn(log);
   return { message: beginning + (line || "no word"), ...(line === log ? {} : { log: log.slice(-LONGEST_TAIL) }) };
 }

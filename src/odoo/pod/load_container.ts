@@ -1,13 +1,13 @@
 /**
- * The other side of scripts/restore_load.sh, which runs in the container beside this one: hands it the dump and hears how the
- * load went. Neither side can keep the other waiting: every wait has a deadline, and the end of either is seen by the other.
+ * Client of scripts/restore_load.sh, which runs in the container beside this one: sends it the dump and reads the result of the
+ * load. Every wait has a deadline, and each container detects the end of the other.
  */
 import { JobError } from "./report.ts";
 import { loadFailure } from "./load_failure.ts";
 import { leftOutEntry, type ServerFacts } from "./restore_rules.ts";
 
-/** Options of {@linkcode LoadPeer.meet}. */
-export interface LoadPeerOptions {
+/** Options of {@linkcode LoadContainer.connect}. */
+export interface LoadContainerOptions {
   /** How long the other container may take to start: its image may have to be fetched. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -29,8 +29,8 @@ const LONGEST_HEAD_BYTES = 64 << 20;
 const POLL_MS = 100;
 const OPEN_TIMEOUT_MS = 30_000;
 
-/** The container that loads. */
-export class LoadPeer {
+/** The container `load`. */
+export class LoadContainer {
   readonly server: ServerFacts;
   readonly #directory: string;
   readonly #signal: AbortSignal;
@@ -38,10 +38,10 @@ export class LoadPeer {
   /** Resolves when the script has ended, in whatever way. */
   readonly #ended: Promise<void>;
   #data: Deno.FsFile | undefined;
-  /** What is left out of the dump, for the words in which a failure is told. */
+  /** What is left out of the dump, for the message of a failure. */
   #leftOut: () => readonly string[] = () => [];
 
-  private constructor(directory: string, server: ServerFacts, ended: Promise<void>, options: LoadPeerOptions) {
+  private constructor(directory: string, server: ServerFacts, ended: Promise<void>, options: LoadContainerOptions) {
     this.server = server;
     this.#directory = directory;
     this.#ended = ended;
@@ -50,7 +50,7 @@ export class LoadPeer {
   }
 
   /** Waits until the other container is ready. @throws {JobError} if it has failed, or does not come */
-  static async meet(directory: string, options: LoadPeerOptions): Promise<LoadPeer> {
+  static async connect(directory: string, options: LoadContainerOptions): Promise<LoadContainer> {
     const seen = await appears([`${directory}/server`, `${directory}/load.exit`], options);
     if (!seen) {
       const seconds = Math.round(options.waitMs / 1000);
@@ -68,7 +68,7 @@ export class LoadPeer {
       );
     }
     const alive = await opened(`${directory}/alive`, { read: true });
-    return new LoadPeer(directory, facts, endOf(alive), options);
+    return new LoadContainer(directory, facts, endOf(alive), options);
   }
 
   /** Begins a plain dump; the caller filters it, and says what it leaves out. */
@@ -160,7 +160,7 @@ export class LoadPeer {
     await publish(`${this.#directory}/order`, order);
   }
 
-  /** Nobody reads any more: right at the end of an archive, a failure everywhere else. */
+  /** The reader closed the FIFO: correct at the end of an archive, a failure everywhere else. */
   async #refused(): Promise<void> {
     this.end();
     await this.#ended;
@@ -175,8 +175,8 @@ function ahead(dump: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Arr
   return next;
 }
 
-/** Tells the other container, wherever it is, that nothing will come. */
-export async function callOff(directory: string): Promise<void> {
+/** Cancels the load: the other container ends at its next check, whatever stage it has reached. */
+export async function cancelLoad(directory: string): Promise<void> {
   await publish(`${directory}/cancel`, "");
 }
 
@@ -199,7 +199,7 @@ async function text(path: string): Promise<string | undefined> {
   }
 }
 
-/** What the script wrote by PostgreSQL's own json_build_object. */
+/** JSON that the script wrote with PostgreSQL's json_build_object. */
 async function json<T>(path: string): Promise<T> {
   return JSON.parse(await Deno.readTextFile(path));
 }
@@ -208,14 +208,14 @@ async function exists(path: string): Promise<boolean> {
   return await text(path) !== undefined;
 }
 
-/** Written aside, then renamed: nobody sees half of it. */
+/** Writes to a temporary name, then renames: no reader sees a partial file. */
 async function publish(path: string, content: string): Promise<void> {
   await Deno.writeTextFile(`${path}.part`, content, { mode: 0o600 });
   await Deno.rename(`${path}.part`, path);
 }
 
 /** Whether one of the files is there before the time is up. */
-async function appears(paths: readonly string[], { waitMs, signal }: LoadPeerOptions): Promise<boolean> {
+async function appears(paths: readonly string[], { waitMs, signal }: LoadContainerOptions): Promise<boolean> {
   for (const deadline = performance.now() + waitMs; performance.now() < deadline;) {
     for (const path of paths) if (await exists(path)) return true;
     signal.throwIfAborted();
@@ -245,7 +245,7 @@ async function endOf(file: Deno.FsFile): Promise<void> {
   while (await ending.read(buffer) !== null);
 }
 
-/** False if nobody reads any more. */
+/** False if the reader has closed the FIFO. */
 async function written(file: Deno.FsFile, piece: Uint8Array): Promise<boolean> {
   try {
     for (let rest = piece; rest.length > 0;) rest = rest.subarray(await file.write(rest));

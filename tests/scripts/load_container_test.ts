@@ -1,5 +1,5 @@
 import { assert, assertRejects } from "@std/assert";
-import { LoadPeer } from "../../src/odoo/pod/load_peer.ts";
+import { LoadContainer } from "../../src/odoo/pod/load_container.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** What scripts/restore_load.sh makes before it waits for an order; the descriptors are those that it keeps open. */
@@ -14,7 +14,7 @@ async function readyToLoad(directory: string): Promise<Readonly<Record<string, D
   return held;
 }
 
-Deno.test("LoadPeer.sendCustom() fails as the dump does when that fails while its list is made", async () => {
+Deno.test("LoadContainer.sendCustom() fails as the dump does when that fails while its list is made", async () => {
   const directory = await Deno.makeTempDir();
   const { toc, data, alive } = await readyToLoad(directory);
   const listed = Promise.withResolvers<void>();
@@ -23,7 +23,7 @@ Deno.test("LoadPeer.sendCustom() fails as the dump does when that fails while it
     yield new Uint8Array(10);
     await Promise.reject(new Error("The source is gone"));
   };
-  const peer = await LoadPeer.meet(directory, { waitMs: 10_000, signal: new AbortController().signal });
+  const peer = await LoadContainer.connect(directory, { waitMs: 10_000, signal: new AbortController().signal });
   const failed = assertRejects(() => peer.sendCustom(dump()), Error, "The source is gone");
   await eventually("there is an order", async () => await Deno.readTextFile(`${directory}/order`) === "custom");
   toc?.close(); // pg_restore has read enough
