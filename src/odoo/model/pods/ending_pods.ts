@@ -41,8 +41,8 @@ export function endingProblem({ observed: { endingPods: [pod] = [] } }: World): 
   const where = pod.node ? ` on node ${pod.node}` : "";
   return {
     reason: "PodsEnding",
-    message: `Waiting for pod ${pod.name}${where} to end. It is never force-deleted: if the node is lost for good, ` +
-      "delete the pod with --force",
+    message: `Waiting for pod ${pod.name}${where} to terminate. The operator never force-deletes it: if the node is ` +
+      `permanently lost, run kubectl delete pod ${pod.name} --force`,
   };
 }
 

@@ -8,7 +8,7 @@ import {
   LEGACY_FINALIZER,
   roleName,
 } from "../../../../src/odoo/model/names.ts";
-import type { Effect, Plan } from "../../../../src/odoo/model/plan.ts";
+import type { Plan } from "../../../../src/odoo/model/plan.ts";
 import { adoptedOperation } from "../../../../src/odoo/model/operations/requests.ts";
 import type { World } from "../../../../src/odoo/model/world.ts";
 import { assess } from "../../../../src/odoo/machine/assess.ts";
