@@ -139,7 +139,7 @@ async function runFiles(files: readonly string[], lanes: number, options: RunTes
       const own = { ...options, showWhen, env: clusters?.environmentOf(lane) ?? {} } as const;
       const counted = await runDeno(["--allow-all", "--no-check", file], own);
       totals.push([file, counted]);
-      if (counted.failed === 0) continue;
+      if (counted.failed === 0 || options.signal?.aborted) continue;
       const logs = await clusters?.discard(lane); // what the file has left there must not fail the next one
       if (logs) {
         await show(options.output ?? Deno.stdout.writable, [bytesOf(`Logs of the cluster of ${file}: ${logs}\n`)]);

@@ -32,7 +32,7 @@ function survey(): Survey {
     worlds += 1;
     const transition = transitionOf(world);
     if (transition) fired.add(transition);
-    for (const [name, guard] of Object.entries(guards)) if (guard(world)) heldGuards.add(name);
+    for (const [name, guard] of Object.entries(guards)) if (!heldGuards.has(name) && guard(world)) heldGuards.add(name);
     const plan = decide(world);
     for (const [name, law] of Object.entries(LAWS)) {
       if (law(world, plan)) continue;
