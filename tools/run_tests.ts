@@ -236,7 +236,7 @@ async function defaultFolders(): Promise<string[]> {
 
 /** A control plane and the processes of a file: so many lanes fit into the memory that is free, and more do not pay. */
 const LANE_BYTES = 3 * 2 ** 30;
-const MOST_LANES = 4;
+const MOST_LANES = 3;
 
 function lanesThatFit(): number {
   return Math.max(1, Math.min(MOST_LANES, Math.floor(Deno.systemMemoryInfo().available / LANE_BYTES)));
