@@ -163,7 +163,7 @@ class ClustersDouble {
   }
 }
 
-Deno.test("runTests() tells each file its lane, replaces the cluster of a failed file, and keeps one for files that measure time", async () => {
+Deno.test("runTests() gives each file the environment of its lane, replaces the cluster of a failed file, and keeps one for files that measure time", async () => {
   const folder = await Deno.makeTempDir();
   const clusters = new ClustersDouble();
   let shown = "";
