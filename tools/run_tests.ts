@@ -4,10 +4,10 @@
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
  * permissions. All others have all permissions, because they start servers, and run beside the unit tests: each file is a
- * process of its own, and those that measure time run alone at the end. N lanes run at once; the files of a lane run one after
- * another and share one local cluster (tools/test_clusters.ts), which is replaced when a file failed. What a file prints is
- * shown when it has ended. The numbers are those of deno. The exit code is 0 only if nothing failed; a file that does not
- * compile counts as a failure. SIGINT and SIGTERM end all processes that were started.
+ * process of its own. N lanes run at once; the files of a lane run one after another and share one local cluster
+ * (tools/test_clusters.ts), which is replaced when a file failed. Files that measure time run at the end, two at once. What a
+ * file prints is shown when it has ended. The numbers are those of deno. The exit code is 0 only if nothing failed; a file that
+ * does not compile counts as a failure. SIGINT and SIGTERM end all processes that were started.
  */
 // deno-lint-ignore-file no-console -- a command line tool talks to its caller
 import { parseArgs } from "@std/cli/parse-args";
@@ -33,8 +33,10 @@ const UNIT_FLAGS: readonly string[] = [
   "--allow-net=127.0.0.1,[::1],localhost",
 ];
 
-/** Files that hold somebody to a second or two: nothing runs beside them. */
+/** Files that measure a second or two: they run at the end, no more of them at once than there are cores. */
 const TIMED = /\/(?:api_faults|api_outage|fault_proxy|kill|postgres_outage|watch_faults)_test\.ts$/;
+
+const TIMED_AT_ONCE = 2;
 
 /** Files that take longest, so that none of them is begun last. */
 const LONGEST: readonly string[] = [
@@ -104,10 +106,12 @@ interface OtherTestsOptions extends RunTestsOptions {
 
 async function runOtherTests(files: readonly string[], options: OtherTestsOptions): Promise<Totals> {
   const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
-  const totals = await runFiles(longestFirst(others), options.atOnce ?? 3, options);
+  const { atOnce = 3 } = options;
+  const totals = await runFiles(longestFirst(others), atOnce, options);
   await options.alongside;
-  await options.clusters?.keepOnly(1);
-  totals.push(...await runFiles(timed, 1, options));
+  const lanes = Math.min(atOnce, TIMED_AT_ONCE);
+  await options.clusters?.keepOnly(lanes);
+  totals.push(...await runFiles(timed, lanes, options));
   const red = totals.filter(([, { failed }]) => failed > 0).map(([file]) => `Failed above: ${file}\n`);
   await show(options.output ?? Deno.stdout.writable, red.map(bytesOf));
   return sumOf(totals.map(([, each]) => each));
@@ -135,7 +139,7 @@ async function runFiles(files: readonly string[], lanes: number, options: RunTes
       const own = { ...options, showWhen, env: clusters?.environmentOf(lane) ?? {} } as const;
       const counted = await runDeno(["--allow-all", "--no-check", file], own);
       totals.push([file, counted]);
-      if (counted.failed === 0) continue;
+      if (counted.failed === 0 || options.signal?.aborted) continue;
       const logs = await clusters?.discard(lane); // what the file has left there must not fail the next one
       if (logs) {
         await show(options.output ?? Deno.stdout.writable, [bytesOf(`Logs of the cluster of ${file}: ${logs}\n`)]);
@@ -232,7 +236,7 @@ async function defaultFolders(): Promise<string[]> {
 
 /** A control plane and the processes of a file: so many lanes fit into the memory that is free, and more do not pay. */
 const LANE_BYTES = 3 * 2 ** 30;
-const MOST_LANES = 4;
+const MOST_LANES = 3;
 
 function lanesThatFit(): number {
   return Math.max(1, Math.min(MOST_LANES, Math.floor(Deno.systemMemoryInfo().available / LANE_BYTES)));

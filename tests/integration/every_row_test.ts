@@ -13,7 +13,7 @@ import { rowOf, strangeRows, unfiredRows } from "../support/fired_rows.ts";
 import { Life, OTHER_CLUSTER, type RequestName, RowStage } from "../support/row_stage.ts";
 
 /** How many instances are led at a time. */
-const AT_A_TIME = 20;
+const AT_A_TIME = 10;
 
 /** Leads an instance to where its row must fire. */
 type Story = (life: Life) => Promise<void>;

@@ -85,16 +85,16 @@ export class Rig {
     namespace: string,
     name: string,
     phase: string,
-    options: { readonly reason?: string; readonly timeoutMs?: number } = {},
+    options: { readonly reason?: string; readonly timeoutMs?: number; readonly intervalMs?: number } = {},
   ): Promise<Stored<OdooInstance>> {
-    const { reason, timeoutMs = 20_000 } = options;
+    const { reason, timeoutMs = 20_000, intervalMs = 20 } = options;
     return await eventually(`${name} in ${phase}${reason ? ` (${reason})` : ""}`, async () => {
       const instance = await this.client.get<OdooInstance>(OdooInstanceKind, { namespace, name });
       const ready = conditionOf(instance.status?.conditions, "Ready");
       const seen = `${instance.status?.phase} (${ready?.reason}: ${ready?.message})`;
       if (instance.status?.phase !== phase || (reason && ready?.reason !== reason)) throw new Error(`it is in ${seen}`);
       return instance;
-    }, { timeoutMs });
+    }, { timeoutMs, intervalMs });
   }
 
   /** Resolves when the object is gone. */

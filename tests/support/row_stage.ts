@@ -18,7 +18,7 @@ import { eventually } from "./eventually.ts";
 import { FiredRows } from "./fired_rows.ts";
 import { type Rig, startRig } from "./rig.ts";
 
-const PATIENCE = { timeoutMs: 90_000, intervalMs: 100 } as const;
+const PATIENCE = { timeoutMs: 90_000, intervalMs: 250 } as const;
 
 /** The instance that refreshes copy. */
 const SOURCE = "live";
@@ -139,7 +139,7 @@ export class Life {
       const ready = conditionOf(status?.conditions, "Ready");
       const seen = rows.map((row) => `\n  ${row}`).join("");
       throw new Error(`it is in ${status?.phase} (${ready?.reason}: ${ready?.message}), and there were${seen}`);
-    }, { ...PATIENCE, intervalMs: 250 }); // what the log has, it keeps
+    }, PATIENCE);
   }
 
   async change(...operations: readonly JsonPatchOperation[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
 import { closingLine, countedBy, runTests, type Totals, unitFlags } from "../../../tools/run_tests.ts";
 
 const PASSING = `Deno.test("passes", () => {}); Deno.test.ignore("is left out", () => {});`;
@@ -138,6 +139,68 @@ Deno.test("runTests() runs two files at once, each in a process of its own, and 
     const [first, second, third, fourth] = lines.map(([, file]) => file);
     assert(first === second && third === fourth && first !== third, shown);
     assertEquals(new Set(lines.map(([, , pid]) => pid)).size, 2);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** What a run asks of the clusters of its lanes, in its order. */
+class ClustersDouble {
+  readonly asked: string[] = [];
+
+  environmentOf(lane: number): Readonly<Record<string, string>> {
+    return { LANE_OF_TEST: `lane ${lane}` };
+  }
+
+  discard(lane: number): Promise<string | undefined> {
+    this.asked.push(`discard ${lane}`);
+    return Promise.resolve("/kept/logs");
+  }
+
+  keepOnly(lanes: number): Promise<void> {
+    this.asked.push(`keep only ${lanes}`);
+    return Promise.resolve();
+  }
+}
+
+Deno.test("runTests() gives each file the environment of its lane, replaces the cluster of a failed file, and keeps one for files that measure time", async () => {
+  const folder = await Deno.makeTempDir();
+  const clusters = new ClustersDouble();
+  let shown = "";
+  const output = new WritableStream<Uint8Array>({ write: (bytes) => void (shown += new TextDecoder().decode(bytes)) });
+  const files = {
+    "a_test.ts": FAILING,
+    "b_test.ts":
+      `Deno.test("has a lane", () => { if (Deno.env.get("LANE_OF_TEST") !== "lane 0") throw new Error(); });`,
+    "kill_test.ts": PASSING,
+  };
+  try {
+    for (const [name, code] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${name}`, code);
+    const totals = await runTests([folder], { output, stderr: "null", atOnce: 1, clusters });
+    assertEquals(totals, { passed: 2, failed: 1 }, shown);
+    assertEquals(clusters.asked, ["discard 0", "keep only 1"]);
+    assertStringIncludes(shown, `Logs of the cluster of ${folder}/a_test.ts: /kept/logs`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("runTests() ends the file that runs and begins no other one when its signal is aborted", async () => {
+  const folder = await Deno.makeTempDir();
+  const begun = `${folder}/begun`;
+  const endless = `Deno.test("endless", async () => {
+    await Deno.writeTextFile("${begun}", "");
+    await new Promise((resolve) => setTimeout(resolve, 600_000));
+  });`;
+  const ending = new AbortController();
+  try {
+    await Deno.writeTextFile(`${folder}/a_test.ts`, endless);
+    await Deno.writeTextFile(`${folder}/b_test.ts`, PASSING);
+    const output = new WritableStream<Uint8Array>();
+    const totals = runTests([folder], { output, stderr: "null", atOnce: 1, signal: ending.signal });
+    await eventually("the first file runs", () => Deno.stat(begun), { timeoutMs: 60_000 });
+    ending.abort();
+    assertEquals(await totals, { passed: 0, failed: 1 });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -34,7 +34,9 @@ function survey(): Survey {
     const assessment = assess(world);
     const transition = transitionOf(assessment);
     if (transition) fired.add(transition);
-    for (const [name, guard] of Object.entries(guards)) if (guard(assessment)) heldGuards.add(name);
+    for (const [name, guard] of Object.entries(guards)) {
+      if (!heldGuards.has(name) && guard(assessment)) heldGuards.add(name);
+    }
     const plan = decide(world);
     for (const [name, law] of Object.entries(LAWS)) {
       if (law(world, plan)) continue;
