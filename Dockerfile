@@ -12,7 +12,7 @@ COPY src src
 COPY tools/build.ts tools/build.ts
 RUN deno task build --bundle-only
 # The same line as COMPILE_COMMAND in tools/build.ts, which says why; tests/unit/tools/build_test.ts compares the two.
-RUN deno compile --no-check --no-prompt --frozen --allow-net --allow-env --allow-read --allow-write=/termination-log,/exchange,/var/lib/odoo --allow-sys=osRelease,hostname --v8-flags=--max-semi-space-size=1,--max-old-space-size=128,--max-opt=1,--expose-gc --include dist -o odoo-operator dist/main.js
+RUN deno compile --no-check --no-prompt --frozen --allow-net --allow-env --allow-read --allow-write=/termination-log,/exchange,/var/lib/odoo --allow-sys=osRelease,hostname --v8-flags=--max-semi-space-size=4,--max-old-space-size=128,--max-opt=1,--expose-gc --include dist -o odoo-operator dist/main.js
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/odoo-operator /usr/local/bin/odoo-operator

@@ -13,7 +13,7 @@ import { parseArgs } from "@std/cli/parse-args";
 const BUNDLE_COMMAND: readonly string[] = ["bundle", "--minify", "--code-splitting", "--outdir", "dist", "main.ts"];
 
 /** V8, as small as it can be without being slow; src/kit/memory.ts needs the last one. Why each: docs/decisions/0008. */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--max-old-space-size=128,--max-opt=1,--expose-gc";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--max-old-space-size=128,--max-opt=1,--expose-gc";
 
 /** The environment of the image: glibc gives freed memory back at once, and has one heap for all threads. */
 export const IMAGE_ENVIRONMENT: readonly string[] = [

@@ -58,7 +58,7 @@ export interface WatchKindOptions<T extends KubeObject> extends
   > {
   /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
   readonly map?: (object: Stored<T>) => readonly ObjectKey[];
-  /** Whether a change may wait for a second: a change that follows is reconciled together with it. @default {none may} */
+  /** Whether a change may wait for three seconds: a change that follows is reconciled together with it. @default {none may} */
   readonly mayWait?: (change: Change<T>) => boolean;
 }
 

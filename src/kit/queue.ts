@@ -20,7 +20,7 @@ export interface WorkQueueOptions {
   readonly maxBackoffMs?: number;
   /** A first or background key that has waited so long goes before fresh ones, one in sixteen. @default {1_000} */
   readonly backgroundPatienceMs?: number;
-  /** How long a lazy key waits for others of its key. @default {1_000} */
+  /** How long a lazy key waits for others of its key. @default {3_000} */
   readonly lazyMs?: number;
   /** In [0, 1). @default {Math.random} */
   readonly random?: () => number;
@@ -35,7 +35,7 @@ export interface RateLimitOptions {
 }
 
 /**
- * `fresh`: as soon as a worker is free. `lazy`: within a second. `first`: when there is no fresh work, so that what has begun
+ * `fresh`: as soon as a worker is free. `lazy`: within three seconds. `first`: when there is no fresh work, so that what has begun
  * and what is edited does not wait for all that is created at once. `background`: when there is neither.
  */
 export type Urgency = "fresh" | "lazy" | "first" | "background";
@@ -85,7 +85,7 @@ export class WorkQueue {
       baseBackoffMs = 5,
       maxBackoffMs = 300_000,
       backgroundPatienceMs = 1_000,
-      lazyMs = 1_000,
+      lazyMs = 3_000,
       random = Math.random,
     } = options;
     this.#clock = clock;

@@ -12,7 +12,7 @@ const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 export const DATABASE = "shop";
 
 /** As the image's binary has it (tools/build.ts). */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--max-old-space-size=128,--max-opt=1,--expose-gc";
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--max-old-space-size=128,--max-opt=1,--expose-gc";
 
 const TABLES = `
 create table ir_module_module (id serial primary key, name varchar unique, state varchar, latest_version varchar);
