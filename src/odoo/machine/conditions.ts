@@ -10,10 +10,9 @@ import { requestKind, rowOf } from "../model/operations/request_kinds.ts";
 import { phaseRow } from "../model/phases.ts";
 import type { Problem } from "../model/resolve.ts";
 import type { World } from "../model/world.ts";
-import { deletion, deletionObstacle } from "../planners/deleting.ts";
+import { deletion } from "../planners/deleting.ts";
 import { filestoreProblem } from "../planners/filestore.ts";
 import { MIGRATIONS } from "../planners/migrations/mod.ts";
-import { pullSecretProblem } from "../planners/pull_secret.ts";
 import { childConditions } from "./child_conditions.ts";
 import { sideConditions } from "./side_conditions.ts";
 
@@ -69,7 +68,7 @@ function isServing({ nextPhase, facts }: Assessment): boolean {
 }
 
 function problemOf(world: Assessment): Problem | undefined {
-  if (world.instance.metadata.deletionTimestamp) return deletionObstacle(world) ?? deletion(world);
+  if (world.instance.metadata.deletionTimestamp) return world.facts.deletion?.obstacle ?? deletion(world);
   const { nextPhase: phase, facts } = world;
   switch (phase) {
     case "Error":
@@ -90,9 +89,9 @@ function waitingProblem(world: Assessment): Problem | undefined {
   const { podProblems, endingProblem } = world.facts;
   switch (phaseRow(world.nextPhase).awaits) {
     case "job":
-      return returnProblem(world) ?? pullSecretProblem(world) ?? podProblems.job ?? endingProblem;
+      return returnProblem(world) ?? world.facts.pullSecretProblem ?? podProblems.job ?? endingProblem;
     case "web":
-      return (world.nextPhase === "Starting" ? pullSecretProblem(world) : undefined) ?? podProblems.web;
+      return (world.nextPhase === "Starting" ? world.facts.pullSecretProblem : undefined) ?? podProblems.web;
     case "nothing":
       return undefined;
   }

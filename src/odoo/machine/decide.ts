@@ -90,11 +90,10 @@ function planCleanUp(world: Assessment): Effect[] {
 
 /** When to decide again if nothing changes. */
 function recheckAfterMs(world: Assessment): number | undefined {
-  const { queue, snapshot, now } = world;
-  const deadlines = MIGRATIONS.all.flatMap((migration) => migration.deadlineMs(world) ?? []);
+  const { facts, queue, snapshot, now } = world;
   const times = [
     ...(queue.nextDueMs === undefined ? [] : [queue.nextDueMs - now]),
-    ...deadlines.map((deadline) => Math.max(deadline - now, 0)),
+    ...(facts.migrationDeadlineMs === undefined ? [] : [Math.max(facts.migrationDeadlineMs - now, 0)]),
     ...(waitsForSource(world) ? [SOURCE_RECHECK_MS] : []),
     ...(snapshot?.next === "wait" ? [Math.max(snapshot.untilMs - now, 0)] : []),
   ];

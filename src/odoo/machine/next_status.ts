@@ -9,7 +9,6 @@ import { requestKind, rowOf } from "../model/operations/request_kinds.ts";
 import { timestamp } from "../../kit/timestamp.ts";
 import { MIGRATIONS } from "../planners/migrations/mod.ts";
 import { pendingNotifications } from "../planners/notifying.ts";
-import { retriesMounts } from "../planners/stuck_mounts.ts";
 import { conditionsFor, type Explanation } from "./conditions.ts";
 import { guards } from "./guards.ts";
 
@@ -40,7 +39,7 @@ export function nextStatus(world: Assessment, explanation: Explanation): OdooIns
     ...Object.assign({}, ...MIGRATIONS.all.map((migration) => migration.advance(world, operation))),
     ...(ended === "BackingUp" ? { lastBackup: timestamp(world.now) } : {}),
     ...(facts.odooVersion === undefined ? {} : { odooVersion: facts.odooVersion }),
-    ...(retriesMounts(world) ? { lastMountRetryTime: timestamp(world.now) } : {}),
+    ...(facts.retriesMounts ? { lastMountRetryTime: timestamp(world.now) } : {}),
     ...(pending.length ? { pendingNotifications: pending } : {}),
     // Modules have changed under the code that the pods have loaded, so web and cron pods are restarted.
     ...(ended === "Upgrading" ? { restartedFor: status.operation?.uid ?? null } : {}),

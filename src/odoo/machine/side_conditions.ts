@@ -7,7 +7,6 @@ import { anyPodProblem } from "../model/pods/pods.ts";
 import { sharesNode } from "../model/resolve.ts";
 import { postgresProblem } from "../model/instance/version_profile.ts";
 import { phaseNotified } from "../planners/notifying.ts";
-import { pullSecretProblem } from "../planners/pull_secret.ts";
 
 type SideCondition = Omit<ConditionState, "observedGeneration">;
 
@@ -91,7 +90,7 @@ function adopted(world: Assessment): SideCondition | undefined {
 /** Whether the pull Secret exists. A pod may have its image all the same, so Ready does not depend on it. */
 function pullSecretAvailable(world: Assessment): SideCondition | undefined {
   const type = "PullSecretAvailable";
-  const problem = pullSecretProblem(world);
+  const problem = world.facts.pullSecretProblem;
   if (problem) return { type, status: "False", ...problem };
   if (!conditionOf(world.status.conditions, type)) return undefined;
   return { type, status: "True", reason: "Available", message: "There is a Secret to pull the image with" };

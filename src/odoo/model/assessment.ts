@@ -11,7 +11,8 @@ import type { CopyStep } from "./operations/copy/copy_steps.ts";
 import type { Report } from "./operations/reports/report.ts";
 import type { PhaseChange } from "./plan.ts";
 import type { Problem } from "./resolve.ts";
-import type { PodTroubles, SourceInstance, World } from "./world.ts";
+import type { KnownClusterFacts } from "./postgres/database.ts";
+import type { ChosenCluster, PodTroubles, SourceInstance, World } from "./world.ts";
 
 /** What follows from the world alone. */
 export interface Facts {
@@ -27,6 +28,10 @@ export interface Facts {
   readonly readyReplicas: number;
   /** The step of the operation in progress, if it consists of steps. */
   readonly copyStep: CopyStep | undefined;
+  /** The Job of the step in progress has succeeded; steps without a Job are judged otherwise. */
+  readonly isStepDone: boolean;
+  /** The inventory of the cluster that the instance is on, if databases can be renamed there now. */
+  readonly reachableInventory: KnownClusterFacts | undefined;
   /** Databases or directories are being swapped: nothing may be served. */
   readonly isSwapping: boolean;
   /** The data is served while a copy is prepared. */
@@ -51,8 +56,38 @@ export interface Facts {
   readonly podProblems: PodTroubles;
   /** The version of Odoo that a Job last found in the image. */
   readonly odooVersion: string | undefined;
+  /** The cluster that the spec names, if the database is on another one. */
+  readonly targetCluster: string | undefined;
+  /** What migrations have left on clusters that the instance does not use. */
+  readonly migrationRemains: readonly MigrationRemains[];
+  /** When a Job of a filestore migration that has not begun fails the migration: milliseconds since the epoch. */
+  readonly migrationDeadlineMs: number | undefined;
+  /** Why there is no Secret to pull images with. */
+  readonly pullSecretProblem: Problem | undefined;
+  /** Stuck pods are deleted now. */
+  readonly retriesMounts: boolean;
+  /** Of an instance that is being deleted: what has to be dropped where, and why that cannot be done now. */
+  readonly deletion: DeletionFacts | undefined;
   /** Why a new instance does not request the copy of its production instance yet. */
   readonly firstSourceProblem: Problem | undefined;
+}
+
+/** What the deletion of an instance has to do in PostgreSQL. */
+export interface DeletionFacts {
+  /** Clusters that have its role and databases; empty if nothing was created, or all of it is retained. */
+  readonly clusters: readonly ChosenCluster[];
+  /** Why role and databases cannot be dropped now. */
+  readonly obstacle: Problem | undefined;
+}
+
+/** Databases and roles of this instance on a cluster that it does not use. */
+export interface MigrationRemains {
+  readonly cluster: string;
+  /** They are left by a move, or by an attempt that failed. */
+  readonly after: "move" | "failure";
+  readonly databases: readonly string[];
+  /** Roles that own nothing: PostgreSQL refuses to drop the others. */
+  readonly idleRoles: readonly string[];
 }
 
 /** What is kept of an instance that operator 2.5.0 created. */
@@ -118,6 +153,8 @@ export interface SwapState {
   readonly swapsNow: boolean;
   /** All is as it was before the swap, in the volume and in PostgreSQL. */
   readonly hasReturned: boolean;
+  /** Why the directories could not be swapped, with the last lines of the Job's log. */
+  readonly failure: (Problem & { readonly log?: string }) | undefined;
 }
 
 /** A request that has not ended. */

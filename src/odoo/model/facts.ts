@@ -2,19 +2,25 @@
 import type { Facts } from "./assessment.ts";
 import { adminPasswordProblem } from "./instance/admin_password.ts";
 import { isAdopted, isUpstreamJobRunning, unfinishedDatabase } from "./instance/adoption.ts";
+import { deletionFacts } from "./instance/deletion.ts";
+import { pullSecretProblem } from "./instance/pull_secret.ts";
 import { odooVersion } from "./instance/version_profile.ts";
+import { isDone } from "./operations/copy/copying.ts";
 import { copyStep, isSwapping, servesBesideCopy } from "./operations/copy/copy_steps.ts";
 import { firstSourceProblem, readerOf } from "./operations/copy/refresh_source.ts";
 import { isJobRunning } from "./operations/job_exclusion.ts";
+import { migrationRemains, targetCluster } from "./operations/migration/database_migration.ts";
+import { migrationDeadlineMs } from "./operations/migration/filestore_migration.ts";
 import { arePodsEnding, endingProblem } from "./pods/ending_pods.ts";
 import { podProblems } from "./pods/pods.ts";
+import { retriesMounts } from "./pods/stuck_pods.ts";
 import { databaseOwnerUid } from "./postgres/database.ts";
 import type { Problem } from "./resolve.ts";
 import { readyReplicas, type World } from "./world.ts";
 
 /** Computes them. */
 export function factsOf(world: World): Facts {
-  const { status, cluster } = world;
+  const { status, cluster, instance } = world;
   const ending = arePodsEnding(world);
   const adopted = isAdopted(world);
   const unfinished = adopted ? unfinishedDatabase(world) : undefined;
@@ -25,6 +31,10 @@ export function factsOf(world: World): Facts {
     wantedReplicas: world.resolved?.webReplicas,
     readyReplicas: readyReplicas(world),
     copyStep: copyStep(status.operation),
+    isStepDone: isDone(world),
+    reachableInventory: cluster.facts?.known && cluster.address.name === status.activeCluster
+      ? cluster.facts
+      : undefined,
     isSwapping: isSwapping(status),
     servesBesideCopy: servesBesideCopy(status),
     reader: readerOf(world),
@@ -37,6 +47,12 @@ export function factsOf(world: World): Facts {
     forbidsInit: unfinished !== undefined || (adopted && !cluster.facts?.known),
     podProblems: podProblems(world),
     odooVersion: odooVersion(world),
+    targetCluster: targetCluster(world),
+    migrationRemains: migrationRemains(world),
+    migrationDeadlineMs: migrationDeadlineMs(world),
+    pullSecretProblem: pullSecretProblem(world),
+    retriesMounts: retriesMounts(world),
+    deletion: instance.metadata.deletionTimestamp ? deletionFacts(world) : undefined,
     firstSourceProblem: firstSourceProblem(world),
   };
 }

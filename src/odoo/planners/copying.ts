@@ -1,6 +1,6 @@
 /** Restores and refreshes, beside their Jobs: the database of the copy, the swap, and the removal of files. */
 import type { Assessment } from "../model/assessment.ts";
-import { copyOf, isDone } from "../model/operations/copy/copying.ts";
+import { copyOf } from "../model/operations/copy/copying.ts";
 import { cleaningJobName, instanceLabels, requestSecretName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import { requestOf } from "../model/operations/request.ts";
@@ -46,7 +46,7 @@ export function planCopying(world: Assessment): Effect[] {
       return world.swap.swapsNow ? [sql({ type: "swapDatabase", live, ...copy, ...common })] : [];
     case "move":
       // without its request everything is rolled back, the former files too
-      return isDone(world) && requestOf(world, operation) && !cluster.facts.databases.has(copy.old)
+      return world.facts.isStepDone && requestOf(world, operation) && !cluster.facts.databases.has(copy.old)
         ? [removalOf(world, copy.old, resolved, cluster.address)]
         : [];
     case "return":

@@ -4,7 +4,7 @@
  * objects that hold data lose their owner instead, and PostgreSQL is not used.
  */
 import { conditionOf } from "../../kit/conditions.ts";
-import { clusterInUse, roleAdoptions } from "../model/instance/adoption.ts";
+import { roleAdoptions } from "../model/instance/adoption.ts";
 import { databaseOwnerUid, databasesOwnedBy } from "../model/postgres/database.ts";
 import {
   databaseName,
@@ -14,6 +14,7 @@ import {
   readOnlyRoleName,
   roleName,
 } from "../model/names.ts";
+import { retains } from "../model/instance/deletion.ts";
 import type { Effect } from "../model/plan.ts";
 import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
 import type { Problem } from "../model/resolve.ts";
@@ -33,7 +34,7 @@ export function awaitsDeletion({ instance }: Assessment): boolean {
 
 /** What must be removed before the instance, in order; the finalizer comes last. */
 export function planDeletion(world: Assessment): Effect[] {
-  const { observed, instance } = world;
+  const { observed, instance, facts } = world;
   const workloads = [observed.web, observed.cron].flatMap((object): Effect[] =>
     object && !object.metadata.deletionTimestamp ? [{ type: "deleteChild", object }] : []
   );
@@ -43,14 +44,14 @@ export function planDeletion(world: Assessment): Effect[] {
       about: instance,
       warning: false,
       reason: "Cleanup",
-      note: retains(world) ? "Ending the pods, nothing else" : "Ending the pods, then dropping database and role",
+      note: retains(instance) ? "Ending the pods, nothing else" : "Ending the pods, then dropping database and role",
     }, ...workloads];
   }
-  const obstacle = deletionObstacle(world);
+  const { obstacle } = facts.deletion ?? {};
   if (obstacle) return planObstacleEvent(world, obstacle);
-  const adoptions = retains(world) ? [] : roleAdoptions(world);
+  const adoptions = retains(instance) ? [] : roleAdoptions(world);
   if (adoptions.length) return adoptions; // only roles with our owner comment are dropped; the change of the inventory triggers the next reconcile
-  const drops = retains(world) ? planRetention(world) : planDrops(world);
+  const drops = retains(instance) ? planRetention(world) : planDrops(world);
   const releases = observed.jobs.filter((job) => job.metadata.finalizers?.includes(OUTCOME_FINALIZER)).map((
     job,
   ): Effect => ({ type: "releaseJob", job }));
@@ -71,50 +72,11 @@ function planObstacleEvent({ instance, status }: Assessment, { reason, message }
 }
 
 /** The progress of a deletion without an obstacle. */
-export function deletion(world: Assessment): Problem {
-  const message = retains(world)
+export function deletion({ instance }: Assessment): Problem {
+  const message = retains(instance)
     ? "Ending the pods. Role, database, volume and Secrets stay: spec.deletionPolicy is Retain"
     : "Dropping database and role";
   return { reason: "Deleting", message };
-}
-
-/** Why database and role cannot be dropped now, if they may exist. */
-export function deletionObstacle(world: Assessment): Problem | undefined {
-  const { cluster } = world;
-  const active = clusterInUse(world);
-  if (!active || retains(world)) return undefined; // nothing was created on a cluster, or all of it stays
-  const wayOut = `To leave database and role behind, remove the finalizer ${INSTANCE_FINALIZER}`;
-  if (cluster.problem) {
-    return {
-      reason: cluster.problem.reason,
-      message: `Cannot drop database and role: ${cluster.problem.message}. ${wayOut}`,
-    };
-  }
-  if (!cluster.facts.known) {
-    return {
-      reason: cluster.facts.reason,
-      message: `Cannot drop database and role: ${cluster.facts.message}. ${wayOut}`,
-    };
-  }
-  const [other, far] = [...otherClusters(world)].find(([, { facts }]) => facts && !facts.known) ?? [];
-  if (other !== undefined && far?.facts && !far.facts.known) {
-    return {
-      reason: far.facts.reason,
-      message: `Cannot drop what a migration left on cluster '${other}': ${far.facts.message}. ${wayOut}`,
-    };
-  }
-  return undefined;
-}
-
-/** Clusters that hold objects of a migration, as far as they are in the clusters Secret. */
-function otherClusters({ status, otherClusters }: Assessment): ReadonlyMap<string, ChosenCluster> {
-  const names = [status.migrationPreviousCluster, status.migrationTargetCluster];
-  return new Map([...otherClusters ?? []].filter(([name]) => names.includes(name)));
-}
-
-/** Whether role, database, volume and Secrets outlive the instance. */
-function retains({ instance }: Assessment): boolean {
-  return instance.spec.deletionPolicy === "Retain";
 }
 
 /** Removes the owner of what would be garbage collected with the instance, and reports what is kept. */
@@ -150,9 +112,7 @@ function planRetention({ instance, observed, status }: Assessment): Effect[] {
 }
 
 function planDrops(world: Assessment): Effect[] {
-  if (!clusterInUse(world)) return [];
-  const others = [...otherClusters(world).values()];
-  return [world.cluster, ...others].flatMap((cluster) => planDropsOn(cluster, world));
+  return (world.facts.deletion?.clusters ?? []).flatMap((cluster) => planDropsOn(cluster, world));
 }
 
 function planDropsOn(cluster: ChosenCluster, { instance }: Assessment): Effect[] {

@@ -17,7 +17,7 @@ import {
   stepJobName,
 } from "../model/names.ts";
 import { type CopyStep, copyStep } from "../model/operations/copy/copy_steps.ts";
-import { copyOf, isDone, progressOf, stepAfter } from "../model/operations/copy/copying.ts";
+import { copyOf, progressOf, stepAfter } from "../model/operations/copy/copying.ts";
 import { mustWait } from "../model/operations/job_exclusion.ts";
 import { filestoreStep } from "../model/operations/migration/filestore_migration.ts";
 import { parseReport } from "../model/operations/reports/report.ts";
@@ -91,7 +91,7 @@ export function planStepProgress(world: Assessment): Effect[] {
 function planStepEnd(world: Assessment, cr: Stored<JobRequest>): Effect[] {
   const { operation } = world.status;
   const step = copyStep(operation);
-  if (!operation || !step || !stepAfter(step, cr) || !isDone(world)) return [];
+  if (!operation || !step || !stepAfter(step, cr) || !world.facts.isStepDone) return [];
   const job = jobStateOf(world, operation.jobName);
   const report = "message" in job ? parseReport(job.message) : undefined;
   const summary = { ...cr.status?.summary, ...report?.fields };

@@ -7,7 +7,6 @@
  */
 import { instanceLabels } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import type { Problem } from "../model/resolve.ts";
 import type { Assessment } from "../model/assessment.ts";
 
 /** Copies the Secret, or updates a copy whose source has changed. */
@@ -18,19 +17,4 @@ export function planPullSecret({ observed, resolved }: Assessment): Effect[] {
   if (!allowed || !source || (local && (!local.copiedFrom || local.copiedFrom === source.version))) return [];
   const labels = instanceLabels(resolved.name, resolved.environment);
   return [{ type: "copyPullSecret", name, labels, version: source.version }];
-}
-
-/** Why there is no Secret to pull with. */
-export function pullSecretProblem({ observed, instance }: Assessment): Problem | undefined {
-  const { pullSecret } = observed;
-  if (!pullSecret || pullSecret.local || (pullSecret.allowed && pullSecret.source)) return undefined;
-  const { name } = pullSecret;
-  const missing =
-    `No Secret ${name} of type kubernetes.io/dockerconfigjson is in namespace ${instance.metadata.namespace}: create it`;
-  return pullSecret.allowed
-    ? { reason: "PullSecretMissing", message: `${missing} here or in the operator's namespace` }
-    : {
-      reason: "PullSecretNotAllowed",
-      message: `${missing}. The operator copies only the Secrets that its flag --allowed-pull-secrets names`,
-    };
 }

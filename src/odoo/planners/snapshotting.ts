@@ -4,17 +4,16 @@ import type { OdooStagingRefreshJob, OdooStagingRefreshJobStatus } from "../crd/
 import { OUTCOME_FINALIZER, snapshotName, stepJobName } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
 import type { Assessment } from "../model/assessment.ts";
-import { isTerminal } from "../model/operations/request.ts";
-import { obsoleteImages, snapshottingRequest } from "../model/operations/copy/snapshot_step.ts";
+import { isTerminal, requestOf } from "../model/operations/request.ts";
+import { obsoleteImages } from "../model/operations/copy/snapshot_step.ts";
 import { jobStateOf } from "../model/world.ts";
 import { snapshotClaim, volumeSnapshot } from "../resources/mod.ts";
 
 /** In the step `snapshot`: creates the snapshot, then a claim from it; or records that files are copied instead. */
 export function planSnapshot(world: Assessment): Effect[] {
-  const cr = snapshottingRequest(world);
-  const { snapshot: work } = world;
-  const { resolved } = world;
-  if (!cr || !work || !resolved) return [];
+  const { snapshot: work, resolved, status: { operation } } = world;
+  const cr = operation && requestOf(world, operation);
+  if (cr?.kind !== "OdooStagingRefreshJob" || !work || !resolved) return [];
   const name = snapshotName(cr.metadata);
   switch (work.next) {
     case "snapshot": {

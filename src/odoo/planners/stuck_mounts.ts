@@ -5,11 +5,9 @@
 import type { Effect } from "../model/plan.ts";
 import type { Assessment } from "../model/assessment.ts";
 
-const PAUSE_MS = 300_000;
-
 /** Deletes stuck pods of a starting instance. */
 export function planStuckMounts(world: Assessment): Effect[] {
-  if (!retriesMounts(world)) return [];
+  if (!world.facts.retriesMounts) return [];
   return (world.observed.stuckPods ?? []).flatMap(({ pod, message }): Effect[] => [
     { type: "deletePod", pod },
     {
@@ -20,14 +18,4 @@ export function planStuckMounts(world: Assessment): Effect[] {
       note: `Deleting the pod, so that it is recreated and placed again. ${message}`,
     },
   ]);
-}
-
-/**
- * Whether stuck pods are deleted now. The time is written to the status before a pod is deleted, so a crash between the two
- * skips one attempt and never adds one.
- */
-export function retriesMounts({ phase, status, observed, now }: Assessment): boolean {
-  if (phase !== "Starting" || !observed.stuckPods?.length) return false;
-  const last = Date.parse(status.lastMountRetryTime ?? "");
-  return !(Math.abs(now - last) < PAUSE_MS); // an invalid time, or one in the future, delays nothing
 }

@@ -6,7 +6,7 @@ import { conditionOf } from "../../../kit/conditions.ts";
 import type { JobRequest, OperationStatus } from "../../crd/mod.ts";
 import type { Assessed, MigrationOutcome, OperationOutcome } from "../assessment.ts";
 import { jobStateOf, type World } from "../world.ts";
-import { copiesFiles, isDone, swapFailure } from "./copy/copying.ts";
+import { copiesFiles, swapFailure } from "./copy/copying.ts";
 import { refreshProblem } from "./copy/refresh_source.ts";
 import { judge, type Report } from "./reports/report.ts";
 import { requestOf, SUCCEEDED, wasStarted } from "./request.ts";
@@ -82,7 +82,7 @@ function swapOutcome(world: Input, request: JobRequest | undefined): OperationOu
       if (!world.swap.hasReturned) return { state: "running" };
       return request ? { state: "failed", ...swapFailure(world) } : { state: "cancelled" };
     case "move": // without a resolved spec nothing could be removed, and nothing is served anyway
-      return isDone(world) && request && world.resolved ? succeeded(request, summary) : { state: "running" };
+      return world.facts.isStepDone && request && world.resolved ? succeeded(request, summary) : { state: "running" };
     default:
       return world.swap.swapsNow && !copiesFiles(request) ? succeeded(request, summary) : { state: "running" };
   }

@@ -1,8 +1,8 @@
 /** The move of a database to another cluster: the copy and its Job, the switch, and the removal of what it leaves. */
 import { conditionOf, type ConditionState } from "../../../kit/conditions.ts";
 import type { OdooInstanceStatus } from "../../crd/mod.ts";
-import type { Assessment } from "../../model/assessment.ts";
-import { objectNames, readOnlyRoleName } from "../../model/names.ts";
+import type { Assessment, MigrationOutcome } from "../../model/assessment.ts";
+import { objectNames } from "../../model/names.ts";
 import {
   DATABASE_MIGRATED,
   databaseMigrationOutcome,
@@ -12,12 +12,10 @@ import {
   migrationOperation,
   reachable,
   type ReachableCluster,
-  remainsOn,
 } from "../../model/operations/migration/database_migration.ts";
 import { phaseRow } from "../../model/phases.ts";
 import type { Effect } from "../../model/plan.ts";
 import type { PlannedWrite } from "../../model/postgres/sql_writes.ts";
-import { databasesOwnedBy } from "../../model/postgres/database.ts";
 import { jobStateOf } from "../../model/world.ts";
 import { copyDatabaseJob } from "../../resources/mod.ts";
 import type { Migration } from "./migration.ts";
@@ -36,20 +34,23 @@ export const databaseMigration: Migration = {
   condition: migrationCondition,
   plan: planDatabaseMigration,
   cleanUp: planMigrationRemains,
-  deadlineMs: () => undefined,
 };
 
 /** An empty database on the new cluster, the copy, and the switch once that is compared; at the end an event. */
 function planDatabaseMigration(world: Assessment): Effect[] {
   const { status, resolved, observed, instance, migration, facts } = world;
   const { operation } = status;
-  if (migration.state === "failed") return [eventOf(world, "Failed", endOf(world).message)];
+  if (migration.state === "failed") {
+    return [eventOf(world, "Failed", endOf(world.migration, status.migrationTargetCluster).message)];
+  }
   if (migration.state === "none" || migration.state === "withdrawn") {
     const left = observed.jobs.filter(({ metadata }) =>
       metadata.name === operation?.jobName && migration.state === "withdrawn" && !metadata.deletionTimestamp
     );
     const removals = left.map((object): Effect => ({ type: "deleteChild", object }));
-    return facts.isJobRunning ? removals : [...removals, eventOf(world, "Withdrawn", endOf(world).message)];
+    return facts.isJobRunning
+      ? removals
+      : [...removals, eventOf(world, "Withdrawn", endOf(world.migration, status.migrationTargetCluster).message)];
   }
   const names = operation && migrationNames(world, operation);
   const target = reachable(world, status.migrationTargetCluster);
@@ -60,7 +61,7 @@ function planDatabaseMigration(world: Assessment): Effect[] {
   if (migration.state === "copied") {
     return [
       sql({ type: "swapDatabase", live, ...names, role, ownership }),
-      eventOf(world, "Succeeded", endOf(world).message),
+      eventOf(world, "Succeeded", endOf(world.migration, status.migrationTargetCluster).message),
     ];
   }
   if (jobStateOf(world, operation.jobName).state !== "absent") return [];
@@ -102,13 +103,16 @@ function eventOf({ instance }: Assessment, what: keyof typeof EVENTS, note: stri
 }
 
 /** How the migration in progress ends, for the condition and the event. */
-function endOf({ migration, status }: Assessment): Pick<ConditionState, "status" | "reason" | "message"> {
+function endOf(
+  migration: MigrationOutcome,
+  target: string | null | undefined,
+): Pick<ConditionState, "status" | "reason" | "message"> {
   switch (migration.state) {
     case "copied":
       return {
         status: "True",
         reason: "Migrated",
-        message: `The database is on cluster '${status.migrationTargetCluster}'`,
+        message: `The database is on cluster '${target}'`,
       };
     case "failed":
       return {
@@ -122,18 +126,13 @@ function endOf({ migration, status }: Assessment): Pick<ConditionState, "status"
   }
 }
 
-/** In settled phases: drops what a migration, or an attempt that failed, has left on another cluster. */
-function planMigrationRemains(world: Assessment): Effect[] {
-  const { phase, status, instance, resolved } = world;
-  if (!resolved || status.operation || !phaseRow(phase).isSettled) return [];
+/** Drops what a migration, or an attempt that failed, has left on another cluster: databases first, then roles. */
+function planMigrationRemains({ facts, instance }: Assessment): Effect[] {
   const ownership = { uid: instance.metadata.uid };
-  return remainders(world).flatMap(({ cluster, after }): Effect[] => {
-    const sql = sqlOn(cluster);
-    const databases = remainsOn(world, cluster, after);
-    if (databases.length) {
-      return databases.map((database) => sql({ type: "dropDatabase", database, ownership }));
-    }
-    return idleRoles(world, cluster).map((role) => sql({ type: "dropRole", role, ownership }));
+  return facts.migrationRemains.flatMap(({ cluster, databases, idleRoles }): Effect[] => {
+    const sql = (write: PlannedWrite): Effect => ({ type: "sql", cluster, write });
+    if (databases.length) return databases.map((database) => sql({ type: "dropDatabase", database, ownership }));
+    return idleRoles.map((role) => sql({ type: "dropRole", role, ownership }));
   });
 }
 
@@ -160,7 +159,8 @@ function statusFields(world: Assessment): Partial<OdooInstanceStatus> {
 
 /** The condition of the last migration, if there was one, or the spec asks for one. */
 function migrationCondition(world: Assessment): ConditionState | undefined {
-  const { phase, nextPhase: next, status, instance: { metadata: { generation = 0 } }, facts, migrations } = world;
+  const { phase, nextPhase: next, status, instance: { metadata: { generation = 0 } }, facts, migration, migrations } =
+    world;
   const former = conditionOf(status.conditions, DATABASE_MIGRATED);
   const condition = (state: Pick<ConditionState, "status" | "reason" | "message">): ConditionState => ({
     type: DATABASE_MIGRATED,
@@ -178,7 +178,7 @@ function migrationCondition(world: Assessment): ConditionState | undefined {
       message: ending ? `${message}. ${ending.message}` : message,
     });
   }
-  if (phase === "MigratingDatabase") return condition(endOf(world));
+  if (phase === "MigratingDatabase") return condition(endOf(migration, status.migrationTargetCluster));
   if (obstacle && !isRefused) {
     return condition({ status: "Unknown", reason: obstacle.reason, message: obstacle.message });
   }
@@ -198,50 +198,15 @@ function isSameServer(world: Assessment): boolean {
   return cluster.facts?.known === true && !!names && cluster.facts.databases.has(names.old);
 }
 
-interface Remainder {
-  readonly cluster: ReachableCluster;
-  readonly after: "move" | "failure";
-}
-
-/** The former database is dropped when the moved one serves; a failed copy at once. */
-function remainders(world: Assessment): Remainder[] {
-  const { phase, status } = world;
-  const previous = phase === "Running" && seesDatabase(world)
-    ? reachable(world, status.migrationPreviousCluster)
-    : undefined;
-  const target = reachable(world, status.migrationTargetCluster);
-  return [
-    ...(previous ? [{ cluster: previous, after: "move" } as const] : []),
-    ...(target ? [{ cluster: target, after: "failure" } as const] : []),
-  ];
-}
-
-function seesDatabase({ cluster, resolved }: Assessment): boolean {
-  return cluster.facts?.known === true && !!resolved && cluster.facts.databases.has(resolved.databaseName);
-}
-
 /** Clusters that the status need not name any more: nothing is left there, or they are not in the clusters Secret. */
-function forgotten(world: Assessment): Partial<OdooInstanceStatus> {
-  const { status, resolved, phase, otherClusters } = world;
+function forgotten({ status, resolved, phase, otherClusters, facts }: Assessment): Partial<OdooInstanceStatus> {
   if (!resolved || status.operation || !phaseRow(phase).isSettled) return {};
   const isUnlisted = (name: string | null | undefined) =>
     name && otherClusters?.get(name)?.problem?.reason === "ClusterNotFound";
-  const clean = remainders(world).filter(({ cluster, after }) =>
-    !remainsOn(world, cluster, after).length && !idleRoles(world, cluster).length
-  ).map(({ after }) => after);
+  const clean = facts.migrationRemains.filter(({ databases, idleRoles }) => !databases.length && !idleRoles.length)
+    .map(({ after }) => after);
   return {
     ...(clean.includes("move") || isUnlisted(status.migrationPreviousCluster) ? FORGET_PREVIOUS : {}),
     ...(clean.includes("failure") || isUnlisted(status.migrationTargetCluster) ? FORGET_TARGET : {}),
   };
-}
-
-/** Roles of this instance there that own nothing: PostgreSQL refuses to drop the others. */
-function idleRoles({ resolved, instance }: Assessment, { facts }: ReachableCluster): string[] {
-  if (!resolved) return [];
-  const { name, namespace, roleName } = resolved;
-  if (databasesOwnedBy(facts, roleName).length) return [];
-  const { uid } = instance.metadata;
-  return [readOnlyRoleName({ name, namespace }), roleName].filter((role) =>
-    facts.roles.get(role)?.ownership?.uid === uid
-  );
 }

@@ -3,9 +3,9 @@ import { conditionOf, type ConditionState } from "../../../kit/conditions.ts";
 import type { Assessment } from "../../model/assessment.ts";
 import { filestoreClaimName } from "../../model/names.ts";
 import {
-  filestoreOperation,
   type FilestoreStep,
   filestoreStep,
+  stepOfPhase,
 } from "../../model/operations/migration/filestore_migration.ts";
 
 const TYPE = "FilestoreMigrated";
@@ -21,7 +21,7 @@ type Facts = Pick<ConditionState, "status" | "reason" | "message">;
 
 function factsOf(assessment: Assessment): Facts | undefined {
   const { status, observed, migrations: { filestore: request } } = assessment;
-  const step = filestoreStep(filestoreOperation(assessment));
+  const step = stepOfPhase(assessment.nextPhase);
   if (step) return progress(assessment, step);
   if (filestoreStep(status.operation)) return end(assessment);
   const former = conditionOf(status.conditions, TYPE);

@@ -12,7 +12,6 @@ import {
   filestoreOperation,
   filestoreStep,
   isForOnePod,
-  migrationDeadlineMs,
   stepJobNames,
 } from "../../model/operations/migration/filestore_migration.ts";
 import type { Effect } from "../../model/plan.ts";
@@ -32,7 +31,6 @@ export const filestoreMigration: Migration = {
   condition: filestoreCondition,
   plan: planFilestoreMigration,
   cleanUp: planFormerFilestores,
-  deadlineMs: migrationDeadlineMs,
 };
 
 type Claim = NonNullable<Observed["filestore"]>;

@@ -27,6 +27,4 @@ export interface Migration {
   plan(assessment: Assessment): Effect[];
   /** Effects in all other phases: removal of what the last migration left. */
   cleanUp(assessment: Assessment): Effect[];
-  /** When the migration must be judged again if nothing changes: milliseconds since the epoch. */
-  deadlineMs(world: Assessment): number | undefined;
 }

@@ -9,7 +9,6 @@
  */
 import type { JobRequest, JobRequestStatus, OperationStatus } from "../../../crd/mod.ts";
 import { type CopyStep, copyStep } from "./copy_steps.ts";
-import type { KnownClusterFacts } from "../../postgres/database.ts";
 import { type CopyNames, copyNames, stepJobName } from "../../names.ts";
 import { readsSnapshot } from "./refresh_source.ts";
 import { judge } from "../reports/report.ts";
@@ -37,8 +36,8 @@ export function copiesFiles(request: JobRequest | undefined): boolean {
 export type SwapReadiness = "unknown" | "ready" | "impossible";
 
 /** Whether the copy can replace the live database, or already has. */
-export function swapReadiness(world: World, operation: OperationStatus): SwapReadiness {
-  const facts = reachableFacts(world);
+function swapReadiness(world: Assessed<"facts">, operation: OperationStatus): SwapReadiness {
+  const { reachableInventory: facts } = world.facts;
   const names = copyOf(world, operation);
   if (!facts || !world.resolved || !names) return "unknown";
   const [side, old] = [names.side, names.old].map((name) => facts.databases.has(name));
@@ -48,15 +47,16 @@ export function swapReadiness(world: World, operation: OperationStatus): SwapRea
 
 /** How far the swap of the operation in progress is. */
 export function swapState(world: Assessed<"facts">): SwapState {
-  const mustReturn = mustReturnNow(world);
-  return { mustReturn, swapsNow: !mustReturn && swapsNow(world), hasReturned: hasReturned(world) };
+  const failure = moveFailure(world);
+  const mustReturn = mustReturnNow(world, failure);
+  return { mustReturn, swapsNow: !mustReturn && swapsNow(world), hasReturned: hasReturned(world), failure };
 }
 
-function mustReturnNow(world: Assessed<"facts">): boolean {
+function mustReturnNow(world: Assessed<"facts">, failure: SwapState["failure"]): boolean {
   const { status: { operation }, facts: { copyStep: step } } = world;
   if (!operation || (step !== "swap" && step !== "move")) return false;
   if (!requestOf(world, operation)) return true;
-  return step === "swap" ? swapReadiness(world, operation) === "impossible" : moveFailure(world) !== undefined;
+  return step === "swap" ? swapReadiness(world, operation) === "impossible" : failure !== undefined;
 }
 
 function swapsNow(world: Assessed<"facts">): boolean {
@@ -69,20 +69,12 @@ function hasReturned(world: Assessed<"facts">): boolean {
   const { status: { operation }, facts: { copyStep: step } } = world;
   const filesAreBack = step === "return" && jobStateOf(world, operation?.jobName).state === "succeeded";
   const old = operation && copyOf(world, operation)?.old;
-  return filesAreBack && old !== undefined && reachableFacts(world)?.databases.has(old) === false;
+  return filesAreBack && old !== undefined && world.facts.reachableInventory?.databases.has(old) === false;
 }
-
-/** The inventory of the cluster that the instance is on, if databases can be renamed there now. */
-function reachableFacts({ cluster, status }: World): KnownClusterFacts | undefined {
-  return cluster.facts?.known && cluster.address.name === status.activeCluster ? cluster.facts : undefined;
-}
-
-/** Why files were not swapped, with the last lines of the Job's log. */
-type SwapFailure = Problem & { readonly log?: string };
 
 /** Why the copy did not replace the data. */
-export function swapFailure(world: World): SwapFailure {
-  return moveFailure(world) ?? {
+export function swapFailure({ swap }: Assessed<"swap">): Problem & { readonly log?: string } {
+  return swap.failure ?? {
     reason: "SwapFailed",
     message: "The copy could not replace the data: one of the two databases does not exist any more",
   };
@@ -103,7 +95,7 @@ export function advanced(world: Assessed<"facts" | "swap" | "snapshot">): Operat
 }
 
 function nextStep(
-  world: Assessed<"snapshot">,
+  world: Assessed<"facts" | "snapshot">,
   step: CopyStep,
   request: JobRequest | undefined,
 ): CopyStep | undefined {
@@ -111,7 +103,7 @@ function nextStep(
     const next = world.snapshot?.next;
     return next === "done" || next === "copy" ? "files" : undefined;
   }
-  const next = isDone(world) ? stepAfter(step, request) : undefined;
+  const next = world.facts.isStepDone ? stepAfter(step, request) : undefined;
   return next === "files" && request?.kind === "OdooStagingRefreshJob" ? filesStep(world, request) : next;
 }
 
@@ -184,7 +176,7 @@ export function returnProblem(world: World): Problem | undefined {
   };
 }
 
-function moveFailure(world: World): SwapFailure | undefined {
+function moveFailure(world: World): SwapState["failure"] {
   const { operation } = world.status;
   const job = operation && jobStateOf(world, stepJobName(operation, "move"));
   if (job?.state !== "failed" && job?.state !== "succeeded") return undefined;

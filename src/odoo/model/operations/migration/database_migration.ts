@@ -4,12 +4,13 @@
  * database there; the former one is dropped only when the instance serves again.
  */
 import type { OperationStatus } from "../../../crd/mod.ts";
-import type { KnownClusterFacts } from "../../postgres/database.ts";
-import { type CopyNames, copyNames, copyRole, stepJobName } from "../../names.ts";
-import type { Assessed, MigrationOutcome, MigrationRequest } from "../../assessment.ts";
+import { databasesOwnedBy, type KnownClusterFacts } from "../../postgres/database.ts";
+import { type CopyNames, copyNames, copyRole, readOnlyRoleName, stepJobName } from "../../names.ts";
+import { phaseRow } from "../../phases.ts";
+import type { Assessed, MigrationOutcome, MigrationRemains, MigrationRequest } from "../../assessment.ts";
 import { beingCopied } from "../requests.ts";
 import { judge, withLog } from "../reports/report.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem, Resolved } from "../../resolve.ts";
 import { conditionOf } from "../../../../kit/conditions.ts";
 import { type ChosenCluster, jobStateOf, type World } from "../../world.ts";
 
@@ -53,7 +54,7 @@ export function reachable(world: World, name: string | null | undefined): Reacha
 
 /** Whether the spec asks for a migration, and whether that can begin. */
 export function databaseMigrationRequest(world: Assessed<"facts">): MigrationRequest {
-  const name = targetCluster(world);
+  const { targetCluster: name } = world.facts;
   const target = world.resolved && name && world.otherClusters?.has(name) ? name : undefined;
   const isRefused = hasFailed(world);
   if (target === undefined) return { target, isRefused, obstacle: undefined };
@@ -111,10 +112,10 @@ function hasFailed({ status, instance }: World): boolean {
 }
 
 /** How the migration in progress stands. */
-export function databaseMigrationOutcome(world: World): MigrationOutcome {
+export function databaseMigrationOutcome(world: Assessed<"facts">): MigrationOutcome {
   const { operation, migrationTargetCluster: name, dbMigrationJobName } = world.status;
   if (!operation || !isDatabaseMigration(operation) || !name) return { state: "none" };
-  if (targetCluster(world) !== name) return { state: "withdrawn" };
+  if (world.facts.targetCluster !== name) return { state: "withdrawn" };
   const job = jobStateOf(world, operation.jobName);
   if (job.state === "absent" && dbMigrationJobName === operation.jobName) {
     const message = `Job ${operation.jobName} was deleted before its result could be read`;
@@ -128,18 +129,39 @@ export function databaseMigrationOutcome(world: World): MigrationOutcome {
   return { state: world.resolved && reachable(world, name) ? "copied" : "running" };
 }
 
+/** What migrations have left: the former database is dropped when the moved one serves, a failed copy at once. */
+export function migrationRemains(world: World): MigrationRemains[] {
+  const { phase, status, cluster, resolved } = world;
+  if (!resolved || status.operation || !phaseRow(phase).isSettled) return [];
+  const isServed = phase === "Running" && cluster.facts?.known === true &&
+    cluster.facts.databases.has(resolved.databaseName);
+  const previous = isServed ? reachable(world, status.migrationPreviousCluster) : undefined;
+  const target = reachable(world, status.migrationTargetCluster);
+  return [
+    ...(previous ? [remainsOn(world, resolved, previous, "move")] : []),
+    ...(target ? [remainsOn(world, resolved, target, "failure")] : []),
+  ];
+}
+
 /**
- * Databases of this instance on a cluster that is not its own: after a move the former live one, after an attempt that failed
- * only the copy, which has a name of its own: on a server known by two names the live one must not be taken for a leftover.
+ * After a move that is the former live database, after an attempt that failed only the copy, which has a name of its own: on a
+ * server known by two names the live database must not be taken for one that is left.
  */
-export function remainsOn(world: World, cluster: ReachableCluster, after: "move" | "failure"): string[] {
-  const { resolved, instance } = world;
-  if (!resolved) return [];
-  const { facts } = cluster;
+function remainsOn(
+  { instance }: World,
+  { databaseName, roleName, name, namespace }: Resolved,
+  { facts, address }: ReachableCluster,
+  after: MigrationRemains["after"],
+): MigrationRemains {
   const { uid } = instance.metadata;
-  if (facts.roles.get(resolved.roleName)?.ownership?.uid !== uid) return [];
-  return [...facts.databases.values()].filter(({ name, owner }) =>
-    owner === resolved.roleName &&
-    (copyRole(resolved.databaseName, name) !== undefined || (after === "move" && name === resolved.databaseName))
-  ).map(({ name }) => name);
+  const isOurs = (role: string) => facts.roles.get(role)?.ownership?.uid === uid;
+  const databases = isOurs(roleName)
+    ? databasesOwnedBy(facts, roleName).filter((database) =>
+      copyRole(databaseName, database) !== undefined || (after === "move" && database === databaseName)
+    )
+    : [];
+  const idleRoles = databasesOwnedBy(facts, roleName).length
+    ? []
+    : [readOnlyRoleName({ name, namespace }), roleName].filter(isOurs);
+  return { cluster: address.name, after, databases, idleRoles };
 }

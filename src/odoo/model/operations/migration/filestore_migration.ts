@@ -94,7 +94,7 @@ function isFailedRequest(world: World): boolean {
 }
 
 /** How the migration in progress stands. */
-export function filestoreMigrationOutcome(world: World): MigrationOutcome {
+export function filestoreMigrationOutcome(world: Assessed<"facts">): MigrationOutcome {
   const { operation } = world.status;
   const step = filestoreStep(operation);
   if (!step) return { state: "none" };
@@ -122,11 +122,16 @@ export function isForOnePod({ resolved }: World): boolean {
   return resolved?.accessModes.every((mode) => mode === "ReadWriteOncePod") ?? false;
 }
 
+/** The step that a phase executes. */
+export function stepOfPhase(phase: Phase): FilestoreStep | undefined {
+  return STEPS.find((step) => FILESTORE_STEPS[step].phase === phase);
+}
+
 /** The operation to record when the next phase is entered; `undefined` if that is not a phase of a migration. */
 export function filestoreOperation(
   { status, instance, nextPhase, migrations }: Assessment,
 ): OperationStatus | undefined {
-  const step = STEPS.find((step) => FILESTORE_STEPS[step].phase === nextPhase);
+  const step = stepOfPhase(nextPhase);
   const { target } = migrations.filestore;
   const copy = status.filestore?.copy ?? (target && filestoreCopyName(instance, target));
   if (!step || !copy) return undefined;
@@ -237,8 +242,8 @@ function sourceProblem({ observed, instance, status }: World): Problem | undefin
   };
 }
 
-function delay(world: World, step: FilestoreStep): Problem | undefined {
-  const due = migrationDeadlineMs(world);
+function delay(world: Assessed<"facts">, step: FilestoreStep): Problem | undefined {
+  const { migrationDeadlineMs: due } = world.facts;
   if (due === undefined || world.now < due) return undefined;
   const { observed: { filestoreCopy: copy, podTroubles }, status } = world;
   const minutes = FILESTORE_STEPS[step].beginsWithinMs / 60_000;

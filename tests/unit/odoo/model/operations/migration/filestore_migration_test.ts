@@ -3,7 +3,6 @@ import type { FilestorePlace, Phase } from "../../../../../../src/odoo/crd/mod.t
 import { assess } from "../../../../../../src/odoo/machine/assess.ts";
 import {
   filestoreFields,
-  filestoreMigrationOutcome,
   filestoreOperation,
   migrationDeadlineMs,
 } from "../../../../../../src/odoo/model/operations/migration/filestore_migration.ts";
@@ -48,12 +47,12 @@ for (const [sentence, { given, want }] of Object.entries(LATE)) {
     const late = world("its files are not copied in time");
     const trouble = { job: { reason: "PodUnschedulable", message: "Pod p finds no node: no luck" } };
     const all = { ...late, observed: { ...late.observed, ...given.observed, podTroubles: trouble } } as World;
-    const outcome = filestoreMigrationOutcome(all);
+    const outcome = assess(all).migration;
     assertEquals(outcome.state, "failed");
     assertEquals("reason" in outcome ? outcome.reason : "", want);
     assertEquals("message" in outcome && outcome.message.endsWith("Pod p finds no node: no luck"), true);
     assertEquals(migrationDeadlineMs(all), NOW);
-    assertEquals(filestoreMigrationOutcome({ ...all, now: NOW - 1 }), { state: "running" });
+    assertEquals(assess({ ...all, now: NOW - 1 }).migration, { state: "running" });
   });
 }
 
@@ -76,14 +75,14 @@ const OUTCOMES: Readonly<Record<string, { given: keyof typeof FILESTORE_MIGRATIO
 
 for (const [sentence, { given, want }] of Object.entries(OUTCOMES)) {
   Deno.test(`filestoreMigrationOutcome() is ${want} when ${sentence}`, () => {
-    const outcome = filestoreMigrationOutcome(world(given));
+    const outcome = assess(world(given)).migration;
     assertEquals([outcome.state, ..."reason" in outcome ? [outcome.reason] : []].join(" "), want);
   });
 }
 
 Deno.test("filestoreMigrationOutcome() withdraws nothing when the spec cannot be read", () => {
   const unreadable = world("its move is withdrawn", { instance: { spec: { ingress: { hosts: [] } } } });
-  assertEquals(filestoreMigrationOutcome(unreadable).state, "running");
+  assertEquals(assess(unreadable).migration.state, "running");
 });
 
 const PLACES: Readonly<Record<string, { given: World; phase: Phase; want: FilestorePlace | undefined }>> = {
