@@ -3,8 +3,8 @@
  *
  * `deno run -A tools/run_tests.ts [--filter <text or /pattern/>] [--at-once N] [folder or file…]`: all tests by default, but
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
- * permissions. All others have all permissions, because they start servers, and run beside the unit tests: each file is a
- * process of its own. N lanes run at once; the files of a lane run one after another and share one local cluster
+ * permissions. All others have all permissions, because they start servers, and run when the unit tests have ended: each
+ * file is a process of its own. N lanes run at once; the files of a lane run one after another and share one local cluster
  * (tools/test_clusters.ts), which is replaced when a file failed. Files that measure time run at the end, two at once. What a
  * file prints is shown when it has ended. The numbers are those of deno. The exit code is 0 only if nothing failed; a file that
  * does not compile counts as a failure. SIGINT and SIGTERM end all processes that were started.
@@ -83,15 +83,10 @@ export interface RunTestsOptions {
 export async function runTests(paths: readonly string[], options: RunTestsOptions = {}): Promise<Totals> {
   const isUnit = (path: string): boolean => `${path.replace(/^\.\//, "")}/`.startsWith(`${UNIT}/`);
   const [units, others] = [paths.filter(isUnit), paths.filter((path) => !isUnit(path))];
-  if (others.length === 0) return await runDeno([...unitFlags(), ...units], options);
-  const files = (await Promise.all(others.map(testFiles))).flat();
-  if (files.length === 0 && units.length === 0) return { passed: 0, failed: 1 };
-  // Types are checked once for all: each process would check much of the program again.
-  const check = await runDeno(["--no-run", ...units, ...files], options);
-  if (check.failed > 0) return check;
-  const runUnits = () => runDeno([...unitFlags(), "--no-check", ...units], { ...options, showWhen: "ended" });
-  const running = units.length > 0 ? runUnits() : { passed: 0, failed: 0 }; // they need the cores, the others mostly wait
-  return sumOf(await Promise.all([running, runOtherTests(files, { ...options, alongside: running })]));
+  const totals: Totals[] = [];
+  if (units.length > 0) totals.push(await runDeno([...unitFlags(), ...units], options));
+  if (others.length > 0) totals.push(await runOtherTests(others, options));
+  return sumOf(totals);
 }
 
 /** The flags of deno for unit tests. */
@@ -99,16 +94,15 @@ export function unitFlags(): string[] {
   return [...UNIT_FLAGS, `--allow-run=${[Deno.execPath(), ...SYSTEM_PACKAGES].join(",")}`];
 }
 
-interface OtherTestsOptions extends RunTestsOptions {
-  /** What runs meanwhile; those that measure time wait for its end. */
-  readonly alongside: Promise<unknown> | unknown;
-}
-
-async function runOtherTests(files: readonly string[], options: OtherTestsOptions): Promise<Totals> {
+/** Types are checked once for all files: each process would check much of the program again. */
+async function runOtherTests(paths: readonly string[], options: RunTestsOptions): Promise<Totals> {
+  const files = (await Promise.all(paths.map(testFiles))).flat();
+  if (files.length === 0) return { passed: 0, failed: 1 };
+  const check = await runDeno(["--no-run", ...files], options);
+  if (check.failed > 0) return check;
   const [timed, others] = [files.filter((file) => TIMED.test(file)), files.filter((file) => !TIMED.test(file))];
   const { atOnce = 3 } = options;
   const totals = await runFiles(longestFirst(others), atOnce, options);
-  await options.alongside;
   const lanes = Math.min(atOnce, TIMED_AT_ONCE);
   await options.clusters?.keepOnly(lanes);
   totals.push(...await runFiles(timed, lanes, options));

@@ -9,8 +9,9 @@ export interface EventuallyOptions {
   readonly intervalMs?: number;
 }
 
-/** Probes are requests: those of a test that waits for seconds must not keep the API server from what it waits for. */
-const LONGEST_INTERVAL_MS = 100;
+/** Probes are requests: a test that has waited for {@linkcode LONG_MS} leaves the API server more time between them. */
+const LONGEST_INTERVAL_MS = 60;
+const LONG_MS = 3_000;
 
 /**
  * Asks `probe` until it answers with something other than undefined and false, and returns that. A probe that throws
@@ -48,7 +49,7 @@ export async function eventually<T>(
       const seen = last instanceof Error ? last.message : String(last);
       throw new Error(`Not seen in ${timeoutMs} ms: ${what}; last: ${seen}`, { cause: last });
     }
-    const nextMs = Math.max(intervalMs, Math.min(elapsedMs / 10, LONGEST_INTERVAL_MS));
+    const nextMs = elapsedMs < LONG_MS ? intervalMs : Math.max(intervalMs, LONGEST_INTERVAL_MS);
     await new Promise((resolve) => setTimeout(resolve, nextMs));
   }
 }
