@@ -49,7 +49,20 @@ export function wasAppliedFor(live: KubeObject, annotation: string, ownerUid: st
 
 /** Whether applying `desired` (with its annotation) to `live` would change nothing. */
 export function isCurrent<T extends KubeObject>(desired: T, live: Stored<T>): boolean {
-  return contains(live, desired, "");
+  return contains(live, desired.kind === "Secret" ? withEncodedData(desired) : desired, "");
+}
+
+/** A Secret as the API server stores it: `stringData` is write-only, and becomes base64 in `data`. */
+function withEncodedData(secret: KubeObject): unknown {
+  if (!("stringData" in secret) || !isRecord(secret.stringData)) return secret;
+  const { stringData, ...rest } = secret;
+  const encoded = Object.entries(stringData).map(([name, text]) => [name, base64(String(text))] as const);
+  const data = "data" in rest && isRecord(rest.data) ? rest.data : {};
+  return { ...rest, data: { ...data, ...Object.fromEntries(encoded) } };
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
 
 /** The ownerReference that makes `owner` the controller of its child. */

@@ -51,8 +51,20 @@ interface Held {
   readonly resourceVersion: string;
 }
 
+/** A cache as operators read it. Only the kit writes it: by watches, and with the answers to writes and refreshes. */
+export interface StoreReader<T extends KubeObject> {
+  /** Number of objects. */
+  readonly size: number;
+  /** The object of this key; a copy, so changing it changes nothing in the cache. */
+  get(key: ObjectKey): Stored<T> | undefined;
+  list(): Stored<T>[];
+  keys(): ObjectKey[];
+  /** The objects that the index function named `index` gives this value. Throws RangeError for an unknown index. */
+  byIndex(index: string, value: string): Stored<T>[];
+}
+
 /** Objects by key and by index. */
-export class Store<T extends KubeObject> {
+export class Store<T extends KubeObject> implements StoreReader<T> {
   readonly #objects = new Map<ObjectKey, Held>();
   readonly #indexes: ReadonlyMap<
     string,

@@ -5,7 +5,7 @@
  * refused ({@linkcode NotOursError}) before anything is sent that could change it.
  */
 import { controllerReference, isCurrent, wasAppliedFor, withLastApplied } from "./apply.ts";
-import type { Informer, Store } from "./cache.ts";
+import type { Informer, Store, StoreReader } from "./cache.ts";
 import type { Client } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { isConflict, isNotFound, NotOursError } from "./errors.ts";
@@ -58,6 +58,8 @@ export class ReconcileContext {
   readonly client: Client;
   readonly #parts: ContextParts;
   #object: Stored<KubeObject>;
+  /** By uid: the version of the object that was given to the last status write, and the answer. */
+  readonly #statusWrites = new Map<string, { readonly from: string; readonly written: Stored<KubeObject> }>();
 
   constructor(
     parts: ContextParts,
@@ -73,8 +75,18 @@ export class ReconcileContext {
   }
 
   /** The cache of a kind. Throws RangeError if the operator does not watch it. */
-  store<T extends KubeObject>(type: ResourceType<T>): Store<T> {
+  store<T extends KubeObject>(type: ResourceType<T>): StoreReader<T> {
     return storeOf(this.#parts, type);
+  }
+
+  /**
+   * Reads an object from the API server into the cache of its kind, for objects that the watch does not select; `undefined` if
+   * there is no such object. Throws RangeError if the operator does not watch the kind.
+   */
+  async refresh<T extends KubeObject>(type: ResourceType<T>, name: ObjectName): Promise<Stored<T> | undefined> {
+    const present = await this.read(type, name);
+    if (present) storeOf(this.#parts, type).observe(present);
+    return present;
   }
 
   /**
@@ -177,7 +189,13 @@ export class ReconcileContext {
     object: Stored<T>,
     conditions: readonly Condition[],
   ): Promise<void> {
-    await this.#writeStatus(type, object, { ...object.status ?? {}, conditions });
+    await this.#writeStatus(type, object, { ...this.#lastWritten(object).status ?? {}, conditions });
+  }
+
+  /** The object after the last status write that began from the same version of it in this reconcile; otherwise itself. */
+  #lastWritten<T extends KubeObject & { readonly status?: unknown }>(object: Stored<T>): Stored<T> {
+    const last = this.#statusWrites.get(object.metadata.uid);
+    return last?.from === object.metadata.resourceVersion ? last.written as Stored<T> : object;
   }
 
   async #writeStatus<T extends KubeObject & { readonly status?: unknown }>(
@@ -185,14 +203,17 @@ export class ReconcileContext {
     object: Stored<T>,
     status: unknown,
   ): Promise<void> {
-    if (isSameJson(object.status ?? {}, status)) return;
-    const { name, namespace, resourceVersion } = object.metadata;
+    const base = this.#lastWritten(object);
+    if (isSameJson(base.status ?? {}, status)) return;
+    const { name, namespace, resourceVersion } = base.metadata;
     const metadata = { name, resourceVersion, ...(namespace ? { namespace } : {}) };
     const desired: KubeObject & { status: unknown } = { metadata, status };
-    this.#observe(
-      type,
-      await this.client.apply<KubeObject>(type, desired, { subresource: "status", signal: this.signal }) as Stored<T>,
-    );
+    const written = await this.client.apply<KubeObject>(type, desired, {
+      subresource: "status",
+      signal: this.signal,
+    }) as Stored<T>;
+    this.#statusWrites.set(written.metadata.uid, { from: object.metadata.resourceVersion, written });
+    this.#observe(type, written);
   }
 
   /** Tells people, under `kubectl describe` of the reconciled object or of `about`. */
@@ -201,7 +222,7 @@ export class ReconcileContext {
   }
 
   #observe<T extends KubeObject>(type: ResourceType<T>, written: Stored<T>): void {
-    this.store(type).observe(written);
+    storeOf(this.#parts, type).observe(written);
     if (written.metadata.uid === this.#object.metadata.uid) this.#object = written;
   }
 

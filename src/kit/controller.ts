@@ -43,12 +43,18 @@ export interface ControllerOptions {
   readonly metrics: Metrics;
   /** Reconciles at a time, of different keys. @default {8} */
   readonly concurrency?: number;
+  /** After this time a key that is done is reconciled again; absent: when something changes. Milliseconds. */
+  readonly successRequeueMs?: number;
+  /** The pause after an error, instead of the backoff of the key. Milliseconds. */
+  readonly errorRequeueMs?: number;
   readonly clock?: Clock;
 }
 
 /** Runs `concurrency` workers over a queue. */
 export class Controller {
-  readonly #options: Required<ControllerOptions>;
+  readonly #options:
+    & Required<Omit<ControllerOptions, "successRequeueMs" | "errorRequeueMs">>
+    & Pick<ControllerOptions, "successRequeueMs" | "errorRequeueMs">;
   #reconciles = 0;
   /** Resolves when the last reconcile that is to begin has its turn. */
   #lastTurn: Promise<void> = Promise.resolve();
@@ -95,7 +101,9 @@ export class Controller {
     metrics.reconciles.inc({ controller, result: outcome.type });
     switch (outcome.type) {
       case "done":
-        return queue.forget(key);
+        queue.forget(key);
+        if (this.#options.successRequeueMs !== undefined) queue.addAfter(key, this.#options.successRequeueMs);
+        return;
       case "requeue":
         queue.forget(key);
         return queue.addAfter(key, outcome.afterMs);
@@ -128,7 +136,9 @@ export class Controller {
       return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
     }
     if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
-    const waitMs = queue.addRateLimited(key, retryOptions(error));
+    const { errorRequeueMs: fixedMs } = this.#options;
+    const options = fixedMs === undefined ? retryOptions(error) : { notBeforeMs: fixedMs, atMostMs: fixedMs };
+    const waitMs = queue.addRateLimited(key, options);
     log.error("Reconcile failed", { error: messageOf(error), waitMs: Math.round(waitMs) });
   }
 }

@@ -16,7 +16,7 @@
  */
 import { loadAccess } from "./access.ts";
 import type { ClusterAccess } from "./credentials.ts";
-import { type Change, Informer, type InformerOptions, type Store } from "./cache.ts";
+import { type Change, Informer, type InformerOptions, type StoreReader } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
@@ -27,12 +27,12 @@ import { EventRecorder } from "./events.ts";
 import { type FailureReport, isOnlyReport, RECONCILED_REPORT } from "./failure_report.ts";
 import { FailureReporter } from "./failure_reporter.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
-import { getLogger, type Logger } from "./log.ts";
+import { ensureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
 import { garbageCollection } from "./memory.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
 import { packing } from "./packing.ts";
-import { WorkQueue } from "./queue.ts";
+import { WorkQueue, type WorkQueueOptions } from "./queue.ts";
 import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
 /** A custom resource as a {@linkcode ResourceType}; its schema lives in a CustomResourceDefinition, not in the program. */
@@ -95,40 +95,59 @@ export interface RunOptions {
   readonly health?: { readonly hostname: string; readonly port: number };
   /** How long to wait for an API server that does not answer at the start. @default {15_000} */
   readonly connectMs?: number;
+  /** How long all parts together may take to end after the signal. @default {1_500} */
+  readonly drainMs?: number;
+  /** Backoff of failing keys, and order of keys. */
+  readonly queue?: Omit<WorkQueueOptions, "clock">;
+  /** Milliseconds after which an object is reconciled again: after a success, and instead of the backoff after an error. @default {only changes and backoff} */
+  readonly requeueAfterMs?: { readonly success?: number; readonly error?: number };
+  /** Log lines on stderr, if the program has not configured logging itself. */
+  readonly logging?: LoggingOptions;
   readonly clock?: Clock;
 }
 
 /** What to do when children of an object that does not exist (any more) changed. */
 export type GoneHandler = (
   key: ObjectKey,
-  tools: { readonly client: Client; readonly store: <T extends KubeObject>(type: ResourceType<T>) => Store<T> },
+  tools: { readonly client: Client; readonly store: <T extends KubeObject>(type: ResourceType<T>) => StoreReader<T> },
 ) => Promise<void>;
 
 type Handler<T extends KubeObject> = (object: Stored<T>, context: ReconcileContext) => Promise<Outcome>;
 
-/** What an attempt to reach the API server at the start is given at least. */
+/** What to do before an object is deleted; resolves with requeue() if it is not complete. */
+type CleanUp<T extends KubeObject> = (object: Stored<T>, context: ReconcileContext) => Promise<Outcome | void>;
+
+/** The shortest timeout of an attempt to reach the API server at the start. */
 const LEAST_ATTEMPT_MS = 1_000;
 
-/** Begins an operator for `type`. */
-export function operator<Spec, Status>(type: ResourceType<CustomObject<Spec, Status>>): Operator<Spec, Status> {
-  return new Operator(type);
+/** Which objects of the primary kind an operator reconciles. @default all of them */
+export type PrimaryOptions = Pick<InformerOptions<KubeObject>, "namespace" | "labelSelector" | "fieldSelector">;
+
+/** Begins an operator for `type`, or for the objects of it that `selection` names. */
+export function operator<Spec, Status>(
+  type: ResourceType<CustomObject<Spec, Status>>,
+  selection: PrimaryOptions = {},
+): Operator<Spec, Status> {
+  return new Operator(type, selection);
 }
 
 /** An operator being described; {@linkcode run} starts it. */
 export class Operator<Spec, Status> {
   readonly #type: ResourceType<CustomObject<Spec, Status>>;
+  readonly #selection: PrimaryOptions;
   readonly #watched: ((client: Client, common: CommonOptions) => WatchedKind)[] = [];
   readonly #parts: ((tools: PartTools) => Part)[] = [];
   #finalizer: {
     readonly name: string;
-    readonly cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>;
+    readonly cleanUp: CleanUp<CustomObject<Spec, Status>>;
   } | undefined;
   #reconcile: Handler<CustomObject<Spec, Status>> = () => Promise.resolve(done());
   #gone: GoneHandler = () => Promise.resolve();
   #report: FailureReport = RECONCILED_REPORT;
 
-  constructor(type: ResourceType<CustomObject<Spec, Status>>) {
+  constructor(type: ResourceType<CustomObject<Spec, Status>>, selection: PrimaryOptions = {}) {
     this.#type = type;
+    this.#selection = selection;
   }
 
   /** Kinds whose objects the operator creates: cached, and mapped back through their controller. */
@@ -160,11 +179,11 @@ export class Operator<Spec, Status> {
     return this;
   }
 
-  /** What must be done before an object may go. The finalizer is put on every object before its first reconcile. */
-  finalizer(
-    name: string,
-    cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>,
-  ): this {
+  /**
+   * What must be done before an object is deleted. The finalizer is added to every object before its first reconcile, and
+   * removed when `cleanUp` resolves; if it resolves with requeue(), the finalizer stays and it is called again.
+   */
+  finalizer(name: string, cleanUp: CleanUp<CustomObject<Spec, Status>>): this {
     this.#finalizer = { name, cleanUp };
     return this;
   }
@@ -194,6 +213,8 @@ export class Operator<Spec, Status> {
    */
   async run(options: RunOptions = {}): Promise<void> {
     const { signal = terminationSignal(), clock = systemClock, concurrency = 8, connectMs = 15_000, health } = options;
+    const { drainMs, requeueAfterMs = {} } = options;
+    await ensureLogging(options.logging);
     const name = options.name ?? `${this.#type.kind.toLowerCase()}-operator`;
     const log = getLogger(["kit", name]);
     const metrics = createMetrics();
@@ -203,8 +224,8 @@ export class Operator<Spec, Status> {
     });
     try {
       await this.#connect(client, { signal, clock, log, connectMs });
-      const queue = new WorkQueue({ clock });
-      const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
+      const queue = new WorkQueue({ ...options.queue, clock });
+      const primary = newInformer(client, this.#type, { ...this.#selection, metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
         const urgency = change.initial ? "background" : change.previous ? "fresh" : "first";
@@ -232,6 +253,8 @@ export class Operator<Spec, Status> {
         metrics,
         concurrency,
         clock,
+        ...(requeueAfterMs.error === undefined ? {} : { errorRequeueMs: requeueAfterMs.error }),
+        ...(requeueAfterMs.success === undefined ? {} : { successRequeueMs: requeueAfterMs.success }),
         reconcile: (key, run) => this.#reconcileKey(key, primary, parts, run),
       });
       const caches: Runnable[] = parts.informers.map((informer) => ({
@@ -259,7 +282,7 @@ export class Operator<Spec, Status> {
             await events.flush();
           },
         }],
-      ], { signal, log, clock });
+      ], { signal, log, clock, ...(drainMs === undefined ? {} : { drainMs }) });
       log.info("Stopped");
     } finally {
       client.close();
@@ -293,7 +316,8 @@ export class Operator<Spec, Status> {
     const owner = controllerOf(object);
     if (owner?.kind !== this.#type.kind || !owner.apiVersion.startsWith(`${this.#type.group}/`)) return [];
     const { namespace } = object.metadata;
-    return [keyOf({ name: owner.name, ...(namespace ? { namespace } : {}) })];
+    const isClusterScoped = this.#type.namespaced === false; // and then the namespace is only that of the child
+    return [keyOf({ name: owner.name, ...(namespace && !isClusterScoped ? { namespace } : {}) })];
   }
 
   async #reconcileKey(
@@ -334,10 +358,12 @@ export class Operator<Spec, Status> {
         return done(); // that change brings us back
       case "reconcile":
         return await this.#reconcile(object, context);
-      case "cleanUp":
-        await finalizer.cleanUp(object, context);
+      case "cleanUp": {
+        const outcome = await finalizer.cleanUp(object, context) ?? done();
+        if (outcome.type !== "done") return outcome;
         primary.store.observe(await removeFinalizer(context.client, this.#type, object, finalizer.name));
         return done();
+      }
       case "ignore":
         return done();
     }

@@ -206,7 +206,7 @@ function aReconcileWithEmptyCaches(namespace: string, owner: Stored<KubeObject>)
   const events = new EventRecorder(client, { controller: "example.com/tester", instance: "tester-1", log });
   const parts: ContextParts = { client, clock: systemClock, events, informers, lastAppliedAnnotation: ANNOTATION };
   const context = new ReconcileContext(parts, owner, { log, signal: new AbortController().signal });
-  return Promise.resolve({ context, [Symbol.asyncDispose]: () => Promise.resolve() });
+  return Promise.resolve({ context, store: informers[0]?.store, [Symbol.asyncDispose]: () => Promise.resolve() });
 }
 
 Deno.test("ReconcileContext.apply() does not take over an object that replaced ours behind the cache's back", async () => {
@@ -217,7 +217,7 @@ Deno.test("ReconcileContext.apply() does not take over an object that replaced o
   await reconcile.stopCaches();
   await other.delete(ConfigMap, ours.metadata);
   await using stale = await aReconcileWithEmptyCaches(namespace, reconcile.owner);
-  stale.context.store(ConfigMap).observe(ours);
+  stale.store?.observe(ours);
   const change = () => stale.context.apply(aConfigMap(namespace, "child", { ours: "2" }));
   assert(isConflict(await assertRejects(change, ApiError)), "gone");
   const foreign = await other.create(ConfigMap, aConfigMap(namespace, "child", { theirs: "1" }));

@@ -251,10 +251,9 @@ async function applyAsServed(object: KubeObject, context: ReconcileContext): Pro
  * there its uid goes into the request, which the API server refuses if that very object has gone meanwhile.
  */
 async function applyIfPresent(object: KubeObject, context: ReconcileContext): Promise<void> {
-  const present = await context.read(PersistentVolumeClaim, object.metadata as { name: string });
-  if (!present) return;
-  context.store(PersistentVolumeClaim).observe(present);
-  await context.apply(object);
+  const { name = "", namespace } = object.metadata ?? {};
+  const present = await context.refresh(PersistentVolumeClaim, { name, ...(namespace ? { namespace } : {}) });
+  if (present) await context.apply(object);
 }
 
 /** The patch that makes `owner` the controller of an object that has none, refused if the object changed since it was seen. */
