@@ -5,7 +5,7 @@
  * those in tests/e2e, which need a cluster with images. Unit tests run in parallel, watched for leaks and fenced in by
  * permissions. All others have all permissions, because they start servers, and run when the unit tests have ended: each
  * file is a process of its own. N lanes run at once; the files of a lane run one after another and share one local cluster
- * (tools/test_clusters.ts), which is replaced when a file failed. Files that measure time run at the end, two at once. What a
+ * (tools/test_clusters.ts), which is replaced when a file failed. Files that measure time run at the end, one by one. What a
  * file prints is shown when it has ended. The numbers are those of deno. The exit code is 0 only if nothing failed; a file that
  * does not compile counts as a failure. SIGINT and SIGTERM end all processes that were started.
  */
@@ -33,10 +33,10 @@ const UNIT_FLAGS: readonly string[] = [
   "--allow-net=127.0.0.1,[::1],localhost",
 ];
 
-/** Files that measure a second or two: they run at the end, no more of them at once than there are cores. */
+/** Files that measure a second or two: they run at the end, and nothing runs beside them. */
 const TIMED = /\/(?:api_faults|api_outage|fault_proxy|kill|postgres_outage|watch_faults)_test\.ts$/;
 
-const TIMED_AT_ONCE = 2;
+const TIMED_AT_ONCE = 1;
 
 /** Files that take longest, so that none of them is begun last. */
 const LONGEST: readonly string[] = [
