@@ -155,7 +155,7 @@ class Upgrade:
         if code < 0:
             return "LoadFailed", "Odoo was ended by %s%s: see the memory limit of the Job" % (signal_name(-code), where)
         if code > 0:
-            # The end of a traceback is not the end of the log: Odoo tells how it shuts down.
+            # The end of a traceback is not the end of the log: Odoo logs its shutdown after it.
             lines = list(self.lines)
             reasons = [n for n, line in enumerate(lines) if re.match(r"[A-Za-z_][\w.]*: \S", line)]
             # Of broken data the last one names the file only, and the one that caused it names the fault.

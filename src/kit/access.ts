@@ -8,7 +8,7 @@ import { TerminalError } from "./errors.ts";
 /** Where a pod finds its service account. */
 export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** How long a service account's files are believed before they are read again. */
+/** How long the files of a service account are used before they are read again. */
 const FILES_MAX_AGE_MS = 60_000;
 
 /**

@@ -1,10 +1,10 @@
 /**
  * An admission server: the API server asks over HTTPS whether an object may be written, and a validator answers.
  *
- * Certificates are replaced without a pause: new handshakes get the new pair, open connections go on. Whoever calls is
+ * Certificates are replaced without a pause: new handshakes get the new pair, open connections go on. A caller is
  * not known to be the API server, so every request is bounded in size and time, and so is the memory of all together.
  * A request without a verdict (a time-out, no review) is answered by an HTTP error: `failurePolicy` decides then. A
- * validator that throws denies, because a policy for outages must not let pass what nobody could judge.
+ * validator that throws denies, because a failure policy for outages must not admit what could not be judged.
  */
 import type { Server } from "node:https";
 import { Counter, Gauge } from "./prometheus.ts";
@@ -234,7 +234,7 @@ export class AdmissionServer implements Runnable {
       () => expired.reject(new HttpProblem(503, `No verdict within ${deadlineMs} ms`)),
       deadlineMs,
     );
-    request.on("error", () => {}); // a client that goes away: told by the end of the body
+    request.on("error", () => {}); // a client that disconnects: noticed at the end of the body
     if (signal.aborted) response.setHeader("connection", "close");
     try {
       const { text, result } = await Promise.race([expired.promise, this.#judge(request, path)]);

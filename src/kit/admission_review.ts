@@ -1,4 +1,4 @@
-/** What an API server asks of an admission webhook, and what it is told: `admission.k8s.io/v1`. Pure. */
+/** Requests of an API server to an admission webhook, and the answers: `admission.k8s.io/v1`. Pure. */
 import type { KubeObject } from "./types.ts";
 
 const API_VERSION = "admission.k8s.io/v1";
@@ -21,7 +21,7 @@ export interface AdmissionRequest<T extends KubeObject = KubeObject> {
   readonly dryRun?: boolean;
 }
 
-/** Whether a write may happen; `message` and `warnings` are shown to whoever asked for it. */
+/** Whether a write may happen; `message` and `warnings` are shown to the client. */
 export type Verdict =
   | { readonly allowed: true; readonly warnings?: readonly string[] }
   | { readonly allowed: false; readonly message: string; readonly warnings?: readonly string[] };

@@ -32,7 +32,7 @@ const SETS: ReadonlySet<string> = new Set(["finalizers"]);
 
 /**
  * `object` with the annotation by which {@linkcode isCurrent} recognises it: `<owner uid>/<hash>`. The order of fields
- * counts in the hash: whoever builds an object builds it in one order, and another one costs a needless apply at most.
+ * counts in the hash: a program builds an object in one order, and another order costs a needless apply at most.
  */
 export function withLastApplied<T extends KubeObject>(object: T, annotation: string, ownerUid: string): T {
   const annotations = {

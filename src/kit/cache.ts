@@ -5,7 +5,7 @@
  * the server has answered, so the next decision sees them although the watch is behind; an older event never undoes them.
  * Every reader gets a copy of their own: objects are held as JSON text, a third of the memory, and parsed when read. What
  * has been neither changed nor read for a while can be packed; nothing else differs then.
- * Nobody is told of a change that leaves what is held as it was, such as that of a field that `transform` drops.
+ * A change that leaves the held object as it was, such as that of a field that `transform` drops, is not reported.
  * Caveat: nothing may be concluded from absence before `synced`.
  */
 import type { Client, Selection } from "./client.ts";
@@ -37,7 +37,7 @@ export interface StoreOptions<T extends KubeObject> {
   readonly transform?: (object: Stored<T>) => Stored<T>;
   /** Keep who wrote an object, without what they wrote: `managedFields` without its fields. @default {false} */
   readonly keepManagers?: boolean;
-  /** Only metadata comes from the server: another version may be all that tells of other data. @default {false} */
+  /** Only metadata comes from the server: the version may be the only sign of other data. @default {false} */
   readonly metadataOnly?: boolean;
   /** Keep who wrote these fields (`data`, say), too: so much of the fields in `managedFields`. @default {none} */
   readonly keepOwnershipOf?: readonly string[];
@@ -123,7 +123,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
       if (isNewer(resourceVersion, this.#seenVersion)) this.#put(object, false);
       return;
     }
-    // It is told with its last version: what is held under it is as it was before, and may not be decided upon again.
+    // Reported with its last version: the object held under it is unchanged, and no decision may be based on it again.
     const held = this.#objects.get(keyOf(object));
     if (held && !isNewer(held.resourceVersion, resourceVersion)) this.#hold(object, false);
   }
@@ -216,7 +216,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
     for (const { valuesOf, keys } of this.#indexes.values()) {
       for (const value of valuesOf(object)) keys.set(value, (keys.get(value) ?? new Set()).add(key));
     }
-    this.#tell({ key, object, deleted: false, initial, ...(previous ? { previous } : {}) });
+    this.#notify({ key, object, deleted: false, initial, ...(previous ? { previous } : {}) });
   }
 
   #drop(key: ObjectKey, { last, initial }: { readonly last?: Stored<T>; readonly initial: boolean }): void {
@@ -225,7 +225,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
     this.#unindex(key, previous);
     this.#objects.delete(key);
     for (const keys of [this.#young, this.#settled]) keys.delete(key);
-    this.#tell({ key, object: last ?? previous, previous, deleted: true, initial });
+    this.#notify({ key, object: last ?? previous, previous, deleted: true, initial });
   }
 
   #unindex(key: ObjectKey, object: Stored<T>): void {
@@ -248,7 +248,7 @@ export class Store<T extends KubeObject> implements StoreReader<T> {
     return index;
   }
 
-  #tell(change: Change<T>): void {
+  #notify(change: Change<T>): void {
     for (const listener of this.#listeners) listener(change);
   }
 }
@@ -305,7 +305,7 @@ export interface InformerOptions<T extends KubeObject> extends StoreOptions<T>, 
   readonly metrics?: Metrics;
   readonly idleTimeoutMs?: number;
   readonly paged?: boolean;
-  /** Told of each failure, once per run of equal ones. */
+  /** Called with each failure, once per series of equal ones. */
   readonly onFailure?: (failure: unknown) => void;
 }
 

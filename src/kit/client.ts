@@ -48,7 +48,7 @@ export interface WatchOptions extends Selection {
   readonly timeoutSeconds: number;
   /** Ask for the present objects first, then a bookmark annotated `k8s.io/initial-events-end` (WatchList). */
   readonly sendInitialEvents?: boolean;
-  /** Told when the server has taken the watch, which may be long before the first event. */
+  /** Called when the server has accepted the watch, which may be long before the first event. */
   readonly onOpen?: () => void;
   readonly signal: AbortSignal;
 }
@@ -110,7 +110,7 @@ export interface ClientOptions {
   readonly fieldManager: string;
   /** Deadline of one request, body included; for a watch, until its first byte. @default {30_000} */
   readonly timeoutMs?: number;
-  /** Told of every answer; code 0 means that none came. */
+  /** Called with every answer; code 0 means that none came. */
   readonly onResponse?: (request: { readonly method: string; readonly code: number }) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a reconcile may do: read the caches, write with ownership and without waste, tell people. Made per reconcile.
+ * What a reconcile may do: read the caches, write children with ownership and only if needed, emit events. One per reconcile.
  *
  * Every write goes through here, so every write is seen by the caches at once, and an object that is not ours is
  * refused ({@linkcode NotOursError}) before anything is sent that could change it.
@@ -50,7 +50,7 @@ export interface ApplyChildOptions {
   readonly owner?: Stored<KubeObject>;
 }
 
-/** A reconcile's hands and eyes. */
+/** Reads and writes of one reconcile. */
 export class ReconcileContext {
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -216,7 +216,7 @@ export class ReconcileContext {
     this.#observe(type, written);
   }
 
-  /** Tells people, under `kubectl describe` of the reconciled object or of `about`. */
+  /** Emits an event, which `kubectl describe` shows for the reconciled object or for `about`. */
   event(note: EventNote, about: Stored<KubeObject> = this.#object): void {
     this.#parts.events.record(about, note);
   }

@@ -11,7 +11,7 @@ import type { ObjectKey } from "./types.ts";
 
 /** How a reconcile ended. */
 export type Outcome =
-  /** All is as it should be, or the watches will tell. */
+  /** Nothing is left to do before the next change. */
   | { readonly type: "done" }
   /** Look again after this time, in milliseconds. */
   | { readonly type: "requeue"; readonly afterMs: number }
@@ -132,7 +132,7 @@ export class Controller {
   #failed(key: ObjectKey, error: unknown, log: Logger): void {
     const { queue } = this.#options;
     if (isConflict(error)) {
-      const waitMs = queue.addRateLimited(key); // somebody wrote first; the watch brings what they wrote
+      const waitMs = queue.addRateLimited(key); // another client wrote first; the watch brings its change
       return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
     }
     if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
@@ -143,11 +143,11 @@ export class Controller {
   }
 }
 
-/** A server that was away is back without telling anybody. */
+/** No watch reports that a server is available again. */
 const UNAVAILABLE_RETRY_MS = 2_000;
-/** Nor does anybody tell when there is room in a quota again, and a person waits for it. */
+/** No watch reports that a quota has room again, and a user waits for it. */
 const QUOTA_RETRY_MS = 8_000;
-/** What else the server refuses (for want of a permission, or by a webhook) is allowed without telling, too. */
+/** What else the server refuses (for want of a permission, or by a webhook) may be allowed without a change that a watch reports, too. */
 const REFUSED_RETRY_MS = 60_000;
 
 function retryOptions(error: unknown): RateLimitOptions {

@@ -89,7 +89,7 @@ export interface CrdVersion {
   readonly served?: boolean;
   /** @default {true} */
   readonly storage?: boolean;
-  /** Marks the version as deprecated and tells its users what to do. */
+  /** Marks the version as deprecated, with a warning that says what to do. */
   readonly deprecationWarning?: string;
   /** What `kubectl explain <kind>` opens with. */
   readonly description?: string;
@@ -333,7 +333,7 @@ function nameIntegerFormat(json: z.core.JSONSchema.BaseSchema, zodFormat: string
   if (json.maximum === known.maximum) delete json.maximum;
 }
 
-/** The API server prunes unknown fields unless told otherwise, and does not take `additionalProperties: false`. */
+/** The API server prunes unknown fields unless the schema preserves them, and does not take `additionalProperties: false`. */
 function openUnknownFields(json: z.core.JSONSchema.BaseSchema): void {
   if (json.additionalProperties !== false && json.additionalProperties !== undefined) {
     json["x-kubernetes-preserve-unknown-fields"] = true;

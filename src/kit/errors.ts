@@ -1,4 +1,4 @@
-/** Errors that a caller is expected to tell apart. Everything else is an ordinary Error with a `cause`. */
+/** Errors that a caller is expected to distinguish. Everything else is an ordinary Error with a `cause`. */
 
 /** What the API server answered when it did not answer 2xx. */
 export class ApiError extends Error {
@@ -46,7 +46,7 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-/** Somebody else wrote first, or the object exists already. */
+/** Another client wrote first, or the object exists already. */
 export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
 }
@@ -74,7 +74,7 @@ export function isInvalid(error: unknown): boolean {
   return error instanceof ApiError && error.status === 422;
 }
 
-/** A ResourceQuota is used up. Nobody tells when it is raised, or when another object goes. */
+/** A ResourceQuota is used up. No watch reports that it was raised, or that another object was deleted. */
 export function isOverQuota(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403 && error.message.includes("exceeded quota");
 }

@@ -7,7 +7,7 @@ import type { Runnable } from "./manager.ts";
 
 /** Options of {@linkcode eventLoopLag}. */
 export interface EventLoopLagOptions {
-  /** Told of each sample, in seconds. */
+  /** Called with each sample, in seconds. */
   readonly observe: (seconds: number) => void;
   readonly clock?: Clock;
   /** Time between two samples. @default {1_000} */

@@ -41,7 +41,7 @@ export const Event: ResourceType<Event> = { group: "events.k8s.io", version: "v1
 
 /** The same event within this time is one series. */
 const SERIES_MS = 600_000;
-/** Events per object before it is held back, and the time after which it may tell one more. */
+/** Events per object before it is held back, and the time after which it may emit one more. */
 const BURST = 25;
 const REFILL_MS = 300_000;
 const LONGEST_NOTE_BYTES = 1_024;
@@ -85,7 +85,7 @@ export class EventRecorder {
     this.#options = { clock: systemClock, ...options };
   }
 
-  /** Tells `note` about `object`. */
+  /** Emits `note` about `object`. */
   record(object: Stored<KubeObject>, note: EventNote): void {
     const now = this.#options.clock.monotonicMs();
     this.#forgetOld(now);
@@ -102,7 +102,7 @@ export class EventRecorder {
       });
       const begun = { startedMs: now, created, count: 1, nextUpdate: 2 };
       this.#series.set(key, begun);
-      void created.then((event) => { // nobody saw a refused event: the next one is a first one
+      void created.then((event) => { // a refused event does not exist: the next one is a first one
         if (!event && this.#series.get(key) === begun) this.#series.delete(key);
       });
     } else if (++series.count >= series.nextUpdate) {

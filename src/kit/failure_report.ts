@@ -1,15 +1,15 @@
-/** In which conditions an operator tells people about failing reconciles, and what they say. Pure. */
+/** The conditions by which an operator reports failing reconciles, and their content. Pure. */
 import type { Change } from "./cache.ts";
 import { conditionOf, type ConditionState } from "./conditions.ts";
 import { ApiError, isInvalid, isOverQuota, messageOf, NotOursError } from "./errors.ts";
 import { isSameJson } from "./same_json.ts";
 import type { Condition, KubeObject, Stored } from "./types.ts";
 
-/** A condition to be told; whoever tells it knows the generation. */
-export type Told = Omit<ConditionState, "observedGeneration">;
+/** A condition to report; the reporter adds the generation. */
+export type ReportedCondition = Omit<ConditionState, "observedGeneration">;
 
 /**
- * How an operator tells of reconciles that fail.
+ * How an operator reports reconciles that fail.
  *
  * @example
  * ```ts
@@ -24,9 +24,9 @@ export interface FailureReport {
   /** The conditions that it writes. A change of nothing else brings no object back before its backoff. */
   readonly types: readonly string[];
   /** What to say when a reconcile of `object` has failed. */
-  readonly failed: (error: unknown, object: Stored<KubeObject>) => readonly Told[];
+  readonly failed: (error: unknown, object: Stored<KubeObject>) => readonly ReportedCondition[];
   /** What to say when one has not. @default nothing: the reconcile's own status says it */
-  readonly succeeded?: (conditions: readonly Condition[]) => readonly Told[];
+  readonly succeeded?: (conditions: readonly Condition[]) => readonly ReportedCondition[];
 }
 
 const RECONCILED = "Reconciled";
@@ -46,7 +46,7 @@ export function conditionsOf(object: KubeObject | undefined): readonly Condition
   return statusOf(object).conditions ?? [];
 }
 
-/** The reason under which an error is told. */
+/** The reason under which an error is reported. */
 export function reasonOf(error: unknown): string {
   if (error instanceof NotOursError) return "NameConflict";
   if (isOverQuota(error)) return "QuotaExceeded";

@@ -1,9 +1,9 @@
-/** Tells people how the reconciles of an object end: by an event, and by the conditions that a report is about. */
+/** Reports how the reconciles of an object end: by an event, and by the conditions of its failure report. */
 import { timestamp } from "./timestamp.ts";
 import { setConditions } from "./conditions.ts";
 import type { CustomObject, ReconcileContext } from "./context.ts";
 import { ApiError, isConflict, messageOf } from "./errors.ts";
-import { conditionsOf, type FailureReport, reasonOf, type Told } from "./failure_report.ts";
+import { conditionsOf, type FailureReport, reasonOf, type ReportedCondition } from "./failure_report.ts";
 import type { ResourceType, Stored } from "./types.ts";
 
 /** The reporter of one operator. */
@@ -16,7 +16,7 @@ export class FailureReporter<Spec, Status> {
     this.#report = report;
   }
 
-  /** Event and conditions of a failure; a server that cannot be reached cannot be told either. */
+  /** Event and conditions of a failure; a server that cannot be reached gets no report either. */
   async tryFailed(
     object: Stored<CustomObject<Spec, Status>> | undefined,
     context: ReconcileContext,
@@ -25,10 +25,10 @@ export class FailureReporter<Spec, Status> {
     if (!object || context.signal.aborted || isConflict(error) || (error instanceof ApiError && error.status === 0)) {
       return;
     }
-    const told = this.#report.failed(error, object);
-    context.event({ type: "Warning", reason: told[0]?.reason ?? reasonOf(error), note: messageOf(error) }, object);
+    const reported = this.#report.failed(error, object);
+    context.event({ type: "Warning", reason: reported[0]?.reason ?? reasonOf(error), note: messageOf(error) }, object);
     try {
-      await this.#tell(object, context, told);
+      await this.#writeConditions(object, context, reported);
     } catch (cause) {
       context.log.debug("Cannot report a failure in status", { error: messageOf(cause) });
     }
@@ -36,17 +36,17 @@ export class FailureReporter<Spec, Status> {
 
   /** Takes back what the last failure has said. */
   async succeeded(object: Stored<CustomObject<Spec, Status>> | undefined, context: ReconcileContext): Promise<void> {
-    const told = object && this.#report.succeeded?.(conditionsOf(object));
-    if (object && told?.length) await this.#tell(object, context, told);
+    const reported = object && this.#report.succeeded?.(conditionsOf(object));
+    if (object && reported?.length) await this.#writeConditions(object, context, reported);
   }
 
-  async #tell(
+  async #writeConditions(
     object: Stored<CustomObject<Spec, Status>>,
     context: ReconcileContext,
-    told: readonly Told[],
+    reported: readonly ReportedCondition[],
   ): Promise<void> {
     const observedGeneration = object.metadata.generation ?? 0;
-    const next = told.map((condition) => ({ ...condition, observedGeneration }));
+    const next = reported.map((condition) => ({ ...condition, observedGeneration }));
     const conditions = setConditions(conditionsOf(object), next, timestamp(context.clock.now()));
     await context.setConditions(this.#type, object, conditions);
   }

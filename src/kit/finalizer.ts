@@ -45,7 +45,7 @@ export function removeFinalizerPatch(object: KubeObject, finalizer: string): Jso
   return [{ op: "test", path, value: finalizer }, { op: "remove", path }];
 }
 
-/** Adds the finalizer; resolves with the object as it is then. A conflict means that somebody else wrote first. */
+/** Adds the finalizer; resolves with the object as it is then. A conflict means that another client wrote first. */
 export async function addFinalizer<T extends KubeObject>(
   client: Client,
   type: ResourceType<T>,

@@ -34,7 +34,7 @@ export async function runInStages(stages: readonly (readonly Runnable[])[], opti
   const stopped = untilAborted(signal);
   let failed: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => failed = reject);
-  failure.catch(() => {}); // awaited below; a failure during the stop is told by the log
+  failure.catch(() => {}); // awaited below; a failure during the stop is logged
 
   try {
     for (const stage of stages) {

@@ -200,7 +200,7 @@ export class Operator<Spec, Status> {
     return this;
   }
 
-  /** How people are told of reconciles that fail. @default RECONCILED_REPORT */
+  /** How failing reconciles are reported. @default RECONCILED_REPORT */
   reportsFailures(report: FailureReport): this {
     this.#report = report;
     return this;

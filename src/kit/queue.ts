@@ -28,7 +28,7 @@ export interface WorkQueueOptions {
 
 /** Options of {@linkcode WorkQueue.addRateLimited}. */
 export interface RateLimitOptions {
-  /** The key is not worked on before, whoever adds it meanwhile. @default {0} */
+  /** The key is not worked on before, even if it is added meanwhile. @default {0} */
   readonly notBeforeMs?: number;
   /** Longest backoff. @default the queue's */
   readonly atMostMs?: number;

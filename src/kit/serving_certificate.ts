@@ -1,5 +1,5 @@
 /**
- * A server's certificate and key in two files that somebody else replaces: a mounted Secret, cert-manager, a person. The
+ * A server's certificate and key in two files that others replace: the kubelet (a mounted Secret), cert-manager, an administrator. The
  * files are read again and again, which works for every way of replacing them (a symlink swapped by the kubelet, a
  * rename, a write in place), and a pair is used only once both halves are there and belong together.
  */

@@ -1,4 +1,4 @@
-/** A number of places: whoever finds none free waits in line. */
+/** A limited number of places: callers wait in order for a free one. */
 
 /**
  * Lets so many work at the same time.

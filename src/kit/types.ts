@@ -35,7 +35,7 @@ export interface ObjectMeta {
   readonly generation?: number;
   readonly creationTimestamp?: Timestamp;
   readonly deletionTimestamp?: Timestamp;
-  /** How long the kubelet may take; absent or 0 where nobody has to be waited for. */
+  /** How long the kubelet may take; absent or 0 if there is no pod to wait for. */
   readonly deletionGracePeriodSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;

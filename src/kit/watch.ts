@@ -6,14 +6,14 @@
  * Guarantees: the first event is `restarted` with the full set, and so is the first after every gap that could have
  * lost something (410, three connections that ended at once); in between `applied` and `deleted` come in the server's
  * order. A watch that is silent for `idleTimeoutMs` (no event, no bookmark) is cut and resumed where it was.
- * Errors: none are thrown; each is told to `onFailure` and retried until `signal` is aborted.
+ * Errors: none are thrown; each is reported to `onFailure` and retried until `signal` is aborted.
  */
 import type { Client, ObjectList, RawWatchEvent, Selection } from "./client.ts";
 import { backoffMs, type Clock, pause, systemClock } from "./clock.ts";
 import { ApiError, isGone, sentAwayMs } from "./errors.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
-/** What a watch tells a cache. */
+/** What a watch delivers to a cache. */
 export type WatchEvent<T extends KubeObject> =
   | { readonly type: "restarted"; readonly objects: readonly Stored<T>[]; readonly resourceVersion: string }
   | { readonly type: "applied" | "deleted"; readonly object: Stored<T> }
@@ -195,9 +195,9 @@ export interface WatchObjectsOptions<T extends KubeObject = KubeObject> extends 
   readonly reduce?: (object: Stored<T>) => Stored<T>;
   /** How long to wait after a 404 (the kind is not installed). @default {2_000} */
   readonly absentRetryMs?: number;
-  /** Told of each failure before it is retried. */
+  /** Called with each failure before it is retried. */
   readonly onFailure?: (failure: unknown) => void;
-  /** Told of each connection that the server has taken. */
+  /** Called for each connection that the server has accepted. */
   readonly onOpen?: () => void;
 }
 

@@ -124,7 +124,7 @@ for (const [who, admin] of Object.entries({ "a superuser": {}, "an admin who is 
     const error = await assertRejects(() => cluster.write({ type: "unswapDatabase", ...swap }), DatabaseConflictError);
     assertEquals(
       error.message,
-      `Cannot unswap database "${name}": database "${name}.old" is gone: there is no way back`,
+      `Cannot unswap database "${name}": database "${name}.old" does not exist any more: no rollback is possible`,
     );
     assertEquals(await placesOf(swap), [`${name}.side`, "absent", "absent"]);
   });

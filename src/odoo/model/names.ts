@@ -19,7 +19,7 @@ export const LEGACY_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker";
 /** Keeps a Job until its outcome is recorded in the object that asked for it. */
 export const OUTCOME_FINALIZER = "bemade.org/outcome";
 
-/** Pod annotation: the operation after which the pods were started anew. */
+/** Pod annotation: the operation after which the pods were restarted. */
 export const RESTARTED_FOR_ANNOTATION = "bemade.org/restarted-for";
 
 /** Pod annotation that rolls the pods when their configuration or a password changes. */
@@ -151,7 +151,7 @@ export function filestoreClaimName({ metadata, status }: OdooInstance): string {
   return status?.filestore?.claim ?? objectNames.filestore(metadata?.name ?? "");
 }
 
-/** The claim that an instance's files are moved to: another one for each wish. */
+/** The claim that an instance's files are moved to: one for each storage class. */
 export function filestoreCopyName({ metadata = {} }: OdooInstance, storageClass: string): string {
   const { name, uid, generation } = metadata;
   const id = sha256Hex(`${uid}/${storageClass}/${generation}`).slice(0, 8);

@@ -61,7 +61,7 @@ export interface FieldProblem extends Problem {
   readonly value: unknown;
 }
 
-/** A wish that can be fulfilled. */
+/** A desired state that can be applied. */
 export interface Resolved {
   readonly name: string;
   readonly namespace: string;
@@ -93,7 +93,7 @@ export interface Resolved {
   readonly configOptions: Readonly<Record<string, string>>;
   readonly roleName: string;
   readonly databaseName: string;
-  /** Absent: nobody is to have a role that may only read. */
+  /** Absent: there is no role that may only read. */
   readonly readOnlyAccess?: { readonly roleName: string; readonly connectionLimit: number };
   readonly missingPolicy: "Ignore" | "Recreate";
   readonly init: { readonly enabled: boolean; readonly modules: readonly string[]; readonly demo: boolean };
@@ -110,7 +110,7 @@ export interface Resolved {
   readonly podAnnotations: Readonly<Record<string, string>>;
   readonly topologySpreadConstraints: readonly V1TopologySpreadConstraint[];
   readonly jobs: JobSettings;
-  /** Where a copy sends its mail; absent for production, and where nobody set one up. */
+  /** Where a copy sends its mail; absent for production, and where none is configured. */
   readonly stagingMail?: StagingMail;
 }
 
@@ -120,7 +120,7 @@ export interface JobSettings {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly affinity?: V1Affinity;
   readonly tolerations: readonly V1Toleration[];
-  /** Absent if the operator was not told which image it runs in. */
+  /** Absent if the operator does not know its own image. */
   readonly operatorImage?: string;
   readonly postgresClientImage: string;
 }
@@ -222,7 +222,7 @@ export function resolve(
   };
 }
 
-/** The wish with what is decided by the volume that there is: its access modes can never change. */
+/** The desired state with the access modes of the existing volume, which can never change. */
 export function withClaim(resolved: Resolved, claim: PersistentVolumeClaim | undefined): Resolved {
   const accessModes = claim?.spec?.accessModes;
   return accessModes ? { ...resolved, accessModes } : resolved;
@@ -233,7 +233,7 @@ export function nameConflict({ metadata }: OdooInstance): Problem {
   return {
     reason: "NameConflict",
     message:
-      `The older instance ${metadata?.name} has children with the names that this one needs: delete one of the two, and create it anew under another name`,
+      `The older instance ${metadata?.name} has children with the names that this one needs: delete one of the two, and create it again under another name`,
   };
 }
 
@@ -296,7 +296,7 @@ function nameProblem(name: string): FieldProblem | undefined {
     reason: "NameInvalid",
     value: name,
     message:
-      `The name cannot be used for a Service and its labels: choose at most ${LONGEST_INSTANCE_NAME} lower-case letters, digits and dashes that begin with a letter, and create the instance anew`,
+      `The name cannot be used for a Service and its labels: choose at most ${LONGEST_INSTANCE_NAME} lower-case letters, digits and dashes that begin with a letter, and create the instance again`,
   };
 }
 

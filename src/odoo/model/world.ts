@@ -29,9 +29,9 @@ export interface SecretFacts {
   /** `uid/resourceVersion`. */
   readonly version: string;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Keys of its data that nobody has changed since this operator applied them. */
+  /** Keys of its data that no other client has changed since this operator applied them. */
   readonly ownKeys: readonly string[];
-  /** Whether this operator made it for the instance, and somebody has taken its owner off. */
+  /** Whether this operator created it for the instance, and another client removed its owner. */
   readonly isOrphan: boolean;
 }
 
@@ -121,7 +121,7 @@ export interface CachedObservations {
   readonly jobStates: ReadonlyMap<string, JobState>;
   /** Names of the Jobs, existing or not, that still have a pod which has not ended. */
   readonly jobsWithPods: ReadonlySet<string>;
-  /** How notifications ended, by id: those that nobody has recorded yet. */
+  /** How notifications ended, by id: those that are not recorded yet. */
   readonly deliveries?: ReadonlyMap<string, Delivery>;
 }
 

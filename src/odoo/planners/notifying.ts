@@ -49,8 +49,8 @@ export function pendingNotifications(world: Assessment): readonly PendingNotific
 }
 
 /** In any phase: sends the pending changes of phase, as the status that is written before records them. */
-export function planPhaseNotifications({ instance }: Assessment, untold: readonly PendingNotification[]): Effect[] {
-  return untold.flatMap((change): Effect[] => {
+export function planPhaseNotifications({ instance }: Assessment, pending: readonly PendingNotification[]): Effect[] {
+  return pending.flatMap((change): Effect[] => {
     const notification = phaseNotification(instance, change);
     return notification ? [{ type: "notify", notification }] : [];
   });

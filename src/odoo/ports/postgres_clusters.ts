@@ -1,7 +1,7 @@
 /**
  * What is known of the PostgreSQL clusters of clusters.yaml, held like informers, and the writes that keep it true.
  *
- * A cluster's inventory is read when somebody first asks, changed by our own writes, read again slowly and after failures;
+ * A cluster's inventory is read at the first request, changed by our own writes, read again slowly and after failures;
  * whatever number of instances asks, it is one reading. While a cluster does not answer, writes fail at once with the
  * reason and only the reading tries again. A server that hangs is found out in twice `doubtAfterMs`, and lets go then.
  */
@@ -168,7 +168,7 @@ export class PostgresCluster {
     }
   }
 
-  /** What a failed write says of the server: nobody else gets in either, or it has to prove that it lives. */
+  /** What a failed write says of the server: either no client can connect, or the server must prove that it responds. */
   #failed(failure: PostgresFailure): void {
     if (failure.connected) {
       if (failure.reason === "DatabaseUnreachable") void this.refresh();

@@ -126,7 +126,7 @@ class Execution {
     if (secret) await this.#context.patch(Secret, secret, ownPatch(secret, this.#instance));
   }
 
-  /** Somebody's policy may keep objects for ever: that is told, and stands in the way of nothing. */
+  /** A policy may protect objects from deletion: that is reported by an event, and prevents nothing else. */
   async #tryDelete(type: ResourceType, object: Stored<KubeObject>, kept: Kept): Promise<void> {
     try {
       await this.#context.delete(type, object);

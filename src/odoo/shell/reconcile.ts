@@ -2,6 +2,7 @@
 import { done, type Outcome, type ReconcileContext, requeue, type Stored } from "../../kit/mod.ts";
 import type { OdooInstance } from "../crd/mod.ts";
 import { decide } from "../machine/decide.ts";
+import type { Plan } from "../model/plan.ts";
 import { execute, type ExecutionParts } from "./execute.ts";
 import type { Observer } from "./observe.ts";
 
@@ -16,9 +17,14 @@ export async function reconcile(
   context: ReconcileContext,
   { observer, ...parts }: ReconcileTools,
 ): Promise<Outcome> {
-  const { world, recheckAfterMs = Infinity } = await observer.observe(instance, context);
+  const { world, recheckAfterMs } = await observer.observe(instance, context);
   const plan = decide(world);
   await execute(plan, instance, context, parts);
-  const afterMs = Math.min(plan.requeueAfterMs ?? Infinity, recheckAfterMs);
+  return requeueAfter(plan, recheckAfterMs);
+}
+
+/** The next change of a watched object triggers a reconcile; these times are for what no watch reports. */
+function requeueAfter({ requeueAfterMs = Infinity }: Plan, recheckAfterMs = Infinity): Outcome {
+  const afterMs = Math.min(requeueAfterMs, recheckAfterMs);
   return afterMs < Infinity ? requeue(afterMs) : done();
 }

@@ -159,7 +159,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
       for (const rival of rivalNames(name)) { // its names are free now
         if (store(OdooInstanceKind).get(`${namespace}/${rival}`)) enqueue(`${namespace}/${rival}`);
       }
-      // Nobody will read the outcome of its Jobs any more: without this they could never be deleted.
+      // The outcome of its Jobs is not needed any more: with the finalizer they could never be deleted.
       for (const job of store(Job).byIndex(BY_INSTANCE, key)) {
         if (job.metadata.finalizers?.includes(OUTCOME_FINALIZER)) {
           await releaseJob(job, (operations) => client.patch(Job, job.metadata, operations));

@@ -142,7 +142,7 @@ lintCases({
     want: [],
   },
   "machine imports planners": {
-    file: "src/odoo/model/phases.ts",
+    file: "src/odoo/machine/phase_planners.ts",
     code: `import { planUpgrade } from "../planners/upgrading.ts";`,
     want: [],
   },

@@ -35,7 +35,7 @@ export function unknownClusters(reason: string, message: string): Clusters {
 
 /**
  * The cluster of an instance: the one that holds its data, whatever it names; else the one it names; else the
- * alphabetically first default. A default that moves later migrates nobody.
+ * alphabetically first default. A later change of the default migrates no instance.
  */
 export function chooseCluster(
   instance: OdooInstance,

@@ -60,7 +60,7 @@ export type PostgresReason = "DatabaseUnreachable" | "DatabaseLoginFailed" | "Da
 /** An error that says why: what the port throws when a connection or a statement failed. */
 export interface PostgresFailure extends Error {
   readonly reason: PostgresReason;
-  /** Whether there was a connection; without, nobody else gets one now. */
+  /** Whether there was a connection; without one, no other client gets one now. */
   readonly connected: boolean;
 }
 

@@ -12,7 +12,7 @@ export interface Findings {
   readonly databaseOwnerComment: string | null;
   /** A DROP DATABASE was interrupted: all that can be done with it is to drop it again. */
   readonly halfDropped: boolean;
-  /** Nobody may connect to it (datallowconn). */
+  /** No client may connect to it (datallowconn). */
   readonly databaseClosed: boolean;
   readonly adminUser: string;
   readonly adminIsSuperuser: boolean;

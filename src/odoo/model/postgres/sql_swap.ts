@@ -3,7 +3,7 @@
  * way. Pure.
  *
  * The databases are closed first and their sessions ended; then they are renamed and opened in one transaction. So a crash
- * leaves them under their former names, maybe closed, or under their new ones. What tells a swap that was made from one that
+ * leaves them under their former names, maybe closed, or under their new ones. What distinguishes a completed swap from one that
  * was not, where there was no live database, is the comment of the new live one: it names the side that it came from.
  */
 import { formatOwnership, parseOwnership } from "./database.ts";
@@ -35,7 +35,7 @@ interface Renaming {
   readonly comments: Readonly<Record<string, string>>;
 }
 
-/** The statements of a swap, or of the way back. */
+/** The statements of a swap, or of its rollback. */
 export function planSwap(found: SwapFindings, write: SwapWrite): SwapPlan {
   const problem = problemOf(found, write);
   if (problem) return problem;
@@ -51,7 +51,7 @@ function swap({ live, side, old }: SwapFindings, write: SwapDatabaseOptions): Re
     return { conflict: `there is no database ${quoted(write.side)}` };
   }
   if (old.databaseFound) {
-    return { conflict: `database ${quoted(write.old)} is there already: it holds what somebody may still want` };
+    return { conflict: `database ${quoted(write.old)} exists already: it may hold data that is still needed` };
   }
   const origin = { side: write.side, ...(live.databaseFound ? { old: write.old } : {}) };
   return {
@@ -84,11 +84,13 @@ function unswap(
   }
   const origin = originOf(live);
   if (side.databaseFound || origin?.side !== write.side) return reopening(live, write);
-  if (origin.old !== undefined) return { conflict: `database ${quoted(origin.old)} is gone: there is no way back` };
+  if (origin.old !== undefined) {
+    return { conflict: `database ${quoted(origin.old)} does not exist any more: no rollback is possible` };
+  }
   return back;
 }
 
-/** Nothing to rename; only somebody may have been interrupted with the doors closed. */
+/** Nothing to rename; an interrupted swap may only have left the databases closed. */
 function reopening(found: Findings, { live }: SwapDatabaseOptions): Renaming {
   return { names: [], open: found.databaseClosed ? [live] : [], comments: {} };
 }

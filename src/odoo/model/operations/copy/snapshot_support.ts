@@ -22,7 +22,7 @@ export function storageClassOf({ filestore }: SourceInstance): string {
   return filestore?.spec?.storageClassName ?? "";
 }
 
-/** Whether the source's volume can be copied by a snapshot; `undefined` if nobody has asked the cluster yet. */
+/** Whether the source's volume can be copied by a snapshot; `undefined` until the cluster has been asked. */
 export function snapshotSupport({ observed }: World, source: SourceInstance): SnapshotSupport | undefined {
   const name = storageClassOf(source);
   if (!name) return unsupported("The volume has no StorageClass, so nothing could make another one of its snapshot");
@@ -30,7 +30,7 @@ export function snapshotSupport({ observed }: World, source: SourceInstance): Sn
   return storageFacts?.storageClassName === name ? judge(storageFacts) : undefined;
 }
 
-/** Whether volumes of the source's class are provided as soon as they are claimed; `undefined` if nobody has asked. */
+/** Whether volumes of the source's class are provided as soon as they are claimed; `undefined` until the cluster has been asked. */
 export function providesAtOnce({ observed }: World, source: SourceInstance): boolean | undefined {
   const { storageFacts } = observed;
   if (storageFacts?.storageClassName !== storageClassOf(source)) return undefined;
