@@ -53,7 +53,6 @@ interface Held {
 
 /** A cache as operators read it. Only the kit writes it: by watches, and with the answers to writes and refreshes. */
 export interface StoreReader<T extends KubeObject> {
-  /** Number of objects. */
   readonly size: number;
   /** The object of this key; a copy, so changing it changes nothing in the cache. */
   get(key: ObjectKey): Stored<T> | undefined;

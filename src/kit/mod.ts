@@ -12,33 +12,170 @@
  *
  * @module
  */
-export * from "./access.ts";
-export * from "./admission.ts";
-export * from "./admission_review.ts";
-export * from "./apply.ts";
-export * from "./builders/mod.ts";
-export * from "./cache.ts";
-export * from "./client.ts";
-export * from "./clock.ts";
-export * from "./conditions.ts";
-export * from "./context.ts";
-export * from "./controller.ts";
-export * from "./credentials.ts";
-export * from "./deadline.ts";
-export * from "./errors.ts";
-export * from "./events.ts";
-export * from "./failure_report.ts";
-export * from "./field_ownership.ts";
-export * from "./finalizer.ts";
-export * from "./hash.ts";
-export * from "./log.ts";
-export * from "./manager.ts";
-export * from "./metrics.ts";
-export * from "./operator.ts";
-export * from "./quantity.ts";
-export * from "./queue.ts";
-export * from "./serving_certificate.ts";
-export * from "./slots.ts";
-export * from "./timestamp.ts";
-export * from "./types.ts";
-export * from "./watch.ts";
+// Describing and running an operator
+export { customResource, type GoneHandler, Operator, operator } from "./operator.ts";
+export type { Part, PartTools, PrimaryOptions, RunOptions, WatchKindOptions } from "./operator_options.ts";
+export {
+  type ApplyChildOptions,
+  type ContextParts,
+  type CustomObject,
+  keyFromLabel,
+  ReconcileContext,
+  storeOf,
+} from "./context.ts";
+export { Controller, type ControllerOptions, done, type Outcome, type Reconciler, requeue } from "./controller.ts";
+export {
+  conditionsOf,
+  type FailureReport,
+  isOnlyReport,
+  reasonOf,
+  RECONCILED_REPORT,
+  type ReportedCondition,
+} from "./failure_report.ts";
+export {
+  addFinalizer,
+  addFinalizerPatch,
+  type FinalizerStep,
+  finalizerStep,
+  removeFinalizer,
+  removeFinalizerPatch,
+} from "./finalizer.ts";
+export { appliedKeys, type FieldTakeover, fieldTakeoverPatch } from "./field_ownership.ts";
+export { conditionOf, type ConditionState, setCondition, setConditions } from "./conditions.ts";
+export { controllerReference, isCurrent, wasAppliedFor, withLastApplied } from "./apply.ts";
+
+// Objects and their kinds
+export {
+  apiVersionOf,
+  type Condition,
+  controllerOf,
+  type JsonPatchOperation,
+  keyOf,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  nameOf,
+  nameOfKey,
+  type ObjectKey,
+  type ObjectMeta,
+  type ObjectName,
+  type OwnerReference,
+  type ResourceType,
+  type Stored,
+  type Timestamp,
+} from "./types.ts";
+export {
+  ConfigMap,
+  type Container,
+  container,
+  Deployment,
+  deployment,
+  type DeploymentOptions,
+  env,
+  envFromSecret,
+  type EnvVar,
+  HttpRoute,
+  Ingress,
+  Job,
+  job,
+  type JobOptions,
+  literalEnv,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  type PodSpec,
+  restrictedContainer,
+  restrictedPod,
+  Secret,
+  Service,
+  service,
+  type ServiceOptions,
+  StorageClass,
+  VolumeSnapshot,
+  VolumeSnapshotClass,
+  type Wire,
+} from "./builders/mod.ts";
+export { largerQuantity, parseQuantity } from "./quantity.ts";
+export { hashOf, sha256Hex } from "./hash.ts";
+export { timestamp } from "./timestamp.ts";
+
+// The API server: access, requests, errors, watches, caches
+export { inClusterAccess, type InClusterOptions, loadAccess, SERVICE_ACCOUNT_DIRECTORY } from "./access.ts";
+export type { ClusterAccess, Credentials } from "./credentials.ts";
+export {
+  type ApplyOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  type DeleteOptions,
+  type ListOptions,
+  type ObjectList,
+  type RawWatchEvent,
+  type Selection,
+  type VersionOptions,
+  type WatchOptions,
+  type WriteOptions,
+} from "./client.ts";
+export {
+  ApiError,
+  isConflict,
+  isGone,
+  isInvalid,
+  isNotFound,
+  isOverQuota,
+  isUnavailable,
+  messageOf,
+  NotOursError,
+  sentAwayMs,
+  TerminalError,
+} from "./errors.ts";
+export {
+  type OpenWatch,
+  type Step,
+  step,
+  type WatchEvent,
+  watchObjects,
+  type WatchObjectsOptions,
+  type WatchSource,
+  type WatchState,
+} from "./watch.ts";
+export {
+  type Change,
+  type IndexFunction,
+  Informer,
+  type InformerOptions,
+  isNewer,
+  Store,
+  type StoreOptions,
+  type StoreReader,
+} from "./cache.ts";
+export { Deadline } from "./deadline.ts";
+
+// Parts of a program: queue, lifecycle, events, logs, metrics, time
+export { type RateLimitOptions, type Urgency, type WorkItem, WorkQueue, type WorkQueueOptions } from "./queue.ts";
+export { runInStages, type Runnable, type StagesOptions, terminationSignal, untilAborted } from "./manager.ts";
+export { Event, type EventNote, EventRecorder, type EventRecorderOptions } from "./events.ts";
+export { configureLogging, ensureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
+export {
+  type CounterOptions,
+  createCounter,
+  createMetrics,
+  type HealthOptions,
+  type HealthServer,
+  type Metrics,
+  serveHealth,
+} from "./metrics.ts";
+export { backoffMs, type Clock, pause, systemClock } from "./clock.ts";
+export { Slots } from "./slots.ts";
+
+// Admission webhooks
+export { type AdmissionOptions, AdmissionServer } from "./admission.ts";
+export {
+  type AdmissionRequest,
+  allowed,
+  denied,
+  formatAdmissionReview,
+  parseAdmissionReview,
+  type Validator,
+  type Verdict,
+} from "./admission_review.ts";
+export { type CertificatePaths, readServingCertificate, type ServingCertificate } from "./serving_certificate.ts";

@@ -15,8 +15,7 @@
  * ```
  */
 import { loadAccess } from "./access.ts";
-import type { ClusterAccess } from "./credentials.ts";
-import { type Change, Informer, type InformerOptions, type StoreReader } from "./cache.ts";
+import { Informer, type InformerOptions, type StoreReader } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
@@ -27,12 +26,13 @@ import { EventRecorder } from "./events.ts";
 import { type FailureReport, isOnlyReport, RECONCILED_REPORT } from "./failure_report.ts";
 import { FailureReporter } from "./failure_reporter.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
-import { ensureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
+import { ensureLogging, getLogger, type Logger } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
 import { garbageCollection } from "./memory.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
+import type { Part, PartTools, PrimaryOptions, RunOptions, WatchKindOptions } from "./operator_options.ts";
 import { packing } from "./packing.ts";
-import { WorkQueue, type WorkQueueOptions } from "./queue.ts";
+import { WorkQueue } from "./queue.ts";
 import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
 /** A custom resource as a {@linkcode ResourceType}; its schema lives in a CustomResourceDefinition, not in the program. */
@@ -40,70 +40,6 @@ export function customResource<Spec, Status>(
   names: Omit<ResourceType, "objectType">,
 ): ResourceType<CustomObject<Spec, Status>> {
   return names;
-}
-
-/** Options of {@linkcode Operator.watches}. */
-export interface WatchKindOptions<T extends KubeObject> extends
-  Pick<
-    InformerOptions<T>,
-    | "labelSelector"
-    | "fieldSelector"
-    | "namespace"
-    | "metadataOnly"
-    | "optional"
-    | "indexes"
-    | "transform"
-    | "keepManagers"
-    | "keepOwnershipOf"
-  > {
-  /** Keys of the operator's own objects that a changed object concerns. @default its controller, if that is one of them */
-  readonly map?: (object: Stored<T>) => readonly ObjectKey[];
-  /** Whether a change may wait for three seconds: a change that follows is reconciled together with it. @default {none may} */
-  readonly mayWait?: (change: Change<T>) => boolean;
-}
-
-/** What a further part of the program gets from the operator that it belongs to. */
-export interface PartTools {
-  readonly client: Client;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  /** Have an object reconciled. */
-  readonly enqueue: (key: ObjectKey) => void;
-  /** Have every object reconciled. */
-  readonly enqueueAll: () => void;
-}
-
-/** A part that must be ready before the first reconcile; `problem` keeps `/readyz` from saying ok. */
-export interface Part extends Runnable {
-  problem?(): string | undefined;
-}
-
-/** Options of {@linkcode Operator.run}. */
-export interface RunOptions {
-  /** Stops the operator. @default SIGTERM and SIGINT */
-  readonly signal?: AbortSignal;
-  /** @default what the environment gives: see loadAccess */
-  readonly access?: ClusterAccess;
-  /** Field manager and reporting controller. @default {`${kind in lower case}-operator`} */
-  readonly name?: string;
-  /** Reporting instance of events. @default name */
-  readonly instance?: string;
-  /** Reconciles at a time. @default {8} */
-  readonly concurrency?: number;
-  /** Where /healthz, /readyz and /metrics are served; nowhere if absent. */
-  readonly health?: { readonly hostname: string; readonly port: number };
-  /** How long to wait for an API server that does not answer at the start. @default {15_000} */
-  readonly connectMs?: number;
-  /** How long all parts together may take to end after the signal. @default {1_500} */
-  readonly drainMs?: number;
-  /** Backoff of failing keys, and order of keys. */
-  readonly queue?: Omit<WorkQueueOptions, "clock">;
-  /** Milliseconds after which an object is reconciled again: after a success, and instead of the backoff after an error. @default {only changes and backoff} */
-  readonly requeueAfterMs?: { readonly success?: number; readonly error?: number };
-  /** Log lines on stderr, if the program has not configured logging itself. */
-  readonly logging?: LoggingOptions;
-  readonly clock?: Clock;
 }
 
 /** What to do when children of an object that does not exist (any more) changed. */
@@ -119,9 +55,6 @@ type CleanUp<T extends KubeObject> = (object: Stored<T>, context: ReconcileConte
 
 /** The shortest timeout of an attempt to reach the API server at the start. */
 const LEAST_ATTEMPT_MS = 1_000;
-
-/** Which objects of the primary kind an operator reconciles. @default all of them */
-export type PrimaryOptions = Pick<InformerOptions<KubeObject>, "namespace" | "labelSelector" | "fieldSelector">;
 
 /** Begins an operator for `type`, or for the objects of it that `selection` names. */
 export function operator<Spec, Status>(

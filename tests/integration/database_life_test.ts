@@ -222,7 +222,7 @@ Deno.test("a Secret that a tenant has edited is not obeyed, and the condition sa
     await eventually(`the condition speaks of ${what}`, async () => {
       const instance = await rig.client.get(OdooInstanceKind, { namespace, name: "mallory" });
       const applied = conditionOf(instance.status?.conditions, "ChildrenApplied");
-      assertStringIncludes(applied?.message ?? "", "Delete it, and it is made anew");
+      assertStringIncludes(applied?.message ?? "", "the operator creates it again with a new password");
       assertStringIncludes(applied?.message ?? "", username === role ? "password" : "username");
       assert(!applied?.message.includes("stolen"));
       return applied?.status === "False";

@@ -19,6 +19,7 @@ import {
 import { FakeClock, settled } from "../../../support/clock.ts";
 
 const ROLE: EnsureRoleOptions = { role: "r", password: "p", ownership: { uid: "uid-1", secretVersion: "s/1" } };
+const ENSURE_ROLE = { type: "ensureRole", ...ROLE } as const;
 const HOUR_MS = 3_600_000;
 
 function inventory(...rows: InventoryRow[]): KnownClusterFacts {
@@ -186,7 +187,7 @@ Deno.test("PostgresCluster makes at most one attempt a second while it fails, ho
     for (let instance = 0; instance < 20; instance++) {
       cluster.facts();
       void cluster.refresh();
-      await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE }), Error, "DatabaseRefused");
+      await assertRejects(() => cluster.write(ENSURE_ROLE), Error, "DatabaseRefused");
     }
     await server.clock.advance(100);
   }
@@ -198,7 +199,7 @@ Deno.test("PostgresCluster makes at most one attempt a second while it fails, ho
 Deno.test("PostgresCluster.write() waits for the first reading, then sends, then knows", async () => {
   const server = new FakeServer();
   const { cluster, changes } = aCluster(server);
-  const written = cluster.write({ type: "ensureRole", ...ROLE });
+  const written = cluster.write(ENSURE_ROLE);
   await settled();
   assertEquals([server.readings.length, server.writes.length], [1, 0]);
   server.readings[0]?.resolve(inventory());
@@ -208,7 +209,7 @@ Deno.test("PostgresCluster.write() waits for the first reading, then sends, then
   const facts = cluster.facts();
   assertEquals(facts.known && facts.roles.get("r"), { name: "r", ownership: ROLE.ownership });
   assertEquals(changes, ["all", new Set(["r"])]);
-  await cluster.write({ type: "ensureRole", ...ROLE });
+  await cluster.write(ENSURE_ROLE);
   assertEquals([server.readings.length, server.writes.length], [1, 1], "what is known is not sent again");
 });
 
@@ -216,7 +217,7 @@ Deno.test("PostgresCluster keeps a write that a reading under way has not seen",
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
   const refreshed = cluster.refresh();
-  const written = cluster.write({ type: "ensureRole", ...ROLE });
+  const written = cluster.write(ENSURE_ROLE);
   await settled();
   server.writes[0]?.resolve();
   await written;
@@ -229,7 +230,7 @@ Deno.test("PostgresCluster sends three writes at a time", async () => {
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
   const roles = Array.from({ length: 10 }, (_, index) => `r${index}`);
-  const written = Promise.all(roles.map((role) => cluster.write({ type: "ensureRole", ...ROLE, role })));
+  const written = Promise.all(roles.map((role) => cluster.write({ ...ENSURE_ROLE, role })));
   const sent: string[] = [];
   for (let round = 0; round < 4; round++) {
     await settled();
@@ -249,7 +250,7 @@ Deno.test("PostgresCluster fails at once, and all who wait, when a write gets no
   const { cluster, changes } = await aKnownCluster(server);
   const failed = failure("DatabaseUnreachable");
   const roles = Array.from({ length: 10 }, (_, index) => `r${index}`);
-  const outcomes = Promise.allSettled(roles.map((role) => cluster.write({ type: "ensureRole", ...ROLE, role })));
+  const outcomes = Promise.allSettled(roles.map((role) => cluster.write({ ...ENSURE_ROLE, role })));
   await settled();
   for (const { reject } of server.writes) reject(failed); // three waited behind one attempt
   assertEquals(
@@ -270,7 +271,7 @@ Deno.test("PostgresCluster fails at once, and all who wait, when a write gets no
 Deno.test("PostgresCluster asks the server whether it lives when a write takes long or loses its connection", async () => {
   const server = new FakeServer();
   const { cluster } = await aKnownCluster(server);
-  const hanging = cluster.write({ type: "ensureRole", ...ROLE });
+  const hanging = cluster.write(ENSURE_ROLE);
   await server.clock.advance(4_999);
   assertEquals(server.readings.length, 1);
   await server.clock.advance(1);
@@ -283,7 +284,7 @@ Deno.test("PostgresCluster asks the server whether it lives when a write takes l
   assert(cluster.facts().known, "one lost connection says nothing of the server");
   server.readings[2]?.resolve(inventory());
   await settled();
-  const refused = cluster.write({ type: "ensureRole", ...ROLE });
+  const refused = cluster.write(ENSURE_ROLE);
   await settled();
   server.writes[1]?.reject(failure("DatabaseRefused", { connected: true }));
   await assertRejects(() => refused, Error, "DatabaseRefused");
@@ -301,12 +302,8 @@ Deno.test("PostgresCluster asks the server whether it lives when an idle connect
 Deno.test("PostgresCluster refuses names and passwords that cannot be, before it asks anybody", async () => {
   const server = new FakeServer();
   const { cluster } = aCluster(server);
-  await assertRejects(
-    () => cluster.write({ type: "ensureRole", ...ROLE, role: "x".repeat(64) }),
-    RangeError,
-    "63 bytes",
-  );
-  await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE, password: "" }), RangeError, "password");
+  await assertRejects(() => cluster.write({ ...ENSURE_ROLE, role: "x".repeat(64) }), RangeError, "63 bytes");
+  await assertRejects(() => cluster.write({ ...ENSURE_ROLE, password: "" }), RangeError, "password");
   await assertRejects(
     () => cluster.write({ type: "dropDatabase", database: "", ownership: ROLE.ownership }),
     RangeError,
@@ -323,7 +320,7 @@ Deno.test("PostgresCluster.start() ends it with its signal; no timer, reading or
   ending.abort();
   assert(server.closed);
   assertEquals(server.clock.pending, 0);
-  await assertRejects(() => cluster.write({ type: "ensureRole", ...ROLE }), Error, "closed");
+  await assertRejects(() => cluster.write(ENSURE_ROLE), Error, "closed");
   assertEquals((await cluster.refresh()).known, true);
   assertEquals([server.readings.length, changes.length], [1, 0]);
 });
