@@ -49,7 +49,20 @@ export function wasAppliedFor(live: KubeObject, annotation: string, ownerUid: st
 
 /** Whether applying `desired` (with its annotation) to `live` would change nothing. */
 export function isCurrent<T extends KubeObject>(desired: T, live: Stored<T>): boolean {
-  return contains(live, desired, "");
+  return contains(live, asStored(desired), "");
+}
+
+/** A Secret as the server stores it: `stringData` overrides `data`, in base64, and is not returned. */
+function asStored(desired: KubeObject & { readonly data?: unknown; readonly stringData?: unknown }): KubeObject {
+  const { stringData, ...rest } = desired;
+  if (desired.kind !== "Secret" || !isRecord(stringData)) return desired;
+  const encoded = Object.entries(stringData).map((
+    [name, text],
+  ) => [name, new TextEncoder().encode(String(text)).toBase64()]);
+  return {
+    ...rest,
+    data: { ...isRecord(desired.data) ? desired.data : {}, ...Object.fromEntries(encoded) },
+  } as KubeObject;
 }
 
 /** The ownerReference that makes `owner` the controller of its child. */

@@ -50,8 +50,17 @@ interface Held {
   readonly resourceVersion: string;
 }
 
+/** A {@linkcode Store} as a reconcile sees it: only the kit writes. */
+export interface StoreReader<T extends KubeObject> {
+  readonly size: number;
+  get(key: ObjectKey): Stored<T> | undefined;
+  list(): Stored<T>[];
+  keys(): ObjectKey[];
+  byIndex(index: string, value: string): Stored<T>[];
+}
+
 /** Objects by key and by index. */
-export class Store<T extends KubeObject> {
+export class Store<T extends KubeObject> implements StoreReader<T> {
   readonly #objects = new Map<ObjectKey, Held>();
   readonly #indexes: ReadonlyMap<
     string,

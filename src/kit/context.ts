@@ -5,7 +5,7 @@
  * refused ({@linkcode NotOursError}) before anything is sent that could change it.
  */
 import { controllerReference, isCurrent, wasAppliedFor, withLastApplied } from "./apply.ts";
-import type { Informer, Store } from "./cache.ts";
+import { type Informer, isNewer, type Store, type StoreReader } from "./cache.ts";
 import type { Client } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { isConflict, isNotFound, NotOursError } from "./errors.ts";
@@ -58,6 +58,8 @@ export class ReconcileContext {
   readonly client: Client;
   readonly #parts: ContextParts;
   #object: Stored<KubeObject>;
+  /** What this context has written, as the server returned it, by uid. */
+  readonly #written = new Map<string, Stored<KubeObject>>();
 
   constructor(
     parts: ContextParts,
@@ -72,9 +74,17 @@ export class ReconcileContext {
     this.client = parts.client;
   }
 
-  /** The cache of a kind. Throws RangeError if the operator does not watch it. */
-  store<T extends KubeObject>(type: ResourceType<T>): Store<T> {
+  /** The cache of a kind, to read. Throws RangeError if the operator does not watch it. */
+  store<T extends KubeObject>(type: ResourceType<T>): StoreReader<T> {
     return storeOf(this.#parts, type);
+  }
+
+  /** Reads an object from the API server and puts it into the kind's cache; `undefined` if there is no such object. */
+  async refresh<T extends KubeObject>(type: ResourceType<T>, name: ObjectName): Promise<Stored<T> | undefined> {
+    const store = storeOf(this.#parts, type);
+    const object = await this.read(type, name);
+    if (object) store.observe(object);
+    return object;
   }
 
   /**
@@ -162,7 +172,10 @@ export class ReconcileContext {
     }
   }
 
-  /** Makes `status` the status of `object`, if it is not; refused with a 409 if the object changed since it was seen. */
+  /**
+   * Makes `status` the status of `object`, if it is not; refused with a 409 if another client changed the object since it was
+   * read. Writes of this context are no such change: `object` may be the one that was read before them.
+   */
   async setStatus<T extends KubeObject & { readonly status?: unknown }>(
     type: ResourceType<T>,
     object: Stored<T>,
@@ -177,7 +190,7 @@ export class ReconcileContext {
     object: Stored<T>,
     conditions: readonly Condition[],
   ): Promise<void> {
-    await this.#writeStatus(type, object, { ...object.status ?? {}, conditions });
+    await this.#writeStatus(type, object, { ...this.#latest(object).status ?? {}, conditions });
   }
 
   async #writeStatus<T extends KubeObject & { readonly status?: unknown }>(
@@ -185,8 +198,9 @@ export class ReconcileContext {
     object: Stored<T>,
     status: unknown,
   ): Promise<void> {
-    if (hashOf(object.status ?? {}) === hashOf(status)) return;
-    const { name, namespace, resourceVersion } = object.metadata;
+    const latest = this.#latest(object);
+    if (hashOf(latest.status ?? {}) === hashOf(status)) return;
+    const { name, namespace, resourceVersion } = latest.metadata;
     const metadata = { name, resourceVersion, ...(namespace ? { namespace } : {}) };
     const desired: KubeObject & { status: unknown } = { metadata, status };
     this.#observe(
@@ -200,8 +214,17 @@ export class ReconcileContext {
     this.#parts.events.record(about, note);
   }
 
+  /** The object as this context has last written it, if that is newer than `object`. */
+  #latest<T extends KubeObject>(object: Stored<T>): Stored<T> {
+    const written = this.#written.get(object.metadata.uid);
+    return written && isNewer(written.metadata.resourceVersion, object.metadata.resourceVersion)
+      ? written as Stored<T>
+      : object;
+  }
+
   #observe<T extends KubeObject>(type: ResourceType<T>, written: Stored<T>): void {
-    this.store(type).observe(written);
+    storeOf(this.#parts, type).observe(written);
+    this.#written.set(written.metadata.uid, written);
     if (written.metadata.uid === this.#object.metadata.uid) this.#object = written;
   }
 

@@ -44,11 +44,13 @@ export interface ControllerOptions {
   /** Reconciles at a time, of different keys. @default {8} */
   readonly concurrency?: number;
   readonly clock?: Clock;
+  /** Wait so long after an error, in milliseconds, in place of the queue's backoff. @default {undefined} */
+  readonly errorRequeueMs?: number;
 }
 
 /** Runs `concurrency` workers over a queue. */
 export class Controller {
-  readonly #options: Required<ControllerOptions>;
+  readonly #options: ControllerOptions & Required<Pick<ControllerOptions, "concurrency" | "clock">>;
   #reconciles = 0;
   /** Resolves when the last reconcile that is to begin has its turn. */
   #lastTurn: Promise<void> = Promise.resolve();
@@ -121,6 +123,16 @@ export class Controller {
     }
   }
 
+  /** Adds the key again after its backoff, or after `errorRequeueMs`. Returns the wait in milliseconds. */
+  #retry(key: ObjectKey, error: unknown): number {
+    const { queue, errorRequeueMs } = this.#options;
+    const options = retryOptions(error);
+    if (errorRequeueMs === undefined) return queue.addRateLimited(key, options);
+    const waitMs = Math.max(errorRequeueMs, options.notBeforeMs ?? 0);
+    queue.addAfter(key, waitMs);
+    return waitMs;
+  }
+
   #failed(key: ObjectKey, error: unknown, log: Logger): void {
     const { queue } = this.#options;
     if (isConflict(error)) {
@@ -128,7 +140,7 @@ export class Controller {
       return log.debug("Reconcile met a conflict", { error: messageOf(error), waitMs });
     }
     if (error instanceof TerminalError) return log.error("Reconcile cannot succeed", { error: messageOf(error) });
-    const waitMs = queue.addRateLimited(key, retryOptions(error));
+    const waitMs = this.#retry(key, error);
     log.error("Reconcile failed", { error: messageOf(error), waitMs: Math.round(waitMs) });
   }
 }

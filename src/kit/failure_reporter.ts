@@ -45,6 +45,7 @@ export class FailureReporter<Spec, Status> {
     context: ReconcileContext,
     told: readonly Told[],
   ): Promise<void> {
+    if (told.length === 0) return;
     const observedGeneration = object.metadata.generation ?? 0;
     const next = told.map((condition) => ({ ...condition, observedGeneration }));
     const conditions = setConditions(conditionsOf(object), next, timestamp(context.clock.now()));

@@ -16,23 +16,23 @@
  */
 import { loadAccess } from "./access.ts";
 import type { ClusterAccess } from "./credentials.ts";
-import { Informer, type InformerOptions, type Store } from "./cache.ts";
+import { Informer, type InformerOptions, type StoreReader } from "./cache.ts";
 import { type Client, createClient } from "./client.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { type ContextParts, type CustomObject, ReconcileContext, storeOf } from "./context.ts";
-import { Controller, done, type Outcome } from "./controller.ts";
+import { Controller, done, type Outcome, requeue } from "./controller.ts";
 import { ApiError, messageOf, TerminalError } from "./errors.ts";
 import { eventLoopLag } from "./event_loop_lag.ts";
 import { EventRecorder } from "./events.ts";
 import { type FailureReport, isOnlyReport, RECONCILED_REPORT } from "./failure_report.ts";
 import { FailureReporter } from "./failure_reporter.ts";
 import { addFinalizer, finalizerStep, removeFinalizer } from "./finalizer.ts";
-import { getLogger, type Logger } from "./log.ts";
+import { configureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
 import { runInStages, type Runnable, terminationSignal, untilAborted } from "./manager.ts";
 import { garbageCollection } from "./memory.ts";
 import { createMetrics, type Metrics, serveHealth } from "./metrics.ts";
 import { packing } from "./packing.ts";
-import { WorkQueue } from "./queue.ts";
+import { WorkQueue, type WorkQueueOptions } from "./queue.ts";
 import { controllerOf, keyOf, type KubeObject, type ObjectKey, type ResourceType, type Stored } from "./types.ts";
 
 /** A custom resource as a {@linkcode ResourceType}; its schema lives in a CustomResourceDefinition, not in the program. */
@@ -60,6 +60,9 @@ export interface WatchKindOptions<T extends KubeObject> extends
   readonly map?: (object: Stored<T>) => readonly ObjectKey[];
 }
 
+/** Options of {@linkcode operator}: which objects of its kind it reconciles. @default all */
+export type PrimaryOptions = Pick<InformerOptions<KubeObject>, "namespace" | "labelSelector" | "fieldSelector">;
+
 /** What a further part of the program gets from the operator that it belongs to. */
 export interface PartTools {
   readonly client: Client;
@@ -81,6 +84,8 @@ export interface Part extends Runnable {
 export interface RunOptions {
   /** Stops the operator. @default SIGTERM and SIGINT */
   readonly signal?: AbortSignal;
+  /** Sends the requests; the caller closes it. @default one for `access`, closed at the end */
+  readonly client?: Client;
   /** @default what the environment gives: see loadAccess */
   readonly access?: ClusterAccess;
   /** Field manager and reporting controller. @default {`${kind in lower case}-operator`} */
@@ -94,13 +99,31 @@ export interface RunOptions {
   /** How long to wait for an API server that does not answer at the start. @default {15_000} */
   readonly connectMs?: number;
   readonly clock?: Clock;
+  /** Backoff of failing keys and patience of background keys. */
+  readonly queue?: Omit<WorkQueueOptions, "clock">;
+  /** How long all parts together may take to end, in milliseconds. @default {1_500} */
+  readonly drainMs?: number;
+  /** Sets up logging for the process: lines on stderr. @default logging is left as the program has set it up */
+  readonly logging?: LoggingOptions;
+  /** Parent of all loggers of the operator. @default getLogger(["kit", name]) */
+  readonly log?: Logger;
+  /** Reconcile an object again so long after a success that asks for nothing, in milliseconds. @default never */
+  readonly requeueAfterMs?: number;
+  /** Wait so long after an error, in milliseconds, in place of the backoff. @default the queue's backoff */
+  readonly errorRequeueMs?: number;
 }
 
 /** What to do when children of an object that does not exist (any more) changed. */
 export type GoneHandler = (
   key: ObjectKey,
-  tools: { readonly client: Client; readonly store: <T extends KubeObject>(type: ResourceType<T>) => Store<T> },
+  tools: { readonly client: Client; readonly store: <T extends KubeObject>(type: ResourceType<T>) => StoreReader<T> },
 ) => Promise<void>;
+
+/** Cleans up for an object that is being deleted; an outcome other than `done` keeps the finalizer. */
+export type CleanUp<T extends KubeObject> = (
+  object: Stored<T>,
+  context: ReconcileContext,
+) => Promise<Outcome | void>;
 
 type Handler<T extends KubeObject> = (object: Stored<T>, context: ReconcileContext) => Promise<Outcome>;
 
@@ -108,25 +131,30 @@ type Handler<T extends KubeObject> = (object: Stored<T>, context: ReconcileConte
 const LEAST_ATTEMPT_MS = 1_000;
 
 /** Begins an operator for `type`. */
-export function operator<Spec, Status>(type: ResourceType<CustomObject<Spec, Status>>): Operator<Spec, Status> {
-  return new Operator(type);
+export function operator<Spec, Status>(
+  type: ResourceType<CustomObject<Spec, Status>>,
+  options: PrimaryOptions = {},
+): Operator<Spec, Status> {
+  return new Operator(type, options);
 }
 
 /** An operator being described; {@linkcode run} starts it. */
 export class Operator<Spec, Status> {
   readonly #type: ResourceType<CustomObject<Spec, Status>>;
+  readonly #selection: PrimaryOptions;
   readonly #watched: ((client: Client, common: CommonOptions) => WatchedKind)[] = [];
   readonly #parts: ((tools: PartTools) => Part)[] = [];
   #finalizer: {
     readonly name: string;
-    readonly cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>;
+    readonly cleanUp: CleanUp<CustomObject<Spec, Status>>;
   } | undefined;
   #reconcile: Handler<CustomObject<Spec, Status>> = () => Promise.resolve(done());
   #gone: GoneHandler = () => Promise.resolve();
   #report: FailureReport = RECONCILED_REPORT;
 
-  constructor(type: ResourceType<CustomObject<Spec, Status>>) {
+  constructor(type: ResourceType<CustomObject<Spec, Status>>, selection: PrimaryOptions = {}) {
     this.#type = type;
+    this.#selection = selection;
   }
 
   /** Kinds whose objects the operator creates: cached, and mapped back through their controller. */
@@ -156,11 +184,11 @@ export class Operator<Spec, Status> {
     return this;
   }
 
-  /** What must be done before an object may go. The finalizer is put on every object before its first reconcile. */
-  finalizer(
-    name: string,
-    cleanUp: (object: Stored<CustomObject<Spec, Status>>, context: ReconcileContext) => Promise<void>,
-  ): this {
+  /**
+   * What must be done before an object is deleted. The finalizer is put on every object before its first reconcile, and is
+   * removed when `cleanUp` has resolved; it stays when `cleanUp` resolves with `requeue(afterMs)`, to run again later.
+   */
+  finalizer(name: string, cleanUp: CleanUp<CustomObject<Spec, Status>>): this {
     this.#finalizer = { name, cleanUp };
     return this;
   }
@@ -191,16 +219,17 @@ export class Operator<Spec, Status> {
   async run(options: RunOptions = {}): Promise<void> {
     const { signal = terminationSignal(), clock = systemClock, concurrency = 8, connectMs = 15_000, health } = options;
     const name = options.name ?? `${this.#type.kind.toLowerCase()}-operator`;
-    const log = getLogger(["kit", name]);
+    if (options.logging) await configureLogging(options.logging);
+    const { log = getLogger(["kit", name]), requeueAfterMs, errorRequeueMs } = options;
     const metrics = createMetrics();
-    const client = createClient(options.access ?? await loadAccess(), {
+    const client: Client & { close?(): void } = options.client ?? createClient(options.access ?? await loadAccess(), {
       fieldManager: name,
       onResponse: ({ method, code }) => metrics.apiRequests.inc({ method, code: String(code) }),
     });
     try {
       await this.#connect(client, { signal, clock, log, connectMs });
-      const queue = new WorkQueue({ clock });
-      const primary = newInformer(client, this.#type, { metrics, clock, log, keepManagers: true });
+      const queue = new WorkQueue({ ...options.queue, clock });
+      const primary = newInformer(client, this.#type, { ...this.#selection, metrics, clock, log, keepManagers: true });
       const others = this.#watched.map((watched) => watched(client, { metrics, clock, log }));
       primary.store.onChange((change) => {
         if (!isOnlyReport(change, this.#report.types)) queue.add(change.key, change.initial ? "background" : "fresh");
@@ -227,7 +256,13 @@ export class Operator<Spec, Status> {
         metrics,
         concurrency,
         clock,
-        reconcile: (key, run) => this.#reconcileKey(key, primary, parts, run),
+        ...(errorRequeueMs === undefined ? {} : { errorRequeueMs }),
+        reconcile: async (key, run) => {
+          const outcome = await this.#reconcileKey(key, primary, parts, run);
+          const isAgain = outcome.type === "done" && requeueAfterMs !== undefined &&
+            primary.store.get(key) !== undefined;
+          return isAgain ? requeue(requeueAfterMs) : outcome;
+        },
       });
       const caches: Runnable[] = parts.informers.map((informer) => ({
         name: `watch of ${informer.type.kind}`,
@@ -254,10 +289,10 @@ export class Operator<Spec, Status> {
             await events.flush();
           },
         }],
-      ], { signal, log, clock });
+      ], { signal, log, clock, ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }) });
       log.info("Stopped");
     } finally {
-      client.close();
+      if (!options.client) client.close?.();
     }
   }
 
@@ -287,6 +322,7 @@ export class Operator<Spec, Status> {
   #ownerKey(object: Stored<KubeObject>): ObjectKey[] {
     const owner = controllerOf(object);
     if (owner?.kind !== this.#type.kind || !owner.apiVersion.startsWith(`${this.#type.group}/`)) return [];
+    if (this.#type.namespaced === false) return [owner.name];
     const { namespace } = object.metadata;
     return [keyOf({ name: owner.name, ...(namespace ? { namespace } : {}) })];
   }
@@ -329,10 +365,12 @@ export class Operator<Spec, Status> {
         return done(); // that change brings us back
       case "reconcile":
         return await this.#reconcile(object, context);
-      case "cleanUp":
-        await finalizer.cleanUp(object, context);
+      case "cleanUp": {
+        const outcome = await finalizer.cleanUp(object, context);
+        if (outcome && outcome.type !== "done") return outcome;
         primary.store.observe(await removeFinalizer(context.client, this.#type, object, finalizer.name));
         return done();
+      }
       case "ignore":
         return done();
     }

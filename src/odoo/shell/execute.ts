@@ -282,9 +282,7 @@ async function applyAsServed(object: KubeObject, context: ReconcileContext): Pro
  * there its uid goes into the request, which the API server refuses if that very object has gone meanwhile.
  */
 async function applyIfPresent(object: KubeObject, context: ReconcileContext): Promise<void> {
-  const present = await context.read(PersistentVolumeClaim, object.metadata as { name: string });
-  if (!present) return;
-  context.store(PersistentVolumeClaim).observe(present);
+  if (!await context.refresh(PersistentVolumeClaim, object.metadata as { name: string })) return;
   await context.apply(object);
 }
 
