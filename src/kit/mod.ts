@@ -39,5 +39,7 @@ export * from "./quantity.ts";
 export * from "./queue.ts";
 export * from "./serving_certificate.ts";
 export * from "./slots.ts";
+export * from "./stages.ts";
 export * from "./types.ts";
 export * from "./watch.ts";
+export * from "./workers.ts";

@@ -1,8 +1,9 @@
 /** Operators on an API server in memory. */
 import { assert, assertEquals } from "@std/assert";
 import type { CustomObject } from "../../../src/kit/context.ts";
-import { done, requeue } from "../../../src/kit/controller.ts";
-import { customResource, type Operator, operator, type RunOptions } from "../../../src/kit/operator.ts";
+import { done, requeue } from "../../../src/kit/workers.ts";
+import { customResource } from "../../../src/kit/controller.ts";
+import { type Operator, operator, type RunOptions } from "../../../src/kit/operator.ts";
 import { type Condition, type KubeObject, nameOf, type ResourceType } from "../../../src/kit/types.ts";
 import { eventually } from "../../support/eventually.ts";
 import { fakeServer } from "./fake_server.ts";
