@@ -59,4 +59,6 @@ export const webAppOperator = operator(WebApp)
     return done(); // the next change of the WebApp, the Deployment or the Service brings us back
   });
 
-if (import.meta.main) await webAppOperator.run({ health: { hostname: "127.0.0.1", port: 8081 } });
+if (import.meta.main) {
+  await webAppOperator.run({ health: { hostname: "127.0.0.1", port: 8081 }, logging: { level: "info" } });
+}

@@ -17,7 +17,7 @@ import {
 import { type Clock, pause, systemClock } from "./clock.ts";
 import { messageOf } from "./errors.ts";
 import type { Logger } from "./log.ts";
-import type { Runnable } from "./manager.ts";
+import type { Runnable } from "./stages.ts";
 import type { Metrics } from "./metrics.ts";
 import { type CertificatePaths, readServingCertificate, type ServingCertificate } from "./serving_certificate.ts";
 

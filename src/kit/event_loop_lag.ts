@@ -3,7 +3,7 @@
  * second is as likely to fall into a stall as a request that comes by chance, and keeps an idle program asleep.
  */
 import { type Clock, pause, systemClock } from "./clock.ts";
-import type { Runnable } from "./manager.ts";
+import type { Runnable } from "./stages.ts";
 
 /** Options of {@linkcode eventLoopLag}. */
 export interface EventLoopLagOptions {

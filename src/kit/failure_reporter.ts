@@ -45,6 +45,7 @@ export class FailureReporter<Spec, Status> {
     context: ReconcileContext,
     reported: readonly ReportedCondition[],
   ): Promise<void> {
+    if (reported.length === 0) return;
     const observedGeneration = object.metadata.generation ?? 0;
     const next = reported.map((condition) => ({ ...condition, observedGeneration }));
     const conditions = setConditions(conditionsOf(object), next, timestamp(context.clock.now()));

@@ -2,15 +2,7 @@
  * LogTape, set up once by the program's entry: one line per record on stderr, as text for people or JSON for machines.
  * Messages are constants; what varies is in the fields.
  */
-import {
-  configure,
-  getConfig,
-  getLogger,
-  jsonLinesFormatter,
-  type Logger,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
+import { configure, getLogger, jsonLinesFormatter, type Logger, type LogLevel, type LogRecord } from "@logtape/logtape";
 
 export { getLogger, type Logger };
 
@@ -36,11 +28,6 @@ export async function configureLogging(options: LoggingOptions = {}): Promise<vo
       { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
     ],
   });
-}
-
-/** {@linkcode configureLogging}, unless the program has configured logging before. */
-export async function ensureLogging(options: LoggingOptions = {}): Promise<void> {
-  if (getConfig() === null) await configureLogging(options);
 }
 
 /** `2026-11-21T04:00:00.000Z info  Instance changed phase from=Starting key=shop/blue` */

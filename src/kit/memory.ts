@@ -6,7 +6,7 @@
  */
 import { cpuUsage } from "node:process";
 import { type Clock, pause, systemClock } from "./clock.ts";
-import { type Runnable, untilAborted } from "./manager.ts";
+import { type Runnable, untilAborted } from "./stages.ts";
 
 /** Options of {@linkcode garbageCollection}. */
 export interface GarbageCollectionOptions {

@@ -1,20 +1,38 @@
 /**
- * A small controller runtime for Kubernetes on Deno. Its words, in the order in which they build on each other:
+ * A small controller runtime for Kubernetes on Deno. Its terms, each built on those before it:
  *
  * - A *kind* is a {@linkcode ResourceType}: a value that says where objects are served and what type they have.
  * - A *client* sends requests to the API server that an *access* describes.
  * - A *watch* lists a kind and then follows it for ever; an *informer* keeps a *store* equal to it, with indexes.
- * - A *queue* holds the keys of objects that want to be looked at; a *controller* lets workers reconcile them.
+ * - A *queue* holds the keys of objects to reconcile; *workers* take them.
  * - A *reconcile* gets an object and a *context*: it reads stores and applies what should be. It may run at any time,
  *   any number of times, and ends in an *outcome*.
  * - A *validator* judges writes before they happen, behind an *admission server*.
- * - An *operator* puts all of this together: {@linkcode operator} is where to begin.
+ * - A *controller* describes a kind, the kinds that its objects own, and a reconcile; a *manager* runs several of them.
+ * - An *operator* is the short form for one controller: {@linkcode operator} is where to begin.
  *
  * @module
  */
+
 // Describing and running an operator
-export { customResource, type GoneHandler, Operator, operator } from "./operator.ts";
-export type { Part, PartTools, PrimaryOptions, RunOptions, WatchKindOptions } from "./operator_options.ts";
+export { Operator, operator, type RunOptions } from "./operator.ts";
+export { Manager, type ManagerOptions } from "./manager.ts";
+export {
+  type CleanUp,
+  Controller,
+  controller,
+  type ControllerOptions,
+  type ControllerTools,
+  customResource,
+  type GoneHandler,
+  type MapTools,
+  type Part,
+  type PartTools,
+  type PrimaryOptions,
+  type Registration,
+  type WatchKindOptions,
+  type WorkOptions,
+} from "./controller.ts";
 export {
   type ApplyChildOptions,
   type ContextParts,
@@ -23,7 +41,7 @@ export {
   ReconcileContext,
   storeOf,
 } from "./context.ts";
-export { Controller, type ControllerOptions, done, type Outcome, type Reconciler, requeue } from "./controller.ts";
+export { done, type Outcome, type Reconciler, requeue, Workers, type WorkersOptions } from "./workers.ts";
 export {
   conditionsOf,
   type FailureReport,
@@ -150,11 +168,11 @@ export {
 } from "./cache.ts";
 export { Deadline } from "./deadline.ts";
 
-// Parts of a program: queue, lifecycle, events, logs, metrics, time
+// Parts of a program: queue, stages, events, logs, metrics, time
 export { type RateLimitOptions, type Urgency, type WorkItem, WorkQueue, type WorkQueueOptions } from "./queue.ts";
-export { runInStages, type Runnable, type StagesOptions, terminationSignal, untilAborted } from "./manager.ts";
+export { runInStages, type Runnable, type StagesOptions, terminationSignal, untilAborted } from "./stages.ts";
 export { Event, type EventNote, EventRecorder, type EventRecorderOptions } from "./events.ts";
-export { configureLogging, ensureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
+export { configureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
 export {
   type CounterOptions,
   createCounter,

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { type Clock, pause, systemClock } from "./clock.ts";
-import type { Runnable } from "./manager.ts";
+import type { Runnable } from "./stages.ts";
 import { processorTimeMs } from "./memory.ts";
 
 /** A text as {@linkcode pack} returns it: one character a byte, which is how V8 holds it. */

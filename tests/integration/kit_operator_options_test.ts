@@ -3,11 +3,11 @@ import { assert, assertEquals } from "@std/assert";
 import { WebApp } from "../../examples/web_app.ts";
 import { ConfigMap, Secret } from "../../src/kit/builders/mod.ts";
 import { createClient } from "../../src/kit/client.ts";
-import { done, requeue } from "../../src/kit/controller.ts";
+import { done, requeue } from "../../src/kit/workers.ts";
 import { configureLogging } from "../../src/kit/log.ts";
 import type { CustomResourceDefinition } from "../../src/kit/crd.ts";
-import { customResource, operator } from "../../src/kit/operator.ts";
-import type { RunOptions } from "../../src/kit/operator_options.ts";
+import { customResource } from "../../src/kit/controller.ts";
+import { operator, type RunOptions } from "../../src/kit/operator.ts";
 import { type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";
 import { startBareApiServer } from "../support/api_server.ts";
 import { documents, establish } from "../support/crds.ts";
@@ -177,7 +177,7 @@ Deno.test("Operator.run() reconciles again after the interval of its options, an
       outcomes.push(outcomes.length === 0 ? "failed" : "done");
       return outcomes.length === 1 ? Promise.reject(new Error("the first one fails")) : Promise.resolve(done());
     }),
-    { requeueAfterMs: { success: 20, error: 30 } },
+    { requeueAfterMs: 20, errorRequeueMs: 30 },
   );
   await createApp(namespace, "shop");
   await eventually("five reconciles without a change", () => outcomes.length >= 5);

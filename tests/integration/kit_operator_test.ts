@@ -7,7 +7,7 @@ import { container, Deployment, deployment, Service, service } from "../../src/k
 import { createClient } from "../../src/kit/client.ts";
 import { conditionOf } from "../../src/kit/conditions.ts";
 import type { ReconcileContext } from "../../src/kit/context.ts";
-import { done, type Outcome } from "../../src/kit/controller.ts";
+import { done, type Outcome } from "../../src/kit/workers.ts";
 import { configureLogging } from "../../src/kit/log.ts";
 import { operator } from "../../src/kit/operator.ts";
 import { keyOf, type KubeObject, nameOf, type ResourceType, type Stored } from "../../src/kit/types.ts";

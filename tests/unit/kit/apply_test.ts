@@ -178,3 +178,10 @@ Deno.test("controllerReference() names the owner as the controller", () => {
     blockOwnerDeletion: true,
   });
 });
+
+Deno.test("isCurrent() compares stringData of a Secret with the live data in base64", () => {
+  const desired = { kind: "Secret", metadata: { name: "a" }, data: { a: "b2xk", c: "Yw==" }, stringData: { a: "é" } };
+  const live = (data: Record<string, string>) => ({ ...aThing("a"), kind: "Secret", data });
+  assertEquals(isCurrent<KubeObject>(desired, live({ a: "w6k=", c: "Yw==" })), true);
+  assertEquals(isCurrent<KubeObject>(desired, live({ a: "b2xk", c: "Yw==" })), false);
+});

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { reset } from "@logtape/logtape";
-import { configureLogging, ensureLogging, getLogger, type LoggingOptions } from "../../../src/kit/log.ts";
+import { configureLogging, getLogger, type LoggingOptions } from "../../../src/kit/log.ts";
 
 async function linesOf(options: LoggingOptions, write: () => void): Promise<string[]> {
   const lines: string[] = [];
@@ -48,15 +47,4 @@ Deno.test("configureLogging() drops what is below the level, and replaces the fo
     log.error("seen");
   });
   assertEquals([first.length, second.length], [1, 1]);
-});
-
-Deno.test("ensureLogging() configures logging once, and leaves a program's own configuration alone", async () => {
-  const lines = await linesOf({}, () => {});
-  await ensureLogging({ write: () => lines.push("replaced") });
-  log.info("Kept");
-  assertEquals(lines.map((line) => line.includes("Kept")), [true]);
-  await reset();
-  await ensureLogging({ write: (line) => lines.push(line) });
-  log.info("First");
-  assertEquals(lines.length, 2);
 });

@@ -1,117 +1,112 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { configureLogging, getLogger } from "../../../src/kit/log.ts";
-import { runInStages, type Runnable } from "../../../src/kit/manager.ts";
-import { FakeClock, settled } from "../../support/clock.ts";
+/** Controllers that run together, on an API server in memory. */
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { freePort } from "../../../dev/processes.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { type Controller, controller, customResource } from "../../../src/kit/controller.ts";
+import { ApiError } from "../../../src/kit/errors.ts";
+import { getLogger } from "../../../src/kit/log.ts";
+import { Manager, type ManagerOptions } from "../../../src/kit/manager.ts";
+import { createMetrics } from "../../../src/kit/metrics.ts";
+import { shareCaches } from "../../../src/kit/shared_caches.ts";
+import { nameOf, type ResourceType } from "../../../src/kit/types.ts";
+import { done } from "../../../src/kit/workers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { fakeServer } from "./fake_server.ts";
 
-async function aProgram() {
-  const lines: string[] = [];
-  await configureLogging({ write: (line) => lines.push(line) });
-  const clock = new FakeClock();
-  const stop = new AbortController();
-  const story: string[] = [];
-  /** A part that tells its story; `ending` is how long it takes to end, `ready` when it is. */
-  const part = (
-    name: string,
-    options: { readonly ready?: Promise<void>; readonly ended?: () => Promise<void> } = {},
-  ): Runnable => ({
-    name,
-    async run(signal) {
-      story.push(`${name} runs`);
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-      story.push(`${name} stops`);
-      await options.ended?.();
-      story.push(`${name} ended`);
-    },
-    ...(options.ready ? { ready: () => options.ready ?? Promise.resolve() } : {}),
-  });
-  const run = (stages: readonly (readonly Runnable[])[], drainMs = 1_500) =>
-    runInStages(stages, { signal: stop.signal, log: getLogger(["test"]), clock, drainMs });
-  return { clock, stop, story, part, run, lines };
+type Empty = Record<string, never>;
+const names = { group: "example.com", version: "v1" } as const;
+const APPS = customResource<Empty, Empty>({ ...names, kind: "App", plural: "apps" });
+const SITES = customResource<Empty, Empty>({ ...names, kind: "Site", plural: "sites" });
+const PARTS: ResourceType = { group: "", version: "v1", kind: "Part", plural: "parts" };
+const SILENT = { types: [], failed: () => [] };
+
+function aServer() {
+  const server = fakeServer();
+  server.put(APPS, { metadata: { namespace: "ns", name: "a" }, spec: {} });
+  server.put(SITES, { metadata: { namespace: "ns", name: "s" }, spec: {} });
+  return server;
 }
 
-Deno.test("runInStages() starts a stage when the one before is ready, and stops them the other way round", async () => {
-  const { clock, stop, story, part, run } = await aProgram();
-  const ready = Promise.withResolvers<void>();
-  const workersEnd = Promise.withResolvers<void>();
-  const running = run([[part("health")], [part("caches", { ready: ready.promise })], [
-    part("workers", { ended: () => workersEnd.promise }),
-  ]]);
-  await settled();
-  assertEquals(story, ["health runs", "caches runs"]);
-  ready.resolve();
-  await settled();
-  assertEquals(story.splice(0), ["health runs", "caches runs", "workers runs"]);
-  stop.abort();
-  await settled();
-  assertEquals(story, ["workers stops"]);
-  workersEnd.resolve();
-  await running;
-  assertEquals(story, [
-    "workers stops",
-    "workers ended",
-    "caches stops",
-    "caches ended",
-    "health stops",
-    "health ended",
-  ]);
-  assertEquals(clock.pending, 0);
+function running(controllers: readonly Controller<Empty, Empty>[], options: ManagerOptions) {
+  const stop = new AbortController();
+  const manager = new Manager();
+  for (const one of controllers) manager.add(one);
+  const ended = manager.run({ signal: stop.signal, ...options });
+  const end = async () => {
+    stop.abort();
+    await ended;
+  };
+  return { [Symbol.asyncDispose]: end };
+}
+
+Deno.test("Manager.run() opens one watch for a kind that two controllers use, and both get its changes", async () => {
+  const server = aServer();
+  const seen: string[] = [];
+  const see = (one: Controller<Empty, Empty>, key: string) =>
+    one.watches(PARTS, { map: () => [key] }).reconcile((object, context) => {
+      seen.push(`${nameOf(object)} ${context.store(PARTS).size}`);
+      return Promise.resolve(done());
+    });
+  await using _ = running([see(controller(APPS), "ns/a"), see(controller(SITES), "ns/s")], { client: server.client });
+  await eventually("both reconciled", () => seen.includes("a 0") && seen.includes("s 0"));
+  server.put(PARTS, { metadata: { namespace: "ns", name: "p" } });
+  await eventually("both reconciled again", () => seen.includes("a 1") && seen.includes("s 1"));
+  assertEquals(server.watches.map(({ plural }) => plural).toSorted(), ["apps", "parts", "sites"]);
 });
 
-Deno.test("runInStages() starts no further stage when it is stopped while one gets ready", async () => {
-  const { stop, story, part, run } = await aProgram();
-  const never = new Promise<void>(() => {});
-  const running = run([[part("caches", { ready: never })], [part("workers")]]);
-  await settled();
-  stop.abort();
-  await running;
-  assertEquals(story, ["caches runs", "caches stops", "caches ended"]);
+Deno.test("Manager.run() goes on with a controller when the map and the reconcile of another one fail", async () => {
+  const server = aServer();
+  let reconciles = 0;
+  const failing = controller(APPS).reportsFailures(SILENT)
+    .watches(PARTS, { map: fail })
+    .reconcile(() => Promise.reject(new Error("Cannot go on")));
+  const other = controller(SITES).watches(PARTS, { map: () => ["ns/s"] }).reconcile(() => {
+    reconciles++;
+    return Promise.resolve(done());
+  });
+  await using _ = running([failing, other], { client: server.client });
+  await eventually("the first reconcile", () => reconciles === 1);
+  server.put(PARTS, { metadata: { namespace: "ns", name: "p" } });
+  await eventually("the second reconcile", () => reconciles === 2);
 });
 
-Deno.test("runInStages() starts nothing when the signal is aborted already", async () => {
-  const { stop, story, part, run } = await aProgram();
-  stop.abort();
-  await run([[part("caches")]]);
-  assertEquals(story, []);
+Deno.test("Manager.run() lists the problems of all controllers on /readyz, and runs the controller that has none", async () => {
+  const server = aServer();
+  const watch = server.client.watch;
+  const client = {
+    ...server.client,
+    watch: async function* (type: ResourceType, ...rest: [never]) {
+      if (type.plural === "sites") return yield* watch(type, ...rest);
+      throw new ApiError(403, "Forbidden", `Cannot list ${type.plural}: not allowed`);
+    } as typeof watch,
+  };
+  let reconciles = 0;
+  const port = freePort();
+  const site = controller(SITES).reconcile(() => (reconciles++, Promise.resolve(done())));
+  const health = { hostname: "127.0.0.1", port };
+  await using _ = running([controller(APPS), controller(APPS).owns(PARTS), site], { client, health });
+  await eventually("the reconcile of the Site", () => reconciles === 1);
+  const text = await eventually("both problems", async () => {
+    const answer = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text();
+    return answer.includes("Part: Cannot list") && answer;
+  });
+  assertEquals(text, "App: Cannot list apps: not allowed\nPart: Cannot list parts: not allowed\n");
 });
 
-Deno.test("runInStages() stops everything and throws when a part ends by itself", async () => {
-  const { story, part, run, clock } = await aProgram();
-  const quitter: Runnable = { name: "quitter", run: () => Promise.resolve() };
-  await assertRejects(() => run([[part("health")], [quitter]]), Error, "Cannot go on: quitter ended by itself");
-  assertEquals([story, clock.pending], [["health runs", "health stops", "health ended"], 0]);
+Deno.test("shareCaches() refuses two definitions of one index or two transforms of one cache", async () => {
+  const { client } = fakeServer();
+  const common = { clock: systemClock, log: getLogger(["test"]), metrics: createMetrics() };
+  const share = (one: object, other: object) =>
+    shareCaches(client, [{ type: PARTS, options: one }, { type: PARTS, options: other }], common);
+  assertThrows(() => share({ indexes: { by: () => [] } }, { indexes: { by: () => ["x"] } }), RangeError, "index 'by'");
+  assertThrows(() => share({ transform: (object: unknown) => object }, {}), RangeError, "different transforms");
+  assertEquals(share({ indexes: { by: () => [] } }, { indexes: { of: () => [] } }).informers.length, 1);
+  assertEquals(share({ namespace: "a" }, { namespace: "b" }).informers.length, 2);
+  const apps = controller(APPS).watches(PARTS, { transform: (object) => object });
+  const manager = new Manager().add(apps).add(controller(SITES).owns(PARTS));
+  await assertRejects(() => manager.run({ client, signal: new AbortController().signal }), RangeError, "Part");
 });
 
-Deno.test("runInStages() throws the error of a part that fails, or that cannot get ready", async () => {
-  const failing: Runnable = { name: "failing", run: () => Promise.reject(new RangeError("port taken")) };
-  const first = await aProgram();
-  await assertRejects(() => first.run([[first.part("health")], [failing]]), RangeError, "port taken");
-  assertEquals(first.story.at(-1), "health ended");
-  const second = await aProgram();
-  const unready = second.part("caches", { ready: Promise.reject(new RangeError("no list")) });
-  await assertRejects(() => second.run([[unready]]), RangeError, "no list");
-  assertEquals(second.story.at(-1), "caches ended");
-});
-
-Deno.test("runInStages() gives up waiting at the deadline, and still tells all parts to stop", async () => {
-  const { clock, stop, story, part, run, lines } = await aProgram();
-  const never = new Promise<void>(() => {});
-  const running = run([[part("health")], [part("stuck", { ended: () => never })]], 1_000);
-  await settled();
-  stop.abort();
-  await clock.advance(999);
-  assertEquals(story.splice(0), ["health runs", "stuck runs", "stuck stops"]);
-  await clock.advance(1);
-  await running;
-  await settled();
-  assertEquals([story, lines.length], [["health stops", "health ended"], 1]);
-});
-
-Deno.test("runInStages() resolves and logs when a part fails while it is being stopped", async () => {
-  const { stop, part, run, lines, clock } = await aProgram();
-  const running = run([[part("sore", { ended: () => Promise.reject(new Error("ouch")) })]]);
-  await settled();
-  stop.abort();
-  await running;
-  await clock.advance(10_000);
-  assertEquals([lines.length, lines[0]?.includes("part=sore")], [1, true]);
-});
+function fail(): never {
+  throw new Error("Cannot map");
+}

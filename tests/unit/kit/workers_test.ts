@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Controller, type ControllerOptions, done, type Outcome, requeue } from "../../../src/kit/controller.ts";
+import { done, type Outcome, requeue, Workers, type WorkersOptions } from "../../../src/kit/workers.ts";
 import { ApiError, TerminalError } from "../../../src/kit/errors.ts";
 import { configureLogging, getLogger } from "../../../src/kit/log.ts";
 import { createMetrics } from "../../../src/kit/metrics.ts";
@@ -7,14 +7,14 @@ import { WorkQueue } from "../../../src/kit/queue.ts";
 import { FakeClock, settled } from "../../support/clock.ts";
 
 /** Runs a controller until `end()`, which gives the log lines. */
-async function aController(reconcile: ControllerOptions["reconcile"], options: { readonly concurrency?: number } = {}) {
+async function aController(reconcile: WorkersOptions["reconcile"], options: { readonly concurrency?: number } = {}) {
   const lines: string[] = [];
   await configureLogging({ level: "debug", write: (line) => lines.push(line) });
   const clock = new FakeClock();
   const queue = new WorkQueue({ clock, random: () => 0.999_999 });
   const stop = new AbortController();
   const metrics = createMetrics();
-  const controller = new Controller({
+  const controller = new Workers({
     name: "test",
     queue,
     reconcile,
@@ -36,7 +36,7 @@ async function aController(reconcile: ControllerOptions["reconcile"], options: {
 
 const failed = (error: unknown): Outcome => ({ type: "failed", error });
 
-Deno.test("Controller.run() works on different keys together and never twice at once on the same", async () => {
+Deno.test("Workers.run() works on different keys together and never twice at once on the same", async () => {
   const now = new Map<string, number>();
   let most = 0;
   let worst = 0;
@@ -60,7 +60,7 @@ Deno.test("Controller.run() works on different keys together and never twice at 
   assert(total >= 8 && total <= 16, `${total} reconciles`);
 });
 
-Deno.test("Controller.run() lets everybody else have the thread between the beginnings of two reconciles", async () => {
+Deno.test("Workers.run() lets everybody else have the thread between the beginnings of two reconciles", async () => {
   const order: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const { queue, end } = await aController((key) => {
@@ -76,7 +76,7 @@ Deno.test("Controller.run() lets everybody else have the thread between the begi
   assertEquals(order, ["a", "what was due in a", "b", "what was due in b", "c", "what was due in c"]);
 });
 
-Deno.test("Controller.run() reconciles again when the outcome asks for it, without counting a failure", async () => {
+Deno.test("Workers.run() reconciles again when the outcome asks for it, without counting a failure", async () => {
   const times: number[] = [];
   const { queue, clock, end } = await aController(() => {
     times.push(clock.now());
@@ -97,7 +97,7 @@ const THROWN: Readonly<Record<string, () => Promise<Outcome>>> = {
   "returns a failed outcome": () => Promise.resolve(failed(new Error("boom"))),
 };
 for (const [sentence, fail] of Object.entries(THROWN)) {
-  Deno.test(`Controller.run() backs off and starts afresh after a success when a reconcile ${sentence}`, async () => {
+  Deno.test(`Workers.run() backs off and starts afresh after a success when a reconcile ${sentence}`, async () => {
     let runs = 0;
     const { queue, clock, end, logged } = await aController(() => ++runs % 4 ? fail() : Promise.resolve(done()));
     queue.add("a");
@@ -116,7 +116,7 @@ for (const [sentence, fail] of Object.entries(THROWN)) {
   });
 }
 
-Deno.test("Controller.run() waits as long as the server asked when it sent Retry-After", async () => {
+Deno.test("Workers.run() waits as long as the server asked when it sent Retry-After", async () => {
   let runs = 0;
   const busy = new ApiError(429, "TooManyRequests", "busy", { retryAfterMs: 7_000 });
   const { queue, clock, end } = await aController(() => ++runs === 1 ? Promise.reject(busy) : Promise.resolve(done()));
@@ -128,7 +128,7 @@ Deno.test("Controller.run() waits as long as the server asked when it sent Retry
   await end();
 });
 
-Deno.test("Controller.run() waits as long as an overloaded server asked, although the key is added meanwhile", async () => {
+Deno.test("Workers.run() waits as long as an overloaded server asked, although the key is added meanwhile", async () => {
   let runs = 0;
   const busy = new ApiError(429, "TooManyRequests", "busy", { retryAfterMs: 1_000 });
   const { queue, clock, end } = await aController(() => ++runs === 1 ? Promise.reject(busy) : Promise.resolve(done()));
@@ -152,7 +152,7 @@ const LONGEST_WAITS_MS: Readonly<Record<string, { readonly error: unknown; reado
 };
 
 for (const [sentence, { error, want }] of Object.entries(LONGEST_WAITS_MS)) {
-  Deno.test(`Controller.run() tries again every ${want} ms, however long it goes on, when ${sentence}`, async () => {
+  Deno.test(`Workers.run() tries again every ${want} ms, however long it goes on, when ${sentence}`, async () => {
     const times: number[] = [];
     const { queue, clock, end } = await aController(() => {
       times.push(clock.now());
@@ -166,7 +166,7 @@ for (const [sentence, { error, want }] of Object.entries(LONGEST_WAITS_MS)) {
   });
 }
 
-Deno.test("Controller.run() retries a conflict quietly", async () => {
+Deno.test("Workers.run() retries a conflict quietly", async () => {
   let runs = 0;
   const conflict = new ApiError(409, "Conflict", "somebody wrote first");
   const { queue, clock, end, logged } = await aController(() =>
@@ -178,7 +178,7 @@ Deno.test("Controller.run() retries a conflict quietly", async () => {
   assertEquals([runs, logged("error"), logged("warning"), logged("debug").length], [3, [], [], 2]);
 });
 
-Deno.test("Controller.run() does not retry a TerminalError until the key is added again", async () => {
+Deno.test("Workers.run() does not retry a TerminalError until the key is added again", async () => {
   let runs = 0;
   const { queue, clock, end, logged } = await aController(() => {
     runs++;
@@ -194,7 +194,7 @@ Deno.test("Controller.run() does not retry a TerminalError until the key is adde
   assertEquals(logged("error").length, 2);
 });
 
-Deno.test("Controller.run() ends only when the running reconciles have, and takes no new key", async () => {
+Deno.test("Workers.run() ends only when the running reconciles have, and takes no new key", async () => {
   const finish = Promise.withResolvers<void>();
   const keys: string[] = [];
   let sawAbort = false;
@@ -217,11 +217,11 @@ Deno.test("Controller.run() ends only when the running reconciles have, and take
   assertEquals([keys, sawAbort, clock.pending, queue.failuresOf("a")], [["a"], true, 0, 0]);
 });
 
-Deno.test("Controller.run() does nothing when the signal is aborted already", async () => {
+Deno.test("Workers.run() does nothing when the signal is aborted already", async () => {
   const queue = new WorkQueue({ clock: new FakeClock() });
   queue.add("a");
   const reconcile = () => Promise.reject(new Error("must not run"));
-  const controller = new Controller({
+  const controller = new Workers({
     name: "t",
     queue,
     reconcile,
@@ -231,7 +231,7 @@ Deno.test("Controller.run() does nothing when the signal is aborted already", as
   await controller.run(AbortSignal.abort());
 });
 
-Deno.test("Controller.run() counts reconciles by result", async () => {
+Deno.test("Workers.run() counts reconciles by result", async () => {
   const { queue, metrics, end } = await aController((key) =>
     Promise.resolve(key === "a" ? done() : requeue(1_000_000))
   );
