@@ -1,45 +1,175 @@
 /**
- * A small controller runtime for Kubernetes on Deno. Its words, in the order in which they build on each other:
+ * A small controller runtime for Kubernetes on Deno. Its terms:
  *
  * - A *kind* is a {@linkcode ResourceType}: a value that says where objects are served and what type they have.
  * - A *client* sends requests to the API server that an *access* describes.
- * - A *watch* lists a kind and then follows it for ever; an *informer* keeps a *store* equal to it, with indexes.
- * - A *queue* holds the keys of objects that want to be looked at; a *controller* lets workers reconcile them.
- * - A *reconcile* gets an object and a *context*: it reads stores and applies what should be. It may run at any time,
+ * - A *watch* lists a kind and then follows it; an *informer* keeps a *store* equal to it, with indexes.
+ * - A *controller* reconciles the objects of a kind. Its *queue* holds the keys of changed objects, its *workers* reconcile.
+ * - A *reconcile* gets an object and a *context*: it reads stores and applies the desired state. It may run at any time,
  *   any number of times, and ends in an *outcome*.
- * - A *validator* judges writes before they happen, behind an *admission server*.
- * - An *operator* puts all of this together: {@linkcode operator} is where to begin.
+ * - A *manager* runs several controllers on shared caches; {@linkcode operator} is the short form for one controller.
+ * - A *validator* accepts or refuses writes, behind an *admission server*.
+ *
+ * docs/kit.md is the guide.
  *
  * @module
  */
-export * from "./access.ts";
-export * from "./admission.ts";
-export * from "./admission_review.ts";
-export * from "./apply.ts";
+
+// Kinds and objects.
+export {
+  apiVersionOf,
+  type Condition,
+  controllerOf,
+  type JsonPatchOperation,
+  keyOf,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  nameOf,
+  nameOfKey,
+  type ObjectKey,
+  type ObjectMeta,
+  type ObjectName,
+  type OwnerReference,
+  type ResourceType,
+  type Stored,
+  type Timestamp,
+} from "./types.ts";
+export { conditionOf, type ConditionState, setCondition, setConditions } from "./conditions.ts";
+export { hashOf, sha256Hex } from "./hash.ts";
+export { largerQuantity, parseQuantity } from "./quantity.ts";
+
+// Access and requests.
+export { inClusterAccess, type InClusterOptions, loadAccess, SERVICE_ACCOUNT_DIRECTORY } from "./access.ts";
+export type { ClusterAccess, Credentials } from "./credentials.ts";
+export {
+  type ApplyOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  type DeleteOptions,
+  type ListOptions,
+  type ObjectList,
+  type RawWatchEvent,
+  type Selection,
+  type VersionOptions,
+  type WatchOptions,
+  type WriteOptions,
+} from "./client.ts";
+export {
+  ApiError,
+  isConflict,
+  isGone,
+  isInvalid,
+  isNotFound,
+  isOverQuota,
+  isUnavailable,
+  messageOf,
+  NotOursError,
+  sentAwayMs,
+  TerminalError,
+} from "./errors.ts";
+export { Deadline } from "./deadline.ts";
+export { backoffMs, type Clock, pause, systemClock, timestamp } from "./clock.ts";
+export { Slots } from "./slots.ts";
+
+// Caches.
+export {
+  type Change,
+  type IndexFunction,
+  Informer,
+  type InformerOptions,
+  isNewer,
+  Store,
+  type StoreOptions,
+  type StoreReader,
+} from "./cache.ts";
+export {
+  type OpenWatch,
+  type Step,
+  step,
+  type WatchEvent,
+  watchObjects,
+  type WatchObjectsOptions,
+  type WatchSource,
+  type WatchState,
+} from "./watch.ts";
+
+// Controllers.
+export { Manager, type ManagerOptions } from "./manager.ts";
+export {
+  type CleanUp,
+  Controller,
+  controller,
+  type ControllerOptions,
+  type ControllerTools,
+  customResource,
+  type GoneHandler,
+  type MapTools,
+  type Part,
+  type PartTools,
+  type PrimaryOptions,
+  type Registration,
+  type WatchKindOptions,
+  type WorkOptions,
+} from "./controller.ts";
+export { Operator, operator, type RunOptions } from "./operator.ts";
+export { done, type Outcome, type Reconciler, requeue, Workers, type WorkersOptions } from "./workers.ts";
+export { type RateLimitOptions, type Urgency, type WorkItem, WorkQueue, type WorkQueueOptions } from "./queue.ts";
+export {
+  type ApplyChildOptions,
+  type ContextParts,
+  type CustomObject,
+  keyFromLabel,
+  ReconcileContext,
+  storeOf,
+} from "./context.ts";
+export {
+  addFinalizer,
+  addFinalizerPatch,
+  type FinalizerStep,
+  finalizerStep,
+  removeFinalizer,
+  removeFinalizerPatch,
+} from "./finalizer.ts";
+export {
+  conditionsOf,
+  type FailureReport,
+  isOnlyReport,
+  reasonOf,
+  RECONCILED_REPORT,
+  type Told,
+} from "./failure_report.ts";
+export { runInStages, type Runnable, type StagesOptions, terminationSignal, untilAborted } from "./stages.ts";
+
+// Writes.
+export { controllerReference, isCurrent, wasAppliedFor, withLastApplied } from "./apply.ts";
+export { appliedKeys, type FieldTakeover, fieldTakeoverPatch } from "./field_ownership.ts";
+export { Event, type EventNote, EventRecorder, type EventRecorderOptions } from "./events.ts";
+
+// Operation of the program.
+export { configureLogging, getLogger, type Logger, type LoggingOptions } from "./log.ts";
+export {
+  type CounterOptions,
+  createCounter,
+  createMetrics,
+  type HealthOptions,
+  type HealthServer,
+  type Metrics,
+  serveHealth,
+} from "./metrics.ts";
+
+// Admission.
+export { type AdmissionOptions, AdmissionServer } from "./admission.ts";
+export {
+  type AdmissionRequest,
+  allowed,
+  denied,
+  formatAdmissionReview,
+  parseAdmissionReview,
+  type Validator,
+  type Verdict,
+} from "./admission_review.ts";
+export { type CertificatePaths, readServingCertificate, type ServingCertificate } from "./serving_certificate.ts";
+
+// Builders of children: their names are listed there.
 export * from "./builders/mod.ts";
-export * from "./cache.ts";
-export * from "./client.ts";
-export * from "./clock.ts";
-export * from "./conditions.ts";
-export * from "./context.ts";
-export * from "./controller.ts";
-export * from "./credentials.ts";
-export * from "./deadline.ts";
-export * from "./errors.ts";
-export * from "./events.ts";
-export * from "./failure_report.ts";
-export * from "./field_ownership.ts";
-export * from "./finalizer.ts";
-export * from "./hash.ts";
-export * from "./log.ts";
-export * from "./manager.ts";
-export * from "./metrics.ts";
-export * from "./operator.ts";
-export * from "./quantity.ts";
-export * from "./queue.ts";
-export * from "./serving_certificate.ts";
-export * from "./slots.ts";
-export * from "./stages.ts";
-export * from "./types.ts";
-export * from "./watch.ts";
-export * from "./workers.ts";
