@@ -49,6 +49,13 @@ const LEAST_ATTEMPT_MS = 1_000;
 export class Manager {
   readonly #registrations: { readonly registration: Registration; readonly options: WorkOptions }[] = [];
 
+  #problems: () => readonly string[] = () => [];
+
+  /** What `/readyz` lists: caches that are not up to date and parts that have a problem, of all controllers. */
+  get problems(): readonly string[] {
+    return this.#problems();
+  }
+
   /** Registers a controller; `options` override its own. */
   add(registration: Registration, options: WorkOptions = {}): this {
     this.#registrations.push({ registration, options });
@@ -82,7 +89,7 @@ export class Manager {
         name: `watch of ${informer.type.kind}`,
         run: (stop) => informer.run(stop),
       }));
-      const problems = () =>
+      const problems = this.#problems = () =>
         [...informers.map(({ problem }) => problem), ...parts.map((part) => part.problem?.())].filter((line) =>
           line !== undefined
         );

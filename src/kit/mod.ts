@@ -1,15 +1,16 @@
 /**
- * A small controller runtime for Kubernetes on Deno. Its terms, each built on those before it:
+ * A small controller runtime for Kubernetes on Deno. Its terms:
  *
  * - A *kind* is a {@linkcode ResourceType}: a value that says where objects are served and what type they have.
  * - A *client* sends requests to the API server that an *access* describes.
- * - A *watch* lists a kind and then follows it for ever; an *informer* keeps a *store* equal to it, with indexes.
- * - A *queue* holds the keys of objects to reconcile; *workers* take them.
- * - A *reconcile* gets an object and a *context*: it reads stores and applies what should be. It may run at any time,
+ * - A *watch* lists a kind and then follows it; an *informer* keeps a *store* equal to it, with indexes.
+ * - A *controller* reconciles the objects of a kind. Its *queue* holds the keys of changed objects, its *workers* reconcile.
+ * - A *reconcile* gets an object and a *context*: it reads stores and applies the desired state. It may run at any time,
  *   any number of times, and ends in an *outcome*.
- * - A *validator* judges writes before they happen, behind an *admission server*.
- * - A *controller* describes a kind, the kinds that its objects own, and a reconcile; a *manager* runs several of them.
- * - An *operator* is the short form for one controller: {@linkcode operator} is where to begin.
+ * - A *manager* runs several controllers on shared caches; {@linkcode operator} is the short form for one controller.
+ * - A *validator* accepts or refuses writes, behind an *admission server*.
+ *
+ * docs/kit.md is the guide.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /** The composition root: which kinds are watched, what maps to which instance, and what runs beside the controller. */
 import {
   ConfigMap,
+  controller,
   Deployment,
   getLogger,
   HttpRoute,
@@ -10,9 +11,9 @@ import {
   keyOf,
   type KubeObject,
   loadAccess,
+  Manager,
   nameOfKey,
   type ObjectKey,
-  operator,
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
@@ -57,6 +58,7 @@ import { Notifications } from "./notifications.ts";
 import { isJobProgress, isPodProgress, isRolloutProgress } from "./progress.ts";
 import { PullSecrets } from "./pull_secrets.ts";
 import { reconcile } from "./reconcile.ts";
+import { requestControllers, targetKeys } from "./request_controllers.ts";
 import { planWebhook } from "./webhook.ts";
 
 /** Only what belongs to an instance is watched; foreign objects never enter this process. */
@@ -90,7 +92,7 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     deliveries: notifications.results,
   }));
 
-  const program = operator(OdooInstanceKind)
+  const program = controller(OdooInstanceKind, { name: FIELD_MANAGER, concurrency: WORKERS })
     .watches(Deployment, { ...OURS, keepManagers: true, transform: slimDeployment, mayWait: isRolloutProgress })
     .watches(Service, { ...OURS, transform: withoutStatus })
     .watches(Ingress, { ...OURS, transform: withoutStatus })
@@ -172,10 +174,11 @@ export async function runOperator(config: Config, signal: AbortSignal): Promise<
     program.watches(kind, { map, indexes: { [BY_INSTANCE]: targetKeys, [BY_SOURCE]: sourceKeys } });
   }
   if (webhook) program.uses(webhook);
-  await program.run({
+  const manager = new Manager().add(program);
+  for (const requests of requestControllers()) manager.add(requests);
+  await manager.run({
     signal,
     access,
-    concurrency: WORKERS,
     name: FIELD_MANAGER,
     instance: config.podName,
     health: config.health,
@@ -188,10 +191,6 @@ function instanceKeys(object: KubeObject): ObjectKey[] {
 
 function jobKeys(pod: KubeObject): ObjectKey[] {
   return keyFromLabel(pod, JOB_LABEL);
-}
-
-function targetKeys(cr: JobRequest): ObjectKey[] {
-  return [`${cr.metadata?.namespace}/${cr.spec.odooInstanceRef.name}`];
 }
 
 /** Of what is copied: it must not be replaced meanwhile. */

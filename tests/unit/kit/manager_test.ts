@@ -1,6 +1,5 @@
 /** Controllers that run together, on an API server in memory. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { freePort } from "../../../dev/processes.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { type Controller, controller, customResource } from "../../../src/kit/controller.ts";
 import { ApiError } from "../../../src/kit/errors.ts";
@@ -36,7 +35,7 @@ function running(controllers: readonly Controller<Empty, Empty>[], options: Mana
     stop.abort();
     await ended;
   };
-  return { [Symbol.asyncDispose]: end };
+  return { manager, [Symbol.asyncDispose]: end };
 }
 
 Deno.test("Manager.run() opens one watch for a kind that two controllers use, and both get its changes", async () => {
@@ -70,7 +69,7 @@ Deno.test("Manager.run() goes on with a controller when the map and the reconcil
   await eventually("the second reconcile", () => reconciles === 2);
 });
 
-Deno.test("Manager.run() lists the problems of all controllers on /readyz, and runs the controller that has none", async () => {
+Deno.test("Manager.run() lists the problems of all controllers for /readyz, and runs the controller that has none", async () => {
   const server = aServer();
   const watch = server.client.watch;
   const client = {
@@ -81,16 +80,14 @@ Deno.test("Manager.run() lists the problems of all controllers on /readyz, and r
     } as typeof watch,
   };
   let reconciles = 0;
-  const port = freePort();
   const site = controller(SITES).reconcile(() => (reconciles++, Promise.resolve(done())));
-  const health = { hostname: "127.0.0.1", port };
-  await using _ = running([controller(APPS), controller(APPS).owns(PARTS), site], { client, health });
+  await using program = running([controller(APPS), controller(APPS).owns(PARTS), site], { client });
   await eventually("the reconcile of the Site", () => reconciles === 1);
-  const text = await eventually("both problems", async () => {
-    const answer = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text();
-    return answer.includes("Part: Cannot list") && answer;
+  const problems = await eventually("both problems", () => {
+    const { problems } = program.manager;
+    return problems.some((line) => line.includes("Part: Cannot list")) && problems;
   });
-  assertEquals(text, "App: Cannot list apps: not allowed\nPart: Cannot list parts: not allowed\n");
+  assertEquals(problems, ["App: Cannot list apps: not allowed", "Part: Cannot list parts: not allowed"]);
 });
 
 Deno.test("shareCaches() refuses two definitions of one index or two transforms of one cache", async () => {

@@ -14,12 +14,12 @@ export function requestOf(world: CachedWorld, operation: OperationStatus): Store
 }
 
 /** Whether a request has ended. */
-export function isTerminal(request: JobRequest): boolean {
+export function isTerminal(request: Pick<JobRequest, "status">): boolean {
   return request.status?.phase === "Completed" || request.status?.phase === "Failed";
 }
 
 /** Whether a request is being executed. */
-export function isBegun(request: JobRequest): boolean {
+export function isBegun(request: Pick<JobRequest, "status">): boolean {
   return request.status?.phase === "Running";
 }
 
