@@ -215,7 +215,7 @@ Deno.test("a restore waits for a pod that does not end, names it and its node, a
   );
   assertEquals([instance.status?.message, instance.status?.operation?.stage], [message, "swap"]);
   const { status } = await stage.request(trial, { what: "is at work", isSo: isRunning });
-  assertMatch(conditionOf(status?.conditions, "Succeeded")?.message ?? "", /swap: Waiting for all pods to end/);
+  assertMatch(conditionOf(status?.conditions, "Succeeded")?.message ?? "", /swap: waiting for all pods to end/);
   const select = "SELECT value FROM ir_config_parameter WHERE key = $1";
   const [row] = await rig.sql(select, [MARK], databaseName(instance, instance.metadata.uid));
   assertEquals(row?.value, `before ${trial.id}`, "the databases have changed places under the pod");
