@@ -86,7 +86,7 @@ const SWAPS: Readonly<Record<string, Case>> = {
     want: `there is no database "s"`,
   },
   "nothing at all": { given: [ABSENT, ABSENT, ABSENT], want: `there is no database "s"` },
-  "the old name is taken": { given: [THERE, THERE, THERE], want: `database "o" is there already` },
+  "the old name is taken": { given: [THERE, THERE, THERE], want: `database "o" exists already` },
   "the live one is another's": { given: [{ ...THERE, databaseOwner: "x" }, THERE, ABSENT], want: `database "l"` },
   "the side is another's": { given: [THERE, { ...THERE, databaseOwner: "x" }, ABSENT], want: `database "s"` },
   "the role is another's": { given: [{ ...THERE, roleComment: OTHERS }, THERE, ABSENT], want: `role "r"` },
@@ -117,9 +117,9 @@ const UNSWAPS: Readonly<Record<string, Case>> = {
   "nothing to do when the side was dropped": { given: [THERE, ABSENT, ABSENT], want: [] },
   "nothing to do where there was no live one": { given: [ABSENT, THERE, ABSENT], want: [] },
   "one that was interrupted with the doors closed is opened": { given: [CLOSED, CLOSED, ABSENT], want: [OPEN("l")] },
-  "there is no way back when the old one was dropped": {
+  "no rollback is possible when the old one was dropped": {
     given: [SWAPPED, ABSENT, ABSENT],
-    want: `database "o" is gone`,
+    want: `database "o" does not exist any more`,
   },
   "nothing to do when all are lost": { given: [ABSENT, ABSENT, ABSENT], want: [] },
   "all names are taken": { given: [SWAPPED, THERE, CLOSED], want: `databases "l", "s", "o" are all there` },
