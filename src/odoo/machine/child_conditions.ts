@@ -5,7 +5,7 @@
  */
 import { conditionOf, type ConditionState } from "../../kit/conditions.ts";
 import type { Condition } from "../../kit/types.ts";
-import type { Problem } from "../model/resolve.ts";
+import type { Problem } from "../model/problem.ts";
 import type { Assessment } from "../model/assessment.ts";
 import type { World } from "../model/world.ts";
 

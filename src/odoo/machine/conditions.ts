@@ -8,7 +8,7 @@ import { describeUnfinished } from "../model/instance/adoption.ts";
 import { returnProblem } from "../model/operations/copy/copying.ts";
 import { requestKind, rowOf } from "../model/operations/request_kinds.ts";
 import { phaseRow } from "../model/phases.ts";
-import type { Problem } from "../model/resolve.ts";
+import type { Problem } from "../model/problem.ts";
 import type { World } from "../model/world.ts";
 import { deletion } from "../planners/deleting.ts";
 import { filestoreProblem } from "../planners/filestore.ts";
@@ -16,10 +16,8 @@ import { MIGRATIONS } from "../planners/migrations/mod.ts";
 import { childConditions } from "./child_conditions.ts";
 import { sideConditions } from "./side_conditions.ts";
 
-/** A PascalCase constant and a sentence that says what to do. */
-export interface Explanation {
-  readonly reason: string;
-  readonly message: string;
+/** What the status says of an instance: its most important problem, or the description of its phase. */
+export interface Explanation extends Problem {
   /** It is a problem, not only the description of the phase. */
   readonly isProblem: boolean;
 }

@@ -10,7 +10,7 @@ import type { JobRequest, Phase } from "../crd/mod.ts";
 import type { CopyStep } from "./operations/copy/copy_steps.ts";
 import type { Report } from "./operations/reports/report.ts";
 import type { PhaseChange } from "./plan.ts";
-import type { Problem } from "./resolve.ts";
+import type { Problem } from "./problem.ts";
 import type { KnownClusterFacts } from "./postgres/database.ts";
 import type { ChosenCluster, PodTroubles, SourceInstance, World } from "./world.ts";
 

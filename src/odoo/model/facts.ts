@@ -15,7 +15,7 @@ import { arePodsEnding, endingProblem } from "./pods/ending_pods.ts";
 import { podProblems } from "./pods/pods.ts";
 import { retriesMounts } from "./pods/stuck_pods.ts";
 import { databaseOwnerUid } from "./postgres/database.ts";
-import type { Problem } from "./resolve.ts";
+import type { Problem } from "./problem.ts";
 import { readyReplicas, type World } from "./world.ts";
 
 /** Computes them. */

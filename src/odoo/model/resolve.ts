@@ -2,6 +2,7 @@
  * What a user said plus the operator's defaults: `Resolved`, in which nothing that matters is optional, or the problems
  * that keep the instance from ever working. Everything behind this line can trust what it gets.
  */
+import type { Problem } from "./problem.ts";
 import type {
   V1Affinity,
   V1EnvFromSource,
@@ -48,12 +49,6 @@ export interface StagingMail {
 export interface SecretKeyRef {
   readonly name: string;
   readonly key: string;
-}
-
-/** Why an instance cannot work as it is written; `message` says what to do. */
-export interface Problem {
-  readonly reason: string;
-  readonly message: string;
 }
 
 /** A problem and the value that it is about. */

@@ -21,7 +21,8 @@ import type {
 import type { Stored } from "../../kit/types.ts";
 import type { JobRequest, OdooInstance, OdooInstanceStatus, Phase } from "../crd/mod.ts";
 import type { ClusterAddress, ClusterFacts } from "./postgres/database.ts";
-import type { Defaults, Problem, Resolved } from "./resolve.ts";
+import type { Problem } from "./problem.ts";
+import type { Defaults, Resolved } from "./resolve.ts";
 
 /** A Secret without its contents. */
 export interface SecretFacts {
@@ -77,7 +78,7 @@ export interface EndingPod {
 export interface StuckPod {
   /** Its identity; the rest is not kept. */
   readonly pod: Stored<Pod>;
-  /** What it waits for, in words. */
+  /** Describes what it waits for. */
   readonly message: string;
 }
 
@@ -162,7 +163,7 @@ export interface StorageFacts {
   readonly storageClass?: Stored<StorageClass>;
   /** Absent if snapshots are not served. */
   readonly snapshotClasses?: readonly Stored<VolumeSnapshotClass>[];
-  /** The API server's words, if it does not let us look. */
+  /** The API server's message, if the operator may not read them. */
   readonly forbidden?: string;
 }
 

@@ -17,7 +17,7 @@ import {
 import { retains } from "../model/instance/deletion.ts";
 import type { Effect } from "../model/plan.ts";
 import type { PlannedWrite } from "../model/postgres/sql_writes.ts";
-import type { Problem } from "../model/resolve.ts";
+import type { Problem } from "../model/problem.ts";
 import type { Assessment } from "../model/assessment.ts";
 import type { ChosenCluster } from "../model/world.ts";
 

@@ -1,7 +1,8 @@
 /** The volume: created once, and kept. A lost volume is reported, never replaced by an empty one. */
 import { filestoreClaimName, INSTANCE_LABEL, LAST_APPLIED_ANNOTATION } from "../model/names.ts";
 import type { Effect } from "../model/plan.ts";
-import type { Problem, Resolved } from "../model/resolve.ts";
+import type { Problem } from "../model/problem.ts";
+import type { Resolved } from "../model/resolve.ts";
 import type { Assessment } from "../model/assessment.ts";
 import { filestoreClaim } from "../resources/mod.ts";
 

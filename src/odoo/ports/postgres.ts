@@ -159,7 +159,7 @@ export class PostgresPool {
         ? await swapPlan(client, write)
         : planWrite(await findings(client, write), write, secret);
       if ("foreign" in plan) {
-        throw new OwnershipError(`Cannot ${describeWrite(write)}: ${plan.foreign} is not marked as this owner's`);
+        throw new OwnershipError(`Cannot ${describeWrite(write)}: ${plan.foreign} has no owner comment of this owner`);
       }
       if ("conflict" in plan) throw new DatabaseConflictError(`Cannot ${describeWrite(write)}: ${plan.conflict}`);
       for (const { text, slow, database } of plan) {

@@ -182,7 +182,7 @@ export class PostgresCluster {
   }
 
   #readAfter(delayMs: number): void {
-    if (this.#reading || this.#closed) return; // the reading under way looks at #nextWanted when it ends
+    if (this.#reading || this.#closed) return; // the reading in progress checks #nextWanted when it ends
     const { clock } = this.#options;
     const dueAtMs = clock.monotonicMs() + delayMs;
     if (this.#timer && this.#timer.dueAtMs <= dueAtMs) return;
@@ -283,7 +283,7 @@ export class PostgresClusters {
     for (const name of [...gone, ...changed.map((address) => address.name)]) this.#notify(name, "all");
   }
 
-  /** What is known of a cluster. The first question makes it be read. */
+  /** What is known of a cluster. The first call starts the first reading. */
   facts(name: string): ClusterFacts {
     const cluster = this.get(name);
     if (cluster) return cluster.facts();

@@ -1,5 +1,5 @@
 /**
- * One object in an S3 bucket: looked at, read, written in parts while its content comes into being, removed.
+ * One object in an S3 bucket: HEAD, GET, multipart upload while its content is being produced, DELETE.
  *
  * What fails for a passing reason (5xx, SlowDown, a broken connection) is tried again for a minute; what fails for good is an
  * S3Error with a reason and advice. An upload that does not end well leaves no parts behind, unless the process is killed.
@@ -275,7 +275,7 @@ export class S3Writer implements AsyncDisposable {
     }
   }
 
-  /** Sends what is left, and makes the object of the parts. */
+  /** Sends the rest, and completes the multipart upload. */
   async close(): Promise<S3Head> {
     if (this.#filled > 0 || this.#begun === 0) {
       this.#part ??= this.#begin();

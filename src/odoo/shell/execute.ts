@@ -247,7 +247,7 @@ async function applyAsServed(object: KubeObject, context: ReconcileContext): Pro
 }
 
 /**
- * Applies a child that may be out of the cache's sight, and makes none. What was read goes into the cache first: from
+ * Applies a child that the cache may not hold, and creates none. What was read goes into the cache first: from
  * there its uid goes into the request, which the API server refuses if that very object has gone meanwhile.
  */
 async function applyIfPresent(object: KubeObject, context: ReconcileContext): Promise<void> {

@@ -61,7 +61,7 @@ import { reconcile } from "./reconcile.ts";
 import { requestControllers, targetKeys } from "./request_controllers.ts";
 import { planWebhook } from "./webhook.ts";
 
-/** Only what belongs to an instance is watched; foreign objects never enter this process. */
+/** Only objects of instances are watched; other objects never enter this process. */
 const OURS = { labelSelector: INSTANCE_LABEL };
 
 /** They wait most of the time, for the API server and PostgreSQL; with 8, a burst of finished Jobs waits for them. */

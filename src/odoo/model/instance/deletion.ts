@@ -2,7 +2,7 @@
 import type { OdooInstance } from "../../crd/mod.ts";
 import type { DeletionFacts } from "../assessment.ts";
 import { INSTANCE_FINALIZER } from "../names.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import type { ChosenCluster, World } from "../world.ts";
 import { clusterInUse } from "./adoption.ts";
 

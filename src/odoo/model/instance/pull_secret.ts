@@ -1,5 +1,5 @@
 /** The Secret that images are pulled with: whether it exists. */
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import type { World } from "../world.ts";
 
 /** Why there is no Secret to pull with. */

@@ -2,7 +2,7 @@
  * Profiles of the major versions of Odoo. The version of an instance is the one that the code in its image reported to a
  * Job, never the tag of the image: a tag need not name a version. See docs/decisions/0011.
  */
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { textOf } from "../operations/reports/report.ts";
 import { rowOf } from "../operations/request_kinds.ts";
 import type { Assessed } from "../assessment.ts";

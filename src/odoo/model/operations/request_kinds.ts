@@ -2,7 +2,7 @@
 import type { JobRequest, Phase, RequestKind } from "../../crd/mod.ts";
 import type { Assessed } from "../assessment.ts";
 import { describeUnfinished } from "../instance/adoption.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { orBase } from "../resolve.ts";
 import { backupProblem } from "../s3/s3_location.ts";
 import type { CopyStep } from "./copy/copy_steps.ts";

@@ -6,7 +6,7 @@ import type { Stored } from "../../../kit/types.ts";
 import type { JobRequest, OdooInstanceStatus, OperationStatus } from "../../crd/mod.ts";
 import type { Assessed, OpenRequest, RequestQueue } from "../assessment.ts";
 import { autoInitRound, autoRefreshRound } from "../names.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import type { World } from "../world.ts";
 import { isBegun, isTerminal, jobNameOf } from "./request.ts";
 import { requestKind, type RequestKindRow, rowOf } from "./request_kinds.ts";

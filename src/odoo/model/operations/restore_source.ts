@@ -3,7 +3,7 @@
  * inside the cluster reaches and no Odoo ever is.
  */
 import type { OdooRestoreJob } from "../../crd/mod.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { s3Problem } from "../s3/s3_location.ts";
 import { hostProblem } from "../network/service_address.ts";
 

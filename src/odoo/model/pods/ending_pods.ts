@@ -7,7 +7,7 @@ import type { Stored } from "../../../kit/types.ts";
 import { isSwapping } from "../operations/copy/copy_steps.ts";
 import { cronSelector, webSelector } from "../names.ts";
 import { phaseRow } from "../phases.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { type CachedWorld, jobStateOf, type World } from "../world.ts";
 
 /** The values of label `app` of the pods that must be gone before the next Job is made; empty if none has to be. */

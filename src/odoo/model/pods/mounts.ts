@@ -5,7 +5,7 @@
 import type { Pod } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
 import { objectNames } from "../names.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 
 /** An event about a pod. */
 export interface PodEvent {

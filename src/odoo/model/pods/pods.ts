@@ -5,7 +5,7 @@
 import type { Deployment, Pod } from "../../../kit/builders/kinds.ts";
 import type { Stored } from "../../../kit/types.ts";
 import { cronSelector, JOB_LABEL, webSelector } from "../names.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { type CachedWorld, jobStateOf, type PodPurpose, type PodTroubles, type World } from "../world.ts";
 
 const PURPOSES: readonly PodPurpose[] = ["job", "web", "cron"];

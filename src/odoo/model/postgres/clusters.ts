@@ -4,7 +4,7 @@
  */
 import type { OdooInstance } from "../../crd/mod.ts";
 import { type ClusterAddress, isSslMode, SSL_MODES } from "./database.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 
 /** What is known of the clusters Secret. */
 export type Clusters =
@@ -109,7 +109,7 @@ function readEntry(name: string, value: unknown): ClusterEntry {
   if (sslRootCert !== undefined && !sslMode?.startsWith("verify-")) {
     return bad(
       "sslmode",
-      "verify-ca or verify-full where there is an sslRootCert: otherwise it would not be looked at",
+      "verify-ca or verify-full where there is an sslRootCert: otherwise it would not be used",
     );
   }
   const address = { name, host, port, adminUser, adminPassword };

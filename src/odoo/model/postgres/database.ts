@@ -1,5 +1,5 @@
 /**
- * What the operator knows of a PostgreSQL cluster, and the words in which it signs what is its own. Pure.
+ * What the operator knows of a PostgreSQL cluster, and the format of its owner comments. Pure.
  *
  * The COMMENT of a role or database carries the uid of the instance that owns it. A tenant can change the comment of its
  * database but not that of its role, so a role's word goes before its databases' ({@linkcode databaseOwnerUid}).
@@ -7,7 +7,7 @@
 
 import { hashOf } from "../../../kit/hash.ts";
 
-/** How a connection is protected, in libpq's words. */
+/** How a connection is protected: libpq's `sslmode`. */
 export const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
 
 /** {@linkcode SSL_MODES}. */
@@ -220,11 +220,11 @@ function fingerprint(entry: FactsEntry | undefined): string {
 }
 
 /** The uid that owns a database: what its role's comment says, else what its own says. */
-export function databaseOwnerUid(marks: {
+export function databaseOwnerUid(comments: {
   readonly role: Ownership | undefined;
   readonly database: Ownership | undefined;
 }): string | undefined {
-  return (marks.role ?? marks.database)?.uid;
+  return (comments.role ?? comments.database)?.uid;
 }
 
 /** What a read-only role was given, in one word: it stands in its comment where an owner's role has its Secret. */

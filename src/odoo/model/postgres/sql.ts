@@ -18,7 +18,7 @@ import type {
   RestrictRoleOptions,
 } from "./sql_writes.ts";
 
-/** The statements of a write; those of a swap are in sql_swap.ts. For a role's password they send `secret`: the password or what PostgreSQL makes of it. */
+/** The statements of a write; those of a swap are in sql_swap.ts. For a role's password they send `secret`: the password, or its SCRAM verifier. */
 export function planWrite(found: Findings, write: ObjectWrite, secret: string): WritePlan {
   switch (write.type) {
     case "ensureRole":
@@ -56,7 +56,7 @@ function planEnsureRole(found: Findings, options: EnsureRoleOptions & { readonly
   return [{ text: statements.join("; ") }];
 }
 
-/** Signs the role and touches nothing else of it; nothing to do when it is not there, or is ours already. */
+/** Writes the owner comment of the role and nothing else; nothing to do if the role does not exist, or is ours already. */
 function planAdoptRole(found: Findings, { role, ownership }: AdoptRoleOptions): WritePlan {
   if (!found.roleFound || parseOwnership(found.roleComment)?.uid === ownership.uid) return [];
   const adoptable = !found.roleComment && !found.rolePowerful && role !== found.adminUser;
@@ -64,14 +64,14 @@ function planAdoptRole(found: Findings, { role, ownership }: AdoptRoleOptions): 
   return [{ text: `comment on role ${sqlIdentifier(role)} is ${sqlLiteral(formatOwnership(ownership))}` }];
 }
 
-/** From now on databases are made for it, not by it. */
+/** Removes the right to create databases: the operator creates them for the role. */
 function planRestrictRole(found: Findings, { role, ownership }: RestrictRoleOptions): WritePlan {
   if (!found.roleFound) return [];
   if (parseOwnership(found.roleComment)?.uid !== ownership.uid) return foreign("role", role);
   return [{ text: `alter role ${sqlIdentifier(role)} nocreatedb` }];
 }
 
-/** Creates the database, or finishes and signs one that the instance's role owns. */
+/** Creates the database, or completes one that the instance's role owns, owner comment included. */
 function planEnsureDatabase(found: Findings, options: EnsureDatabaseOptions): WritePlan {
   const { database, role, ownership: { uid }, adopt = false } = options;
   if (parseOwnership(found.roleComment)?.uid !== uid) return foreign("role", role);
@@ -81,7 +81,7 @@ function planEnsureDatabase(found: Findings, options: EnsureDatabaseOptions): Wr
   if (exists && parseOwnership(found.databaseComment)?.uid === uid) return [];
   const form = "encoding 'UTF8' lc_collate 'C' template template0"; // as Odoo creates them
   // the comment comes last: a database of ours without one is one whose making was interrupted
-  const signing = [
+  const completion = [
     ...(adopt && exists ? [] : [`revoke connect on database ${name} from public`]),
     `comment on database ${name} is ${sqlLiteral(formatOwnership({ uid }))}`,
   ];
@@ -89,7 +89,7 @@ function planEnsureDatabase(found: Findings, options: EnsureDatabaseOptions): Wr
     ...grantToAdmin(found, role).map((text) => ({ text })),
     ...(found.halfDropped ? [{ text: `drop database ${name}`, slow: true } as const] : []),
     ...(exists ? [] : [{ text: `create database ${name} owner ${sqlIdentifier(role)} ${form}`, slow: true } as const]),
-    { text: signing.join("; ") },
+    { text: completion.join("; ") },
   ];
 }
 
@@ -97,8 +97,11 @@ function planEnsureDatabase(found: Findings, options: EnsureDatabaseOptions): Wr
 function planDropDatabase(found: Findings, options: DropDatabaseOptions): WritePlan {
   const { database, ownership } = options;
   if (!found.databaseFound || found.databaseOwner === null) return [];
-  const marks = { role: parseOwnership(found.databaseOwnerComment), database: parseOwnership(found.databaseComment) };
-  if (databaseOwnerUid(marks) !== ownership.uid) return foreign("database", database);
+  const comments = {
+    role: parseOwnership(found.databaseOwnerComment),
+    database: parseOwnership(found.databaseComment),
+  };
+  if (databaseOwnerUid(comments) !== ownership.uid) return foreign("database", database);
   return [
     ...grantToAdmin(found, found.databaseOwner).map((text) => ({ text })),
     { text: `drop database if exists ${sqlIdentifier(database)} with (force)`, slow: true },
@@ -167,6 +170,9 @@ function planDropReadOnlyRole(found: Findings, options: DropReadOnlyRoleOptions)
 /** Who owns the database, if that is the instance of this uid. */
 function ownerOfDatabase(found: Findings, uid: string): string | undefined {
   if (!found.databaseFound || found.databaseOwner === null || found.halfDropped) return undefined;
-  const marks = { role: parseOwnership(found.databaseOwnerComment), database: parseOwnership(found.databaseComment) };
-  return databaseOwnerUid(marks) === uid ? found.databaseOwner : undefined;
+  const comments = {
+    role: parseOwnership(found.databaseOwnerComment),
+    database: parseOwnership(found.databaseComment),
+  };
+  return databaseOwnerUid(comments) === uid ? found.databaseOwner : undefined;
 }

@@ -1,4 +1,4 @@
-/** What is looked at in a PostgreSQL cluster: all of it now and then, and what a write is about before it. Pure. */
+/** The queries of a PostgreSQL cluster: the whole inventory at intervals, and the objects of a write before it. Pure. */
 
 /** What is in the database now, as {@linkcode LOOK_SQL} returns it. */
 export interface Findings {

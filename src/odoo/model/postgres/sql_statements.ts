@@ -1,4 +1,4 @@
-/** The words of which the statements are made: quoted here and nowhere else. Pure. */
+/** Identifiers and literals of SQL statements: quoted here and nowhere else. Pure. */
 import { identifierProblem } from "./database.ts";
 import type { Findings } from "./sql_inventory.ts";
 
@@ -31,7 +31,7 @@ export function foreign(kind: "role" | "database", name: string): WritePlan {
   return { foreign: `${kind} ${JSON.stringify(name)}` };
 }
 
-/** An admin that is no superuser makes and drops databases of roles that it is a member of, and ends their sessions. */
+/** An admin that is no superuser creates and drops databases of roles that it is a member of, and ends their sessions. */
 export function grantToAdmin(found: Findings, role: string): string[] {
   if (found.adminIsSuperuser || role === found.adminUser) return [];
   const options = found.serverMajor >= 16 ? " with inherit true, set true" : "";

@@ -14,7 +14,7 @@ import type { SwapDatabaseOptions, SwapWrite } from "./sql_writes.ts";
 /** What is to be sent, or why nothing is: something is not this owner's, or stands in the way. */
 export type SwapPlan = WritePlan | Conflict;
 
-/** Why databases cannot be renamed, in words. */
+/** Why databases cannot be renamed. */
 interface Conflict {
   readonly conflict: string;
 }
@@ -97,9 +97,9 @@ function reopening(found: Findings, { live }: SwapDatabaseOptions): Renaming {
 
 function statements(found: SwapFindings, write: SwapWrite, { names, open, comments }: Renaming): Statement[] {
   const from = names.map(([name]) => name);
-  const signed = (uid: string | undefined) => uid === write.ownership.uid;
+  const isOurs = (uid: string | undefined) => uid === write.ownership.uid;
   const readers = found.sessions.filter(({ role, comment }) =>
-    role !== write.role && signed(parseOwnership(comment)?.uid)
+    role !== write.role && isOurs(parseOwnership(comment)?.uid)
   );
   const members = [write.role, ...readers.map(({ role }) => role)].flatMap((role) => grantToAdmin(found.live, role));
   const closing = from.map((name) => `alter database ${sqlIdentifier(name)} allow_connections false`);

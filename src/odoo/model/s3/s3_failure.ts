@@ -5,7 +5,7 @@
  */
 import { masked } from "../operations/reports/masking.ts";
 
-/** What can be wrong, in the words of conditions and events. */
+/** Reasons of failures, as conditions and events show them. */
 export type S3Reason =
   | "BucketMissing"
   | "ObjectMissing"
@@ -82,13 +82,13 @@ export function symptomsOf(error: unknown): S3Symptoms {
   return { code: typeof code === "string" ? code : name, ...(status === undefined ? {} : { status }) };
 }
 
-/** In the words of the service or of the network: on one line, not for ever, and without these secrets. */
+/** The message of the service or of the network: one line of limited length, without these secrets. */
 export function saidBy(error: unknown, secrets: readonly string[] = []): string {
   if (!(error instanceof Error)) return "";
   const { status, code } = symptomsOf(error);
-  const words = error.message === "UnknownError" ? "" : error.message;
+  const text = error.message === "UnknownError" ? "" : error.message;
   // deno-lint-ignore no-control-regex -- a hostile service may send what a terminal obeys
-  const line = [status, code, words].filter(Boolean).join(" ").replace(/[\x00-\x1f\x7f]+/g, " ");
+  const line = [status, code, text].filter(Boolean).join(" ").replace(/[\x00-\x1f\x7f]+/g, " ");
   return masked(line, secrets).slice(0, MOST_OF_A_LINE);
 }
 

@@ -3,7 +3,7 @@
  * another object, another bucket or another namespace's Secret by it than the ones it names.
  */
 import type { OdooBackupJob } from "../../crd/mod.ts";
-import type { Problem } from "../resolve.ts";
+import type { Problem } from "../problem.ts";
 import { hostProblem } from "../network/service_address.ts";
 
 /** Where an object is, and how to get there. */

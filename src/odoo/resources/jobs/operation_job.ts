@@ -1,11 +1,12 @@
 /** The batch/v1 Job of the operation in progress, or of its step. */
 import type { Job } from "../../../kit/builders/kinds.ts";
-import type { JobRequest, OdooRestoreJob, OdooStagingRefreshJob, OperationStatus } from "../../crd/mod.ts";
+import type { JobRequest, OdooRestoreJob, OdooStagingRefreshJob, OperationStatus, RequestKind } from "../../crd/mod.ts";
 import { type CopyStep, copyStep } from "../../model/operations/copy/copy_steps.ts";
 import { copiesFiles, copyOf } from "../../model/operations/copy/copying.ts";
 import type { ClusterAddress } from "../../model/postgres/database.ts";
 import { type CopyNames, objectNames, requestSecretName, snapshotName } from "../../model/names.ts";
 import { readsSnapshot, sourceOf } from "../../model/operations/copy/refresh_source.ts";
+import { requestKind, type RequestOf } from "../../model/operations/request_kinds.ts";
 import { numberOf } from "../../model/operations/reports/report.ts";
 import type { Resolved } from "../../model/resolve.ts";
 import { MASTER_PASSWORD_KEY } from "../../model/operations/restore_source.ts";
@@ -23,7 +24,7 @@ interface Workplace {
   readonly cluster: ClusterAddress;
 }
 
-/** The Job that is to work now; `undefined` while it is not known on what. */
+/** The Job of the operation or of its step; `undefined` until what it works on exists. */
 export function operationJob(
   world: World,
   cr: JobRequest | undefined,
@@ -36,17 +37,23 @@ export function operationJob(
   const step = copyStep(operation);
   const place = { name, resolved, cluster };
   if (step && copy) return copyJob(world, step, cr, { ...place, operation, copy });
-  switch (cr?.kind) {
-    case "OdooInitJob":
-      return initJob(name, cr, resolved, cluster);
-    case "OdooUpgradeJob":
-      return upgradeJob(name, cr, resolved, cluster);
-    case "OdooBackupJob":
-      return backupJob(name, cr, resolved, cluster);
-    default:
-      return undefined;
-  }
+  const kind: OneJob | undefined = cr && ONE_JOB_KINDS[requestKind(cr)];
+  return cr && kind?.create(name, cr, resolved, cluster);
 }
+
+/** A kind of request that consists of one Job. */
+interface OneJob<R extends JobRequest = JobRequest> {
+  create(name: string, request: R, resolved: Resolved, cluster: ClusterAddress): Job;
+}
+
+/** The Job of each kind; `undefined` for kinds that consist of steps. A kind without an entry does not compile. */
+const ONE_JOB_KINDS = {
+  OdooInitJob: { create: initJob },
+  OdooUpgradeJob: { create: upgradeJob },
+  OdooBackupJob: { create: backupJob },
+  OdooRestoreJob: undefined,
+  OdooStagingRefreshJob: undefined,
+} as const satisfies { readonly [K in RequestKind]: OneJob<RequestOf<K>> | undefined };
 
 interface CopyPlace extends Workplace {
   readonly operation: OperationStatus;

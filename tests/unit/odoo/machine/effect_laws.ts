@@ -2,7 +2,7 @@
 import type { Effect } from "../../../../src/odoo/model/plan.ts";
 import { clusterOf, isSql, type Law } from "./plan_facts.ts";
 
-/** The contract of design C1, by effect; what is first in a plan has the lower number. */
+/** The order of effects, written a second time on purpose: what is first in a plan has the lower number. */
 const PLACE_IN_PLAN: Readonly<Record<Effect["type"], number>> = {
   patchInstance: 0,
   ensureUserSecret: 1,

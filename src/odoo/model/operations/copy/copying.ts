@@ -15,7 +15,7 @@ import { judge } from "../reports/report.ts";
 import { requestOf } from "../request.ts";
 import { rowOf } from "../request_kinds.ts";
 import type { Assessed, SwapState } from "../../assessment.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
 import { filesStep } from "./snapshot_step.ts";
 import { type CachedWorld, jobStateOf, type World } from "../../world.ts";
 

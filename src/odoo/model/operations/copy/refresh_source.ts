@@ -5,7 +5,7 @@
 import type { JobRequest, OdooStagingRefreshJob } from "../../../crd/mod.ts";
 import { snapshotName } from "../../names.ts";
 import { phaseRow } from "../../phases.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
 import { snapshotSupport } from "./snapshot_support.ts";
 import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 

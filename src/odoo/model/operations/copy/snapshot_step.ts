@@ -13,7 +13,7 @@ import { snapshotName } from "../../names.ts";
 import { readsSnapshot, sourceOf } from "./refresh_source.ts";
 import { isTerminal, requestOf } from "../request.ts";
 import type { SnapshotWork } from "../../assessment.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
 import { providesAtOnce, snapshotSupport } from "./snapshot_support.ts";
 import type { CachedWorld, SourceInstance, World } from "../../world.ts";
 

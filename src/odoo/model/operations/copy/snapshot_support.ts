@@ -4,7 +4,7 @@
  */
 import type { Stored } from "../../../../kit/types.ts";
 import type { VolumeSnapshotClass } from "../../../../kit/builders/kinds.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
 import type { SourceInstance, StorageFacts, World } from "../../world.ts";
 
 /** With the value "true" on at most one class of each driver. */

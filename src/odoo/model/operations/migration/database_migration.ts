@@ -10,7 +10,8 @@ import { phaseRow } from "../../phases.ts";
 import type { Assessed, MigrationOutcome, MigrationRemains, MigrationRequest } from "../../assessment.ts";
 import { beingCopied } from "../requests.ts";
 import { judge, withLog } from "../reports/report.ts";
-import type { Problem, Resolved } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
+import type { Resolved } from "../../resolve.ts";
 import { conditionOf } from "../../../../kit/conditions.ts";
 import { type ChosenCluster, jobStateOf, type World } from "../../world.ts";
 

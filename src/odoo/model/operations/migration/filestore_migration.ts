@@ -10,9 +10,10 @@
 import { hashOf } from "../../../../kit/hash.ts";
 import type { FilestorePlace, OdooInstanceStatus, OperationStatus, Phase } from "../../../crd/mod.ts";
 import { filestoreClaimName, filestoreCopyName, filestoreJobName } from "../../names.ts";
+import { beingCopied } from "../requests.ts";
 import { judge, withLog } from "../reports/report.ts";
 import type { Assessed, Assessment, MigrationOutcome, MigrationRequest } from "../../assessment.ts";
-import type { Problem } from "../../resolve.ts";
+import type { Problem } from "../../problem.ts";
 import { jobStateOf, type World } from "../../world.ts";
 
 /** What is done to the files. */
@@ -74,8 +75,7 @@ function obstacleTo(world: Assessed<"facts" | "queue">, target: string): string 
   if (left) return `Waiting until PersistentVolumeClaim ${left} of the last migration is deleted`;
   if (observed.filestore?.metadata.deletionTimestamp) return "Waiting: the volume with the files is being deleted";
   if (facts.isUpstreamJobRunning) return "Waiting for the Jobs of operator 2.5.0";
-  const { reader } = facts;
-  if (reader) return `Waiting for ${reader.kind} ${reader.metadata?.name}, which copies this instance`;
+  if (facts.reader) return beingCopied(facts.reader).message;
   if (queue.next) return `Waiting for ${queue.next.kind} ${queue.next.metadata.name} to end`;
   return isReady(world) ? undefined : `The files are to be moved to storage class ${target}`;
 }
